@@ -1,0 +1,127 @@
+import { Schema } from "effect"
+import { Address, Port } from "../domain/Endpoint.ts"
+import { EndpointList, Revision } from "../domain/EndpointList.ts"
+import { Desired, ProcessSet } from "../domain/ProcessSpec.ts"
+import { ServiceName } from "../domain/ServiceName.ts"
+
+/**
+ * The methods of the service `node_manager`: what the manager may ask of a node. Each takes one argument, an object.
+ * All but `ping` need the manager's certificate.
+ */
+export const nodeMethods = {
+  status: "Node.status",
+  applyList: "Discovery.apply",
+  removeList: "Discovery.remove",
+  applyProcesses: "Processes.apply",
+  restartProcess: "Processes.restart",
+  applyTrust: "Trust.apply",
+} as const
+
+/** Long poll: answers when the node's `seq` is above `after`, or after `waitMs`. `after: 0` answers at once. */
+export const StatusRequest = Schema.Struct({
+  after: Schema.Int,
+  waitMs: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 60_000 })),
+})
+
+export const WorkerStatus = Schema.Struct({
+  slot: Schema.Int,
+  pid: Schema.NullOr(Schema.Int),
+  state: Schema.Literals(["STOPPED", "STARTING", "RUNNING", "BACKOFF", "STOPPING", "EXITED", "FATAL"]),
+  /** Unexpected exits since the process set was started. */
+  restarts: Schema.Int,
+  /** Why it is in this state: an exit code, a signal, an error of the module with its place. */
+  reason: Schema.NullOr(Schema.String),
+  /** Milliseconds since 1970. */
+  since: Schema.Int,
+})
+export type WorkerStatus = typeof WorkerStatus.Type
+
+export const ProcessStatus = Schema.Struct({
+  name: Schema.String,
+  service: ServiceName,
+  listen: Schema.Struct({ ip: Address, port: Port }),
+  specRevision: Revision,
+  desired: Desired,
+  /** RUNNING: at least one worker is ready; the worst of the workers' states otherwise. */
+  state: WorkerStatus.fields.state,
+  reason: Schema.NullOr(Schema.String),
+  since: Schema.Int,
+  workers: Schema.Array(WorkerStatus),
+})
+export type ProcessStatus = typeof ProcessStatus.Type
+
+/** What a node says of itself. `seq` grows with every change of anything in it. */
+export const NodeStatus = Schema.Struct({
+  seq: Schema.Int,
+  nodeId: Schema.String,
+  version: Schema.String,
+  pid: Schema.Int,
+  startedAt: Schema.Int,
+  cpus: Schema.Int,
+  /** The revision of each list that stands durably on the node's disk. */
+  lists: Schema.Array(Schema.Struct({ service: ServiceName, revision: Revision })),
+  /** 0: none was ever applied. */
+  processesRevision: Schema.Int,
+  trustRevision: Schema.Int,
+  processes: Schema.Array(ProcessStatus),
+})
+export type NodeStatus = typeof NodeStatus.Type
+
+/** A person let this revision pass the guard, by name. */
+export const GuardOverride = Schema.Struct({ by: Schema.String, reason: Schema.String })
+export type GuardOverride = typeof GuardOverride.Type
+
+/**
+ * Delivers a list. Refusals: `invalid_argument` naming the field; `failed_precondition` with
+ * `details: { guard: GuardVerdict }` when the guard objects. A revision at or below the node's own is ignored, and
+ * answered with what the node has.
+ */
+export const ApplyListRequest = Schema.Struct({
+  list: EndpointList,
+  override: Schema.optionalKey(GuardOverride),
+})
+
+/** Sent after the file is durable: what stands on the disk now. */
+export const ListAck = Schema.Struct({
+  service: ServiceName,
+  revision: Revision,
+  /** false: the node already had this revision or a newer one. */
+  applied: Schema.Boolean,
+  /** Milliseconds the node took to make it durable. */
+  durableMs: Schema.Finite,
+})
+export type ListAck = typeof ListAck.Type
+
+/** The node is no client of the service any more: its file goes. */
+export const RemoveListRequest = Schema.Struct({ service: ServiceName })
+
+/** The whole of what the node has to run; an older revision is refused with `failed_precondition`. */
+export const ApplyProcessesRequest = ProcessSet
+
+export const RestartProcessRequest = Schema.Struct({ name: Schema.String })
+
+/** Serial numbers (lower-case hex) of certificates that are valid by date but not to be trusted any more. */
+export const ApplyTrustRequest = Schema.Struct({
+  revision: Revision,
+  revoked: Schema.Array(Schema.String),
+})
+
+export const Applied = Schema.Struct({ revision: Schema.Int })
+
+/** Body of `POST /join` on the manager's page, and its answer. PEM texts. */
+export const JoinRequest = Schema.Struct({
+  token: Schema.String,
+  name: Schema.String.check(Schema.isPattern(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/, { message: "is not a host name" })),
+  /** Where the manager reaches the agent. `ip` empty: the address the request came from. */
+  ip: Schema.String,
+  port: Port,
+  csr: Schema.String,
+  version: Schema.String,
+})
+export const JoinAnswer = Schema.Struct({
+  nodeId: Schema.String,
+  ip: Address,
+  certificate: Schema.String,
+  ca: Schema.String,
+})
+export type JoinAnswer = typeof JoinAnswer.Type
