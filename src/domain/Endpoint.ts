@@ -1,12 +1,12 @@
 import { Schema } from "effect"
 
 const ipv4 = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)\.){3}(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)$/
-const ipv6 =
-  /^(?:[0-9a-f]{1,4}(?::[0-9a-f]{1,4}){7}|(?=.*::)(?!.*::.*::)(?:[0-9a-f]{1,4}(?::|$)|:(?=:|[0-9a-f]|$)){1,8})$/i
+// The URL parser knows every way to shorten an IPv6 address.
+const isIpv6 = (text: string) => /^[0-9a-f:.]+$/i.test(text) && URL.canParse(`http://[${text}]`)
 const hostName =
   /^(?=.{1,253}$)(?!\d+(?:\.\d+)*$)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*$/i
 
-const isAddress = (text: string) => ipv4.test(text) || ipv6.test(text) || hostName.test(text)
+const isAddress = (text: string) => ipv4.test(text) || isIpv6(text) || hostName.test(text)
 
 /** An IPv4 or IPv6 address or a host name: what `ip` may be, everywhere. */
 export const Address = Schema.String.check(
