@@ -1,0 +1,84 @@
+import { Data } from "effect"
+import { guardReason, type GuardVerdict } from "../../domain/Guard.ts"
+
+/** Nothing with this id or name. */
+export class NotFound extends Data.TaggedError("NotFound")<{
+  readonly what: "service" | "client" | "node" | "token" | "draft" | "process" | "endpoint"
+  readonly id: string
+}> {
+  override get message() {
+    return `There is no ${this.what} ${JSON.stringify(this.id)}`
+  }
+}
+
+/** `field` holds `value`, and something else has it already, or forbids it. */
+export class Conflict extends Data.TaggedError("Conflict")<{
+  readonly field: string
+  readonly value: string
+  readonly reason: string
+}> {
+  override get message() {
+    return this.reason
+  }
+}
+
+/** Someone released in between: `baseRevision` is what the edit began from, `revision` what there is now. */
+export class Stale extends Data.TaggedError("Stale")<{
+  readonly baseRevision: number
+  readonly revision: number
+  readonly by: string
+}> {
+  override get message() {
+    return `The list was changed meanwhile: you edited revision ${this.baseRevision}, and ${this.by} released revision ${this.revision}. Load it and make your change again`
+  }
+}
+
+/** The guard objects; the same command with `override: true` lets it pass, by name. */
+export class GuardRefused extends Data.TaggedError("GuardRefused")<{ readonly verdict: GuardVerdict }> {
+  override get message() {
+    return `Not released: ${guardReason(this.verdict)}. Confirm it by name to release it all the same`
+  }
+}
+
+/** The agent's own service is kept by the manager. */
+export class KernelService extends Data.TaggedError("KernelService")<{ readonly action: string }> {
+  override get message() {
+    return `Cannot ${this.action} node_manager: the manager keeps it from the joined nodes`
+  }
+}
+
+/** One push per service at a time. */
+export class PushRunning extends Data.TaggedError("PushRunning")<{
+  readonly revision: number
+  readonly by: string
+  readonly startedAt: number
+}> {
+  override get message() {
+    return `${this.by} is pushing revision ${this.revision} of this service: wait for it, or cancel it`
+  }
+}
+
+export class NothingToPush extends Data.TaggedError("NothingToPush")<{
+  readonly reason: "nothing-released" | "no-clients"
+}> {
+  override get message() {
+    return this.reason === "nothing-released"
+      ? "There is nothing to push: no revision of this service was released yet"
+      : "There is nothing to push to: the service has no clients"
+  }
+}
+
+export type JoinRefusal =
+  | "malformed"
+  | "unknown-token"
+  | "used-token"
+  | "expired-token"
+  | "revoked-token"
+  | "bad-csr"
+  | "address-taken"
+
+/** Why a node was not let in. `message` says what to do about it. */
+export class JoinRefused extends Data.TaggedError("JoinRefused")<{
+  readonly reason: JoinRefusal
+  readonly message: string
+}> {}

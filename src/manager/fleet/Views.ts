@@ -1,0 +1,145 @@
+import type { Effective, Observed } from "../../domain/Effective.ts"
+import type { Endpoint, EndpointStatus } from "../../domain/Endpoint.ts"
+import type { TlsMode } from "../../domain/EndpointList.ts"
+import type { ProcessSpec } from "../../domain/ProcessSpec.ts"
+import type { ProcessStatus } from "../../protocol/NodeManager.ts"
+
+/**
+ * What pages and the API show of the fleet: plain data. Times are milliseconds since 1970; `null` is "not yet", or
+ * "not known".
+ */
+export type Health = "healthy" | "degraded" | "down" | "off" | "unknown"
+
+export type ServiceSummary = {
+  readonly id: string
+  readonly name: string
+  readonly description: string
+  /** The agent's own service: its list is kept by the manager, and it can't be renamed or deleted. */
+  readonly kernel: boolean
+  readonly health: Health
+  /** The newest released revision. */
+  readonly revision: number | null
+  readonly endpoints: { readonly total: number; readonly online: number; readonly up: number }
+  /** `current`: has the newest released revision. `failed`: its last delivery was refused or not acked. */
+  readonly clients: { readonly total: number; readonly current: number; readonly failed: number }
+  readonly modifiedAt: number
+  readonly modifiedBy: string
+  readonly createdBy: string
+}
+
+export type EndpointView = {
+  readonly ip: string
+  readonly port: number
+  readonly desired: { readonly weight: number; readonly status: EndpointStatus }
+  readonly observed: Observed
+  readonly effective: Effective
+  readonly nodeId: string | null
+  readonly nodeName: string | null
+  readonly workers: { readonly ready: number; readonly want: number } | null
+}
+
+/** `never`: joined, but not reached since the manager started. `not-joined`: no node has this address. */
+export type Connection = "connected" | "away" | "never" | "revoked"
+
+export type DeliveryState = "queued" | "sending" | "ok" | "failed" | "cancelled"
+
+export type ClientView = {
+  readonly id: string
+  readonly ip: string
+  readonly nodeId: string | null
+  readonly nodeName: string | null
+  readonly createdBy: string
+  readonly createdAt: number
+  readonly connection: Connection | "not-joined"
+  /** The revision it has acked. */
+  readonly revision: number | null
+  readonly ackedAt: number | null
+  /** From sending to the ack. */
+  readonly tookMs: number | null
+  readonly error: { readonly message: string; readonly at: number } | null
+  readonly nextTryAt: number | null
+  /** Its state in the running or last push job of the service. */
+  readonly job: DeliveryState | null
+}
+
+export type ProcessView = {
+  readonly spec: ProcessSpec
+  readonly revision: number
+  readonly modifiedBy: string
+  readonly modifiedAt: number
+  /** One for each endpoint whose address is a joined node's. `status` null: not reported (yet). */
+  readonly instances: ReadonlyArray<{
+    readonly nodeId: string
+    readonly nodeName: string
+    readonly status: ProcessStatus | null
+    readonly error: string | null
+  }>
+}
+
+export type ServiceDetail = ServiceSummary & {
+  readonly tls: TlsMode
+  readonly createdAt: number
+  readonly hasDraft: boolean
+  /** Of the released revision. */
+  readonly endpointsList: ReadonlyArray<EndpointView>
+  readonly clientsList: ReadonlyArray<ClientView>
+  readonly process: ProcessView | null
+  readonly releasedAt: number | null
+  readonly releasedBy: string | null
+  readonly draft: ReadonlyArray<Endpoint> | null
+}
+
+export type PushJob = {
+  readonly serviceId: string
+  readonly revision: number
+  readonly by: string
+  readonly startedAt: number
+  readonly endedAt: number | null
+  readonly total: number
+  readonly ok: number
+  readonly failed: number
+  readonly left: number
+  readonly clientIds: ReadonlyArray<string>
+}
+
+export type NodeView = {
+  readonly id: string
+  readonly name: string
+  readonly ip: string
+  readonly port: number
+  readonly connection: Connection
+  /** Since when it is so. */
+  readonly since: number
+  readonly error: string | null
+  readonly nextTryAt: number | null
+  readonly version: string | null
+  readonly cpus: number | null
+  readonly joinedAt: number
+  readonly revokedAt: number | null
+  /** Endpoints of released lists on its address. */
+  readonly services: number
+  readonly lastSeenAt: number | null
+}
+
+export type TokenView = {
+  readonly id: string
+  readonly kind: "once" | "many"
+  readonly state: "open" | "used" | "expired" | "revoked"
+  readonly createdAt: number
+  readonly createdBy: string
+  readonly expiresAt: number
+  readonly usedAt: number | null
+}
+
+export type DashboardCounts = {
+  readonly services: {
+    readonly total: number
+    readonly healthy: number
+    readonly degraded: number
+    readonly down: number
+  }
+  readonly nodes: { readonly total: number; readonly connected: number }
+  readonly endpoints: { readonly total: number; readonly online: number; readonly up: number }
+  readonly clients: { readonly total: number; readonly current: number; readonly failed: number }
+  readonly workers: { readonly ready: number; readonly want: number }
+}
