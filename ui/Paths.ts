@@ -1,0 +1,51 @@
+const query = (pairs: Readonly<Record<string, string>>) => {
+  const text = new URLSearchParams(Object.entries(pairs).filter(([, value]) => value !== "")).toString()
+  return text === "" ? "" : `?${text}`
+}
+
+export type ServiceTab = "endpoints" | "clients" | "process"
+
+/**
+ * Every address that a page uses, in one place. The comment says what is sent and what comes back; all ids are the
+ * store's. Routes in manager/http are the same paths with `:id`.
+ */
+export const paths = {
+  login: "/login", //                       GET page; POST name, password, next -> 422 LoginForm | HX-Redirect
+  logout: "/logout", //                     POST -> HX-Redirect
+  password: "/password", //                 GET page; PUT current, next, again -> 422 PasswordForm | form + toast
+  keys: "/keys", //                         GET KeysDialog
+  language: (lang: string, to: string) => `/lang/${lang}${query({ to })}`, // GET sets the cookie `lang`, redirects
+  events: (topics: string) => `/events${query({ t: topics })}`, // GET stream; topics separated by commas
+
+  dashboard: "/", //                        GET page
+  services: "/services", //                 GET page (?f=&q=); POST the service form -> 422 ServiceForm | HX-Location
+  newService: "/services/new", //           GET page
+  /** POST the service form's fields -> EndpointEditor. to=rows|json, add=1, remove=<index>, format=1, demo=1 */
+  endpointEditor: (change: Readonly<Record<string, string>>) => `/services/editor${query(change)}`,
+  service: (id: string) => `/services/${id}`, //          GET -> endpoints; PUT the form -> 422 | HX-Location; DELETE
+  editService: (id: string) => `/services/${id}/edit`, // GET page
+  tab: (id: string, tab: ServiceTab) => `/services/${id}/${tab}`, // GET page (clients: ?f=&q=)
+
+  /** PUT ip, port, status, override -> Toast with Undo | 409 GuardDialog. */
+  endpointStatus: (id: string) => `/services/${id}/endpoints/status`,
+  /** POST override -> releases the draft, 409 GuardDialog; DELETE discards it. Both answer #draft + toast. */
+  draft: (id: string) => `/services/${id}/draft`,
+
+  clients: (id: string) => `/services/${id}/clients`, //        POST ips -> 422 AddClientsForm | toast, closes the dialog
+  addClients: (id: string) => `/services/${id}/clients/new`, // GET AddClientsDialog
+  client: (id: string, client: string) => `/services/${id}/clients/${client}`, // DELETE -> row deleted, toast with Undo
+  restoreClient: (id: string, client: string) => `/services/${id}/clients/${client}/restore`, // POST
+
+  /** GET PushDialog (?ids=); POST ids (comma-separated or repeated, none = all) -> #push; DELETE cancels. */
+  push: (id: string) => `/services/${id}/push`,
+  closePush: (id: string) => `/services/${id}/push/close`, // POST -> #push
+
+  process: (id: string) => `/services/${id}/process`, // PUT the form -> 422 ProcessForm | form + toast; DELETE
+  restart: (id: string) => `/services/${id}/process/restart`, // POST node
+
+  nodes: "/nodes", //        GET page (?f=&q=)
+  node: (id: string) => `/nodes/${id}`, // DELETE revokes -> row + toast
+  join: "/nodes/join", //    GET JoinDialog
+  tokens: "/nodes/tokens", // POST kind, hours -> JoinCommand into #join-result, and #tokens
+  token: (id: string) => `/nodes/tokens/${id}`, // DELETE -> #tokens
+} as const

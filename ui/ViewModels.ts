@@ -1,0 +1,343 @@
+import type { Effective, Observed } from "../src/domain/Effective.ts"
+import type { Endpoint, EndpointStatus } from "../src/domain/Endpoint.ts"
+import type { TlsMode } from "../src/domain/EndpointList.ts"
+import type { GuardVerdict } from "../src/domain/Guard.ts"
+import type { ProcessSpec } from "../src/domain/ProcessSpec.ts"
+import type { Language, Messages } from "./messages/Messages.ts"
+
+/*
+ * What the pages are fed with: structurally equal to the fleet's views. Times are milliseconds since 1970; `null` is
+ * "never" or "not known".
+ *
+ * Components are plain functions of one props object, `({ page, ... }) => JSX`. `page` is the PageContext.
+ * `renderPage(node)` and `render(nodes)` of ui/Render.ts make the text of an answer.
+ *
+ * Whole pages (ui/pages/<Name>.tsx):
+ *   LoginPage {model}                    PasswordPage {model}            DashboardPage {model}
+ *   ServicesPage {services, query}       ServiceFormPage {model}         EndpointsPage {service}
+ *   ClientsPage {service, job, query}    ProcessPage {service, form}     NodesPage {nodes, tokens, query}
+ *   ErrorPage {status}
+ *
+ * Live updates (ui/Live.tsx): the view of a topic becomes `LiveFragment`s, the SSE hub sends those that changed.
+ *   liveDashboard(page, model)           topics services, nodes  #tiles #attention
+ *   liveServices(page, services)         topic services          #services-all #service-<id> #services-count-<filter>
+ *   liveService(page, service, job)      topic service:<id>      #service-status #tab-count-<tab> #draft #push
+ *                                        #endpoints-all #endpoint-<key> #clients-all #client-<id>
+ *                                        #clients-count-<filter> #instances
+ *   liveNodes(page, nodes, tokens)       topic nodes             #nodes-all #node-<id> #nodes-count-<filter> #tokens
+ *
+ * Forms (ui/parts/): LoginForm, PasswordForm, ServiceForm, EndpointEditor, ProcessForm, AddClientsForm. Each answers
+ * its own request: 422 with itself and the errors. ui/forms/ reads their fields (`readServiceForm` and so on).
+ *
+ * Dialogs, swapped into #dialogs: AddClientsDialog, PushDialog, GuardDialog, JoinDialog, KeysDialog.
+ *
+ * Answers to other actions (ui/Answers.tsx): what changed on the page, and a toast.
+ */
+
+/** What every component needs to know of the request. Nothing else in ui reads a clock, a cookie or a header. */
+export type PageContext = {
+  readonly lang: Language
+  readonly t: Messages
+  /** From the cookie `theme`; `auto` follows the system. */
+  readonly theme: "auto" | "light" | "dark"
+  /** Goes back as the header `X-CSRF-Token` with every htmx request. */
+  readonly csrf: string
+  /** Path and query of the page, for the language link and `aria-current`. */
+  readonly path: string
+  readonly user: { readonly name: string } | null
+  readonly now: number
+}
+
+export type Health = "healthy" | "degraded" | "down" | "off" | "unknown"
+
+export type ServiceSummary = {
+  readonly id: string
+  readonly name: string
+  readonly description: string
+  readonly kernel: boolean
+  readonly health: Health
+  readonly revision: number | null
+  readonly endpoints: { readonly total: number; readonly online: number; readonly up: number }
+  readonly clients: { readonly total: number; readonly current: number; readonly failed: number }
+  readonly modifiedAt: number
+  readonly modifiedBy: string
+  readonly createdBy: string
+}
+
+export type ServiceDetail = ServiceSummary & {
+  readonly tls: TlsMode
+  readonly createdAt: number
+  readonly hasDraft: boolean
+  readonly endpointsList: ReadonlyArray<EndpointView>
+  readonly clientsList: ReadonlyArray<ClientView>
+  readonly process: ProcessView | null
+  readonly releasedAt: number | null
+  readonly releasedBy: string | null
+  readonly draft: ReadonlyArray<Endpoint> | null
+}
+
+export type EndpointView = {
+  readonly ip: string
+  readonly port: number
+  readonly desired: { readonly weight: number; readonly status: EndpointStatus }
+  readonly observed: Observed
+  readonly effective: Effective
+  readonly nodeId: string | null
+  readonly nodeName: string | null
+  readonly workers: { readonly ready: number; readonly want: number } | null
+}
+
+export type ClientConnection = "connected" | "away" | "never" | "revoked" | "not-joined"
+export type ClientJob = "queued" | "sending" | "ok" | "failed" | "cancelled"
+
+export type ClientView = {
+  readonly id: string
+  readonly ip: string
+  readonly nodeId: string | null
+  readonly nodeName: string | null
+  readonly createdBy: string
+  readonly createdAt: number
+  readonly connection: ClientConnection
+  /** The revision it acknowledged last. */
+  readonly revision: number | null
+  readonly ackedAt: number | null
+  readonly tookMs: number | null
+  readonly error: { readonly message: string; readonly at: number } | null
+  readonly nextTryAt: number | null
+  readonly job: ClientJob | null
+}
+
+export type WorkerState = "STOPPED" | "STARTING" | "RUNNING" | "BACKOFF" | "STOPPING" | "EXITED" | "FATAL"
+
+export type WorkerView = {
+  readonly slot: number
+  readonly pid: number | null
+  readonly state: WorkerState
+  readonly restarts: number
+  readonly reason: string | null
+  readonly since: number
+}
+
+export type InstanceView = {
+  readonly nodeId: string
+  readonly nodeName: string
+  readonly status: {
+    readonly name: string
+    readonly listen: { readonly ip: string; readonly port: number }
+    readonly specRevision: number
+    readonly desired: "running" | "stopped"
+    readonly state: WorkerState
+    readonly reason: string | null
+    readonly since: number
+    readonly workers: ReadonlyArray<WorkerView>
+  } | null
+  /** Why the node does not run it, or why its state is not known. */
+  readonly error: string | null
+}
+
+export type ProcessView = {
+  readonly spec: ProcessSpec
+  readonly revision: number
+  readonly modifiedBy: string
+  readonly modifiedAt: number
+  readonly instances: ReadonlyArray<InstanceView>
+}
+
+export type PushJob = {
+  readonly serviceId: string
+  readonly revision: number
+  readonly by: string
+  readonly startedAt: number
+  readonly endedAt: number | null
+  readonly total: number
+  readonly ok: number
+  readonly failed: number
+  readonly left: number
+  readonly clientIds: ReadonlyArray<string>
+}
+
+/** What a push would change, for the dialog before it: the clients grouped by the revision that they have. */
+export type PushPreview = {
+  readonly serviceId: string
+  readonly serviceName: string
+  readonly revision: number
+  /** Empty array: all clients of the service. */
+  readonly clientIds: ReadonlyArray<string>
+  readonly total: number
+  /** Clients that have the revision already; it is sent again and changes nothing. */
+  readonly current: number
+  readonly groups: ReadonlyArray<PushGroup>
+}
+
+export type PushGroup = {
+  /** `null`: never pushed, the whole list is new to them. */
+  readonly revision: number | null
+  readonly clients: number
+  /** `null`: that revision's list is not known any more. */
+  readonly changes: ReadonlyArray<EndpointChange> | null
+}
+
+export type EndpointChange = {
+  readonly kind: "added" | "removed" | "changed"
+  readonly ip: string
+  readonly port: number
+  readonly before: { readonly weight: number; readonly status: EndpointStatus } | null
+  readonly after: { readonly weight: number; readonly status: EndpointStatus } | null
+}
+
+export type NodeView = {
+  readonly id: string
+  readonly name: string
+  readonly ip: string
+  readonly port: number
+  readonly connection: "connected" | "away" | "never" | "revoked"
+  readonly since: number
+  readonly error: string | null
+  readonly nextTryAt: number | null
+  readonly version: string | null
+  readonly cpus: number | null
+  readonly joinedAt: number
+  readonly revokedAt: number | null
+  readonly services: number
+  readonly lastSeenAt: number | null
+}
+
+export type TokenView = {
+  readonly id: string
+  readonly kind: "once" | "many"
+  readonly state: "open" | "used" | "expired" | "revoked"
+  readonly createdAt: number
+  readonly createdBy: string
+  readonly expiresAt: number
+  readonly usedAt: number | null
+}
+
+/** Shown once, in the answer to making a token; the secret is stored nowhere. */
+export type NewTokenView = {
+  readonly kind: "once" | "many"
+  readonly token: string
+  readonly expiresAt: number
+  readonly command: string
+}
+
+export type DashboardCounts = {
+  readonly services: {
+    readonly total: number
+    readonly healthy: number
+    readonly degraded: number
+    readonly down: number
+  }
+  readonly nodes: { readonly total: number; readonly connected: number }
+  readonly endpoints: { readonly total: number; readonly online: number; readonly up: number }
+  readonly clients: { readonly total: number; readonly current: number; readonly failed: number }
+  readonly workers: { readonly ready: number; readonly want: number }
+}
+
+export type DashboardModel = {
+  readonly counts: DashboardCounts
+  readonly services: ReadonlyArray<ServiceSummary>
+  readonly nodes: ReadonlyArray<NodeView>
+}
+
+/** View state of a list; it lives in the URL (`?f=&q=`). */
+export type ListQuery<Filter extends string> = { readonly filter: Filter | "all"; readonly search: string }
+export type ServiceFilter = "degraded" | "down" | "off"
+export type ClientFilter = "behind" | "failed" | "away"
+export type NodeFilter = "connected" | "away" | "revoked"
+
+/** One endpoint as it was typed: texts, so that a wrong value comes back as it was. */
+export type EndpointRow = {
+  readonly ip: string
+  readonly port: string
+  readonly weight: string
+  readonly status: EndpointStatus
+}
+
+export type ServiceFormValues = {
+  readonly name: string
+  readonly description: string
+  readonly tls: TlsMode
+  /** Which of the two forms of the endpoint list is on the page. */
+  readonly mode: "rows" | "json"
+  readonly rows: ReadonlyArray<EndpointRow>
+  readonly json: string
+  /** The revision the form was opened with; 0 for a new service. */
+  readonly baseRevision: number
+  readonly override: boolean
+}
+
+export type ServiceFormErrors = {
+  readonly name?: "syntax" | "taken"
+  readonly description?: "length"
+  readonly json?:
+    | { readonly kind: "syntax"; readonly message: string }
+    | { readonly kind: "shape" }
+    | { readonly kind: "item"; readonly index: number; readonly field: string; readonly message: string }
+  readonly list?: "tooMany"
+  /** By index of the row. */
+  readonly rows?: Readonly<Record<number, RowErrors>>
+}
+export type RowErrors = {
+  readonly ip?: "address" | "twice"
+  readonly port?: "port"
+  readonly weight?: "weight"
+}
+
+export type ServiceFormModel = {
+  /** `null`: a new service. */
+  readonly id: string | null
+  readonly kernel: boolean
+  readonly values: ServiceFormValues
+  readonly errors: ServiceFormErrors
+  /** The guard refused the list: its reason is shown with a box to override it. */
+  readonly guard: GuardVerdict | null
+  /** Somebody released another revision meanwhile. */
+  readonly stale: { readonly revision: number; readonly by: string } | null
+}
+
+export type ProcessFormValues = {
+  readonly module: string
+  readonly workers: string
+  readonly tls: TlsMode
+  readonly desired: "running" | "stopped"
+  readonly drainSeconds: string
+  /** One `NAME=value` a line. */
+  readonly env: string
+}
+
+export type ProcessFormErrors = {
+  readonly module?: "path"
+  readonly workers?: "range"
+  readonly drainSeconds?: "range"
+  /** The first line that is not NAME=value, from 1. */
+  readonly env?: { readonly line: number }
+}
+
+export type ProcessFormModel = {
+  /** `null`: the service has no process spec yet. */
+  readonly revision: number | null
+  readonly values: ProcessFormValues
+  readonly errors: ProcessFormErrors
+}
+
+export type LoginModel = {
+  readonly name: string
+  readonly next: string
+  readonly error: null | { readonly kind: "wrong" } | { readonly kind: "limited"; readonly retryAfterMs: number }
+}
+
+export type PasswordModel = {
+  readonly error: null | "wrong" | "short" | "same" | "mismatch"
+}
+
+export type AddClientsModel = {
+  readonly serviceId: string
+  readonly serviceName: string
+  readonly text: string
+  /** Addresses of joined nodes that are not clients yet: offered as a choice. */
+  readonly candidates: ReadonlyArray<{ readonly ip: string; readonly name: string }>
+  readonly error:
+    | null
+    | { readonly kind: "empty" }
+    | { readonly kind: "address" | "twice" | "known"; readonly ip: string }
+}
