@@ -1,0 +1,225 @@
+import * as net from "node:net"
+import * as tls from "node:tls"
+
+/** Who the verified certificate of the other side names. `serial` in lower-case hex. */
+export interface Identity {
+  readonly commonName: string
+  readonly serial: string
+}
+
+/** PEM texts. */
+export interface TlsMaterial {
+  readonly key: string
+  readonly cert: string
+  readonly ca: string
+}
+
+export interface DuplexHandler {
+  data(chunk: Uint8Array): void
+  drain(): void
+  /** Once, and last. `undefined`: the peer ended in good order. */
+  close(error: Error | undefined): void
+}
+
+/** A connection of bytes. Nothing is read before `handle` is called. */
+export interface Duplex {
+  /** `ip:port`, or `unix`. */
+  readonly remote: string
+  readonly peer: Identity | undefined
+  /** false: the peer is slow, wait for `drain`. Never throws; does nothing after the close. `bytes` belong to it now. */
+  write(bytes: Uint8Array): boolean
+  /** Closes after what was written has left. */
+  end(): void
+  destroy(): void
+  pause(): void
+  resume(): void
+  handle(handler: DuplexHandler): void
+}
+
+export type Address = { readonly host: string; readonly port: number } | { readonly path: string }
+
+export interface DialOptions {
+  readonly to: Address
+  /** `expectedName`: the common name that the other side's certificate must have, in place of its host name. */
+  readonly tls?: (TlsMaterial & { readonly expectedName?: string }) | undefined
+  /** For the connection and the TLS handshake together. */
+  readonly timeoutMs: number
+}
+
+export interface Listener {
+  /** 0 for a unix socket. */
+  readonly port: number
+  /** Stops accepting; open connections go on. */
+  close(): Promise<void>
+}
+
+export interface ListenOptions {
+  /** `fd`: a socket that was inherited in listening state. */
+  readonly on: Address | { readonly fd: number }
+  /** Every client must then present a certificate of `ca`. */
+  readonly tls?: TlsMaterial | undefined
+  readonly backlog?: number
+  onConnection(duplex: Duplex): void
+}
+
+const handshakeTimeoutMs = 5_000
+const tlsVersion = "TLSv1.3"
+
+class SocketDuplex implements Duplex {
+  readonly remote: string
+  readonly peer: Identity | undefined
+  readonly #socket: net.Socket
+  #error: Error | undefined
+  #closed = false
+  #handler: DuplexHandler | undefined
+
+  constructor(socket: net.Socket, peer: Identity | undefined) {
+    this.#socket = socket
+    this.peer = peer
+    this.remote = socket.remoteAddress === undefined ? "unix" : `${socket.remoteAddress}:${socket.remotePort}`
+    socket.setNoDelay(true)
+    socket.on("error", (error: Error) => {
+      this.#error ??= error
+    })
+    socket.on("close", () => {
+      this.#closed = true
+      this.#handler?.close(this.#error)
+    })
+  }
+
+  write(bytes: Uint8Array): boolean {
+    if (this.#closed || !this.#socket.writable) return true
+    return this.#socket.write(bytes)
+  }
+
+  end(): void {
+    if (!this.#closed) this.#socket.end()
+  }
+
+  destroy(): void {
+    this.#socket.destroy()
+  }
+
+  pause(): void {
+    this.#socket.pause()
+  }
+
+  resume(): void {
+    this.#socket.resume()
+  }
+
+  handle(handler: DuplexHandler): void {
+    this.#handler = handler
+    if (this.#closed) {
+      queueMicrotask(() => handler.close(this.#error))
+      return
+    }
+    this.#socket.on("drain", () => handler.drain())
+    this.#socket.on("data", (chunk: Uint8Array) => handler.data(chunk))
+  }
+}
+
+const identityOf = (socket: tls.TLSSocket): Identity | undefined => {
+  const certificate = socket.getPeerCertificate()
+  const name: unknown = certificate?.subject?.CN
+  if (typeof name !== "string") return undefined
+  return { commonName: name, serial: certificate.serialNumber.toLowerCase() }
+}
+
+const secureOptions = (material: TlsMaterial) => ({
+  key: material.key,
+  cert: material.cert,
+  ca: material.ca,
+  minVersion: tlsVersion as tls.SecureVersion,
+})
+
+const plainServer = (options: ListenOptions): net.Server =>
+  net.createServer((socket) => options.onConnection(new SocketDuplex(socket, undefined)))
+
+const secureServer = (options: ListenOptions, material: TlsMaterial): net.Server => {
+  const server = tls.createServer({
+    ...secureOptions(material),
+    requestCert: true,
+    rejectUnauthorized: true,
+    handshakeTimeout: handshakeTimeoutMs,
+  })
+  server.on("secureConnection", (socket) => {
+    const peer = identityOf(socket)
+    if (!socket.authorized || peer === undefined) {
+      socket.destroy()
+      return
+    }
+    options.onConnection(new SocketDuplex(socket, peer))
+  })
+  // A client that failed the handshake is gone already; without a listener some runtimes would throw.
+  server.on("tlsClientError", () => {})
+  return server
+}
+
+const listenArguments = (options: ListenOptions): net.ListenOptions & { fd?: number } => {
+  const backlog = options.backlog ?? 511
+  return { ...options.on, backlog }
+}
+
+const dialSocket = (options: DialOptions): net.Socket => {
+  const { tls: material, to } = options
+  if (material === undefined) return "path" in to ? net.connect(to.path) : net.connect(to.port, to.host)
+  return tls.connect({
+    ...to,
+    ...secureOptions(material),
+    rejectUnauthorized: true,
+    // The name is checked after the handshake, against the identity: runtimes differ in when they call this.
+    ...(material.expectedName === undefined ? {} : { checkServerIdentity: () => undefined }),
+  })
+}
+
+/** Connects; rejects with the reason, also when the certificate is not of the expected name. */
+export const dial = (options: DialOptions): Promise<Duplex> =>
+  new Promise((resolve, reject) => {
+    const socket = dialSocket(options)
+    const fail = (error: Error) => {
+      clearTimeout(timer)
+      socket.destroy()
+      reject(error)
+    }
+    const target = "path" in options.to ? options.to.path : `${options.to.host}:${options.to.port}`
+    const timer = setTimeout(
+      () => fail(new Error(`Cannot connect to ${target}: no answer within ${options.timeoutMs} ms`)),
+      options.timeoutMs,
+    )
+    const early = () => fail(new Error(`Cannot connect to ${target}: closed before it was open`))
+    socket.once("error", fail)
+    socket.once("close", early)
+    socket.once(options.tls === undefined ? "connect" : "secureConnect", () => {
+      const peer = socket instanceof tls.TLSSocket ? identityOf(socket) : undefined
+      const expected = options.tls?.expectedName
+      if (expected !== undefined && peer?.commonName !== expected)
+        return fail(new Error(`Certificate of ${target} names "${peer?.commonName ?? ""}", expected "${expected}"`))
+      clearTimeout(timer)
+      const duplex = new SocketDuplex(socket, peer)
+      socket.off("error", fail)
+      socket.off("close", early)
+      resolve(duplex)
+    })
+  })
+
+/** Accepts connections; with TLS only those whose certificate the CA has signed reach `onConnection`. */
+export const listen = (options: ListenOptions): Promise<Listener> =>
+  new Promise((resolve, reject) => {
+    const server = options.tls === undefined ? plainServer(options) : secureServer(options, options.tls)
+    server.once("error", reject)
+    server.listen(listenArguments(options), () => {
+      server.off("error", reject)
+      // An accept that failed (no descriptors left) is over with that connection.
+      server.on("error", () => {})
+      const address = server.address()
+      resolve({
+        port: typeof address === "object" && address !== null ? address.port : 0,
+        // Not awaited: its callback waits for the last connection, which is the owner's to close.
+        close: () => {
+          server.close()
+          return Promise.resolve()
+        },
+      })
+    })
+  })
