@@ -1,0 +1,41 @@
+import { writeSync } from "node:fs"
+import { availableParallelism, hostname as osHostname } from "node:os"
+import process from "node:process"
+
+/** What follows the program's own name on the command line. */
+export const args: ReadonlyArray<string> = process.argv.slice(2)
+
+/** A variable of the environment; one that is set to nothing counts as not set. */
+export const env = (name: string): string | undefined => {
+  const value = process.env[name]
+  return value === "" ? undefined : value
+}
+
+export const cpuCount = (): number => availableParallelism()
+
+export const hostname = (): string => osHostname()
+
+export const exit = (code: number): never => process.exit(code)
+
+/** Writes all of `text` before it returns: a following exit loses nothing, as it would with a stream. */
+export const writeOut = (text: string): void => writeAll(1, text)
+
+export const writeError = (text: string): void => writeAll(2, text)
+
+const retryMs = 2
+const sleeper = new Int32Array(new SharedArrayBuffer(4))
+
+const writeAll = (fd: number, text: string): void => {
+  let left: Uint8Array = new TextEncoder().encode(text)
+  while (left.length > 0) {
+    try {
+      left = left.subarray(writeSync(fd, left))
+    } catch (error) {
+      // A pipe without a reader has nobody to tell; a full one that doesn't block is tried again.
+      if (codeOf(error) !== "EAGAIN") return
+      Atomics.wait(sleeper, 0, 0, retryMs)
+    }
+  }
+}
+
+const codeOf = (error: unknown): unknown => (error instanceof Error && "code" in error ? error.code : undefined)
