@@ -1,0 +1,158 @@
+import { spawn } from "node:child_process"
+import { closeSync, openSync, readFileSync, readdirSync, statSync } from "node:fs"
+import { selfCommand } from "./SelfCommand.ts"
+
+/** A process for certain: pids are used again, a pid with its start time and boot is not. */
+export type ProcessIdentity = {
+  readonly pid: number
+  /** Clock ticks since boot, field 22 of /proc/<pid>/stat. */
+  readonly startTime: string
+  readonly bootId: string
+}
+
+export type Exit = { readonly code: number | null; readonly signal: string | null }
+
+export type Signal = "SIGTERM" | "SIGKILL" | "SIGINT" | "SIGHUP"
+
+export interface Child {
+  readonly identity: ProcessIdentity
+  /** Called once, also when the child has ended before. */
+  onExit(listener: (exit: Exit) => void): void
+  /** To the child alone. false: it is gone. */
+  signal(signal: Signal): boolean
+  /** To the child and all it has started; also after its own end, when some of those still run. */
+  signalGroup(signal: Signal): boolean
+}
+
+export type SpawnOptions = {
+  /** Added to what is left of our own environment; replaces what has the same name. */
+  readonly env: Readonly<Record<string, string>>
+  readonly cwd: string
+  /** stdout and stderr are appended to this file. */
+  readonly logFile: string
+  /** The child has them as descriptors 3, 4, …; ours stay open. */
+  readonly fds: ReadonlyArray<number>
+  /** A main.ts to run instead of ours, from source only. */
+  readonly entry?: string
+}
+
+type Stat = { readonly state: string; readonly group: number; readonly startTime: string }
+
+const readStat = (pid: number | string): Stat | undefined => {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, "utf8")
+    const fields = text.slice(text.lastIndexOf(")") + 2).split(" ")
+    return { state: fields[0] ?? "", group: Number(fields[2]), startTime: fields[19] ?? "" }
+  } catch {
+    return undefined
+  }
+}
+
+let bootId: string | undefined
+const currentBootId = () => (bootId ??= readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim())
+
+/** The identity of a process that runs now; undefined when none has this pid. */
+export const identityOf = (pid: number): ProcessIdentity | undefined => {
+  const stat = readStat(pid)
+  return stat === undefined ? undefined : { pid, startTime: stat.startTime, bootId: currentBootId() }
+}
+
+/** Whether that very process still runs; one that ended and was not yet reaped does not. */
+export const isAlive = (identity: ProcessIdentity): boolean => {
+  const stat = readStat(identity.pid)
+  return (
+    stat !== undefined &&
+    stat.state !== "Z" &&
+    stat.startTime === identity.startTime &&
+    identity.bootId === currentBootId()
+  )
+}
+
+const send = (pid: number, signal: Signal): boolean => {
+  try {
+    process.kill(pid, signal)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Signals a process only when it is the one that is meant. */
+export const signalProcess = (identity: ProcessIdentity, signal: Signal): boolean =>
+  isAlive(identity) && send(identity.pid, signal)
+
+const groupHasMembers = (group: number) =>
+  readdirSync("/proc").some((name) => {
+    const stat = /^\d+$/.test(name) ? readStat(name) : undefined
+    return stat !== undefined && stat.group === group && stat.state !== "Z"
+  })
+
+/**
+ * Signals a process group by its leader's identity. The kernel keeps a group's number for it while it has members, so
+ * a group without its leader is still ours unless somebody else has the leader's pid now.
+ */
+export const signalGroup = (leader: ProcessIdentity, signal: Signal): boolean => {
+  if (leader.bootId !== currentBootId()) return false
+  const stat = readStat(leader.pid)
+  if (stat !== undefined && stat.startTime !== leader.startTime) return false
+  return groupHasMembers(leader.pid) && send(-leader.pid, signal)
+}
+
+const dropped = /^(?:MUSTER_|BUN_|NODE_|LISTEN_(?:PID|FDS)|NOTIFY_SOCKET$|WATCHDOG_|INVOCATION_ID$)/
+
+/** Our environment without what is meant for us alone (tokens, runtime options), for a program that isn't ours. */
+const inheritedEnv = (): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(process.env).filter(
+      (entry): entry is [string, string] => entry[1] !== undefined && !dropped.test(entry[0]),
+    ),
+  )
+
+const checkFolder = (cwd: string) => {
+  // A missing folder would be reported as a missing command.
+  if (!statSync(cwd, { throwIfNoEntry: false })?.isDirectory()) throw new Error(`the folder ${cwd} does not exist`)
+}
+
+/**
+ * Starts this program once more, in a session and process group of its own, so that it outlives us and is stopped as a
+ * whole. Throws with the reason when it can't be started.
+ */
+export const spawnSelf = (args: ReadonlyArray<string>, o: SpawnOptions): Child => {
+  checkFolder(o.cwd)
+  const command = selfCommand(args, o.entry)
+  const log = openSync(o.logFile, "a", 0o640)
+  try {
+    const child = spawn(command.file, command.args, {
+      cwd: o.cwd,
+      env: { ...inheritedEnv(), ...o.env },
+      detached: true,
+      stdio: ["ignore", log, log, ...o.fds],
+    })
+    return watch(child)
+  } finally {
+    closeSync(log)
+  }
+}
+
+const watch = (child: ReturnType<typeof spawn>): Child => {
+  let ended: Exit | undefined
+  const listeners: Array<(exit: Exit) => void> = []
+  const end = (exit: Exit) => {
+    if (ended !== undefined) return
+    ended = exit
+    for (const listener of listeners) listener(exit)
+  }
+  child.on("error", () => end({ code: 127, signal: null }))
+  child.on("exit", (code, signal) => end({ code, signal }))
+  if (child.pid === undefined) throw new Error(`${child.spawnfile} can't be started`)
+  const identity = identityOf(child.pid) ?? { pid: child.pid, startTime: "", bootId: currentBootId() }
+  return {
+    identity,
+    onExit: (listener) => {
+      if (ended === undefined) listeners.push(listener)
+      else listener(ended)
+    },
+    signal: (signal) => ended === undefined && signalProcess(identity, signal),
+    signalGroup: (signal) => signalGroup(identity, signal),
+  }
+}

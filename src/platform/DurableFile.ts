@@ -1,0 +1,86 @@
+import { randomBytes } from "node:crypto"
+import { constants } from "node:fs"
+import { access, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises"
+import { basename, dirname, join } from "node:path"
+
+const temporaryPattern = /^\..+\.[0-9a-f]{16}\.tmp$/
+
+const syncFolder = async (folder: string) => {
+  const handle = await open(folder, constants.O_RDONLY | constants.O_DIRECTORY)
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+/**
+ * Replaces a file so that after a crash at any moment it is whole: the old text or the new one. Resolves when the
+ * new text is on the disk. `mode` (default 0600) holds from the first byte on.
+ */
+export const writeDurably = async (path: string, text: string, mode = 0o600): Promise<void> => {
+  const folder = dirname(path)
+  const temporary = join(folder, `.${basename(path)}.${randomBytes(8).toString("hex")}.tmp`)
+  const handle = await open(temporary, "wx", mode)
+  try {
+    try {
+      await handle.writeFile(text)
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+    await rename(temporary, path)
+  } catch (error) {
+    await rm(temporary, { force: true })
+    throw error
+  }
+  await syncFolder(folder)
+}
+
+const isMissing = (error: unknown) => error instanceof Error && "code" in error && error.code === "ENOENT"
+
+/** The file's text, or undefined when there is no such file. */
+export const readText = async (path: string): Promise<string | undefined> => {
+  try {
+    return await readFile(path, "utf8")
+  } catch (error) {
+    if (isMissing(error)) return undefined
+    throw error
+  }
+}
+
+/** Removes a file for good; a file that is not there is no error. */
+export const removeDurably = async (path: string): Promise<void> => {
+  await rm(path, { force: true })
+  await syncFolder(dirname(path))
+}
+
+/** Makes a folder and its parents. An existing folder keeps its mode. */
+export const makeFolder = async (path: string, mode = 0o700): Promise<void> => {
+  await mkdir(path, { recursive: true, mode })
+  await access(path, constants.W_OK)
+}
+
+/** Names of the files in a folder, sorted. What a write that was cut off has left behind is removed on the way. */
+export const listFolder = async (path: string): Promise<ReadonlyArray<string>> => {
+  const names = (await readdir(path)).toSorted()
+  for (const name of names.filter((name) => temporaryPattern.test(name))) await rm(join(path, name), { force: true })
+  return names.filter((name) => !temporaryPattern.test(name))
+}
+
+/** Renames a file that can't be used to `<path>.corrupt`, for a person to look at. Gives the new path. */
+export const setAside = async (path: string): Promise<string> => {
+  await rename(path, `${path}.corrupt`)
+  await syncFolder(dirname(path))
+  return `${path}.corrupt`
+}
+
+/** A text that changes when the file is replaced; undefined when there is none. Cheap enough to ask each second. */
+export const fileVersion = async (path: string): Promise<string | undefined> => {
+  try {
+    const { ino, mtimeMs, size } = await stat(path)
+    return `${ino}.${mtimeMs}.${size}`
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,90 @@
+/** A function of libc: its arguments as FFI kinds. All answer an i32. */
+type Kind = "i32" | "u32" | "buffer"
+
+const signatures = {
+  socket: ["i32", "i32", "i32"],
+  bind: ["i32", "buffer", "u32"],
+  listen: ["i32", "i32"],
+  setsockopt: ["i32", "i32", "i32", "buffer", "u32"],
+  getsockname: ["i32", "buffer", "buffer"],
+  fcntl: ["i32", "i32", "i32"],
+  close: ["i32"],
+  prctl: ["i32", "buffer", "i32", "i32", "i32"],
+} as const satisfies Record<string, ReadonlyArray<Kind>>
+
+type Argument = { i32: number; u32: number; buffer: Uint8Array }
+type Arguments<K extends ReadonlyArray<Kind>> = { -readonly [I in keyof K]: Argument[K[I]] }
+type Symbols = { readonly [N in keyof typeof signatures]: (...args: Arguments<(typeof signatures)[N]>) => number }
+
+export interface Libc extends Symbols {
+  /** The error number of the call just made. Ask at once. */
+  errno(): number
+  /** The address of a buffer that must stay alive as long as C may read it. */
+  addressOf(bytes: Uint8Array): bigint
+}
+
+type DenoFfi = {
+  dlopen(
+    name: string,
+    symbols: Record<string, { parameters: ReadonlyArray<string>; result: string }>,
+  ): {
+    symbols: Record<string, (...args: ReadonlyArray<unknown>) => never>
+  }
+  UnsafePointer: { of(bytes: Uint8Array): object; value(pointer: object): bigint }
+  UnsafePointerView: new (pointer: object) => { getInt32(): number }
+}
+
+const musl = ["libc.musl-x86_64.so.1", "libc.musl-aarch64.so.1"]
+const names = ["libc.so.6", ...musl]
+
+const firstThatLoads = <A>(load: (name: string) => A): A => {
+  let last: unknown
+  for (const name of names) {
+    try {
+      return load(name)
+    } catch (error) {
+      last = error
+    }
+  }
+  throw new Error("libc can't be loaded through FFI, which the slot sockets need", { cause: last })
+}
+
+const loadOnBun = async (): Promise<Libc> => {
+  const { dlopen, ptr, read } = await import("bun:ffi")
+  const functions = Object.entries(signatures).map(([name, kinds]) => [
+    name,
+    { args: kinds.map((kind) => (kind === "buffer" ? "ptr" : kind)), returns: "i32" },
+  ])
+  const symbols = firstThatLoads((name) =>
+    dlopen(name, { ...Object.fromEntries(functions), __errno_location: { args: [], returns: "ptr" } }),
+  ).symbols as unknown as Symbols & { __errno_location(): Parameters<typeof read.i32>[0] }
+  return {
+    ...symbols,
+    errno: () => read.i32(symbols.__errno_location(), 0),
+    addressOf: (bytes) => BigInt(ptr(bytes)),
+  }
+}
+
+const loadOnDeno = (deno: DenoFfi): Libc => {
+  const functions = Object.entries(signatures).map(([name, kinds]) => [name, { parameters: kinds, result: "i32" }])
+  const symbols = firstThatLoads((name) =>
+    deno.dlopen(name, { ...Object.fromEntries(functions), __errno_location: { parameters: [], result: "pointer" } }),
+  ).symbols as unknown as Symbols & { __errno_location(): object }
+  return {
+    ...symbols,
+    errno: () => new deno.UnsafePointerView(symbols.__errno_location()).getInt32(),
+    addressOf: (bytes) => deno.UnsafePointer.value(deno.UnsafePointer.of(bytes)),
+  }
+}
+
+let loading: Promise<Libc> | undefined
+
+const load = (): Promise<Libc> => {
+  if ("Bun" in globalThis) return loadOnBun()
+  const deno = (globalThis as { Deno?: DenoFfi }).Deno
+  if (deno !== undefined) return Promise.resolve().then(() => loadOnDeno(deno))
+  return Promise.reject(new Error("slot sockets need FFI: run the node role with Bun or Deno"))
+}
+
+/** libc, by the FFI of Bun or Deno; rejects where there is none. */
+export const libc = (): Promise<Libc> => (loading ??= load())

@@ -1,0 +1,64 @@
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
+import { libc } from "./Libc.ts"
+
+const PR_SET_NAME = 15
+
+/** The settings a worker was started with, taken out of the environment so that user code doesn't see them. */
+export const takeSetting = (name: string): string | undefined => {
+  const value = process.env[name]
+  delete process.env[name]
+  return value
+}
+
+export const setEnv = (name: string, value: string): void => {
+  process.env[name] = value
+}
+
+/** Shows in `ps` and `top`, where it is cut to 15 bytes. */
+export const setTitle = async (title: string): Promise<void> => {
+  process.title = title
+  const name = new Uint8Array(16)
+  name.set(new TextEncoder().encode(title).subarray(0, 15))
+  await libc().then(
+    (c) => c.prctl(PR_SET_NAME, name, 0, 0, 0),
+    () => -1,
+  )
+}
+
+/** SIGTERM or SIGINT: `first` once, `again` at each further one. */
+export const onTermination = (first: () => void, again: () => void): void => {
+  let asked = false
+  const listener = () => {
+    if (asked) return again()
+    asked = true
+    first()
+  }
+  process.on("SIGTERM", listener)
+  process.on("SIGINT", listener)
+  // A terminal that goes away is no reason to stop a service.
+  process.on("SIGHUP", () => undefined)
+}
+
+/** Errors that nobody caught. Without a listener the runtimes differ in what they print. */
+export const onUncaught = (listener: (kind: string, error: unknown) => void): void => {
+  process.on("uncaughtException", (error) => listener("uncaughtException", error))
+  process.on("unhandledRejection", (error) => listener("unhandledRejection", error))
+}
+
+/** One line (or a stack) to the log file. console is synchronous everywhere; nothing is lost at an exit. */
+export const logLine = (text: string): void => {
+  console.error(text)
+}
+
+export const exit = (code: number): never => process.exit(code)
+
+export const ownPid = (): number => process.pid
+
+export const memoryBytes = (): number => process.memoryUsage.rss()
+
+export const readTls = (folder: string): { key: string; cert: string; ca: string } => ({
+  key: readFileSync(join(folder, "key.pem"), "utf8"),
+  cert: readFileSync(join(folder, "cert.pem"), "utf8"),
+  ca: readFileSync(join(folder, "ca.pem"), "utf8"),
+})

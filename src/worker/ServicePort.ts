@@ -1,0 +1,84 @@
+import { type Duplex, listen, type Listener, type TlsMaterial } from "../platform/Transport.ts"
+import { RpcError } from "../protocol/RpcError.ts"
+import { type Handler, type RpcFault, RpcServer } from "../rpc/RpcServer.ts"
+import type { MethodTable } from "./MethodTable.ts"
+import type { TrustFile } from "./TrustFile.ts"
+
+export type ServicePortOptions = {
+  readonly service: string
+  readonly worker: { readonly id: number; readonly count: number }
+  readonly fd: number
+  readonly tls: TlsMaterial | undefined
+  readonly methods: MethodTable
+  readonly trust: TrustFile
+  onFault(fault: RpcFault): void
+}
+
+const refusal = (trust: TrustFile, duplex: Duplex): RpcError | undefined => {
+  const { peer } = duplex
+  if (peer === undefined || !trust.isRevoked(peer.serial)) return undefined
+  return new RpcError("permission_denied", `the certificate of ${peer.commonName} was revoked`, { executed: "no" })
+}
+
+/** The worker's side of the service port: accepts on the inherited socket and answers calls by the method table. */
+export class ServicePort {
+  readonly server: RpcServer
+  readonly #options: ServicePortOptions
+  readonly #trusted = new Set<Duplex>()
+  #listener: Listener | undefined
+
+  constructor(options: ServicePortOptions) {
+    this.#options = options
+    this.server = new RpcServer({
+      service: options.service,
+      worker: options.worker,
+      methods: (name) => this.#handler(name),
+      accept: (duplex) => refusal(options.trust, duplex),
+      onFault: (fault) => options.onFault(fault),
+    })
+  }
+
+  #handler(name: string): Handler | undefined {
+    const method = this.#options.methods.get(name)
+    return method === undefined ? undefined : (args) => method(...args)
+  }
+
+  async listen(): Promise<void> {
+    const { fd, tls } = this.#options
+    this.#listener = await listen({ on: { fd }, tls, onConnection: (duplex) => this.#accept(duplex) })
+  }
+
+  #accept(duplex: Duplex): void {
+    if (duplex.peer === undefined) return this.server.accept(duplex)
+    this.#trusted.add(duplex)
+    this.server.accept({
+      remote: duplex.remote,
+      peer: duplex.peer,
+      write: (bytes) => duplex.write(bytes),
+      end: () => duplex.end(),
+      destroy: () => duplex.destroy(),
+      pause: () => duplex.pause(),
+      resume: () => duplex.resume(),
+      handle: (handler) =>
+        duplex.handle({
+          data: (chunk) => handler.data(chunk),
+          drain: () => handler.drain(),
+          close: (error) => {
+            this.#trusted.delete(duplex)
+            handler.close(error)
+          },
+        }),
+    })
+  }
+
+  /** Ends the connections of certificates that were revoked since they came. */
+  dropRevoked(): void {
+    for (const duplex of this.#trusted) if (refusal(this.#options.trust, duplex) !== undefined) duplex.destroy()
+  }
+
+  /** Accepts no more, and returns when the open calls are answered or the time is up. */
+  async drain(timeoutMs: number): Promise<void> {
+    await this.#listener?.close()
+    await this.server.drain(timeoutMs)
+  }
+}
