@@ -1,37 +1,7 @@
 import { Data } from "effect"
 import { guardReason, type GuardVerdict } from "../../domain/Guard.ts"
 
-/** Nothing with this id or name. */
-export class NotFound extends Data.TaggedError("NotFound")<{
-  readonly what: "service" | "client" | "node" | "token" | "draft" | "process" | "endpoint"
-  readonly id: string
-}> {
-  override get message() {
-    return `There is no ${this.what} ${JSON.stringify(this.id)}`
-  }
-}
-
-/** `field` holds `value`, and something else has it already, or forbids it. */
-export class Conflict extends Data.TaggedError("Conflict")<{
-  readonly field: string
-  readonly value: string
-  readonly reason: string
-}> {
-  override get message() {
-    return this.reason
-  }
-}
-
-/** Someone released in between: `baseRevision` is what the edit began from, `revision` what there is now. */
-export class Stale extends Data.TaggedError("Stale")<{
-  readonly baseRevision: number
-  readonly revision: number
-  readonly by: string
-}> {
-  override get message() {
-    return `The list was changed meanwhile: you edited revision ${this.baseRevision}, and ${this.by} released revision ${this.revision}. Load it and make your change again`
-  }
-}
+export { Conflict, NotFound, Stale } from "../store/Errors.ts"
 
 /** The guard objects; the same command with `override: true` lets it pass, by name. */
 export class GuardRefused extends Data.TaggedError("GuardRefused")<{ readonly verdict: GuardVerdict }> {
