@@ -1,0 +1,52 @@
+import { env, writeError } from "../platform/Env.ts"
+import { CertificateFolder } from "./CertificateFolder.ts"
+import { Client } from "./Client.ts"
+import { FileDiscovery, StaticDiscovery } from "./Discovery.ts"
+import type { GivenEndpoint, ServiceEndpoints } from "./EndpointFile.ts"
+
+export interface ConnectOptions {
+  /** The node's data folder. Default: MUSTER_DATA, else /var/lib/muster. */
+  readonly dataDir?: string | undefined
+  /** The folder of endpoint lists. Default: `<dataDir>/discovery`. */
+  readonly discovery?: string | undefined
+  /** A list that stays, in place of a discovered one. */
+  readonly endpoints?: ReadonlyArray<GivenEndpoint> | undefined
+  /** Whether the endpoints of `endpoints` speak TLS. Default `auto`: all but loopback addresses do. */
+  readonly tls?: ServiceEndpoints["tls"] | undefined
+  /** The folder of `cert.pem`, `key.pem` and `ca.pem`. Default: `<dataDir>/tls`. */
+  readonly certificates?: string | undefined
+  /** For a call that doesn't say otherwise. Default 500 milliseconds. */
+  readonly timeoutMs?: number | undefined
+  /** How this program calls itself to the servers. */
+  readonly name?: string | undefined
+  /** Hears of an endpoint list that can't be used. Default: one line on stderr. */
+  readonly onFault?: ((message: string, cause: unknown) => void) | undefined
+}
+
+const defaultDataDir = "/var/lib/muster"
+const defaultTimeoutMs = 500
+
+/**
+ * A client of `service`. Returns at once; the first call waits for the endpoint list, and connections are opened when
+ * calls need them. Open until `close()`.
+ */
+export const connect = (service: string, options: ConnectOptions = {}): Client => {
+  const dataDir = options.dataDir ?? env("MUSTER_DATA") ?? defaultDataDir
+  const client = new Client({
+    service,
+    name: options.name ?? "muster/client",
+    timeoutMs: options.timeoutMs ?? defaultTimeoutMs,
+    certificates: new CertificateFolder(options.certificates ?? `${dataDir}/tls`),
+  })
+  if (options.endpoints !== undefined) {
+    return client.follow(new StaticDiscovery(options.endpoints, options.tls ?? "auto"))
+  }
+  return client.follow(
+    new FileDiscovery({
+      service,
+      path: `${options.discovery ?? `${dataDir}/discovery`}/${service}.json`,
+      onChange: (list) => client.apply(list),
+      onFault: options.onFault ?? ((message) => writeError(`muster/client: ${message}\n`)),
+    }),
+  )
+}
