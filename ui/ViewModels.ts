@@ -12,7 +12,7 @@ import type { Language, Messages } from "./messages/Messages.ts"
  * Components are plain functions of one props object, `({ page, ... }) => JSX`. `page` is the PageContext.
  * `renderPage(node)` and `render(nodes)` of ui/Render.ts make the text of an answer.
  *
- * Whole pages (ui/pages/<Name>.tsx):
+ * Whole pages (ui/pages/{people,dashboard,services,service,nodes}/<Name>.tsx, ui/pages/ErrorPage.tsx):
  *   LoginPage {model}                    PasswordPage {model}            DashboardPage {model}
  *   ServicesPage {services, query}       ServiceFormPage {model}         EndpointsPage {service}
  *   ClientsPage {service, job, query}    ProcessPage {service, form}     NodesPage {nodes, tokens, query}

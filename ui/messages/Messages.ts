@@ -1,30 +1,12 @@
-import { en } from "./en.ts"
-import { zhCN } from "./zh-CN.ts"
+import type { en } from "./en.ts"
 
 export type Language = "en" | "zh-CN"
 
-/** The shape of a catalogue: every text of `en`, so that a missing or extra key in another language is a type error. */
 type Widen<T> = T extends (...parameters: infer P) => string
   ? (...parameters: P) => string
   : T extends string
     ? string
     : { readonly [K in keyof T]: Widen<T[K]> }
+
+/** The shape of a catalogue: every text of `en`, so that a missing or extra key in another language is a type error. */
 export type Messages = Widen<typeof en>
-
-export const catalogues: Readonly<Record<Language, Messages>> = { en, "zh-CN": zhCN }
-
-export const isLanguage = (text: string | undefined): text is Language => text === "en" || text === "zh-CN"
-
-/** The language of a request: its cookie, else the best of `Accept-Language`, else English. */
-export const pickLanguage = (cookie: string | undefined, accept: string | undefined): Language => {
-  if (isLanguage(cookie)) return cookie
-  const wanted = (accept ?? "").split(",").map((part) => {
-    const [tag = "", quality = "1"] = part.trim().split(/;\s*q=/)
-    return { tag: tag.toLowerCase(), quality: Number(quality) || 0 }
-  })
-  for (const { tag } of wanted.toSorted((a, b) => b.quality - a.quality)) {
-    if (tag.startsWith("zh")) return "zh-CN"
-    if (tag.startsWith("en")) return "en"
-  }
-  return "en"
-}
