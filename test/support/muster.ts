@@ -47,11 +47,13 @@ export class Muster {
   #output = ""
   #stdout = ""
   readonly #read: Promise<unknown>
+  readonly args: ReadonlyArray<string>
 
   constructor(
-    readonly args: ReadonlyArray<string>,
+    args: ReadonlyArray<string>,
     options: { runtime?: Runtime; cwd?: string; env?: Record<string, string> } = {},
   ) {
+    this.args = args
     const inherited = Object.entries(process.env).filter(([name]) => !/^(?:MUSTER_|NODE_ENV$|BUN_)/.test(name))
     this.#child = Bun.spawn([...command(options.runtime ?? "executable"), ...args], {
       cwd: options.cwd ?? tmpdir(),

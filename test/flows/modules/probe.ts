@@ -1,0 +1,18 @@
+/** Which worker answered. */
+export const who = () => ({ pid: process.pid })
+
+/** Answers after `ms`, without using the CPU. */
+export const work = async (ms: number) => {
+  await new Promise((resolve) => setTimeout(resolve, ms))
+  return process.pid
+}
+
+export class TestService {
+  static test(...args: ReadonlyArray<unknown>) {
+    return { args, pid: process.pid }
+  }
+}
+
+export const fail = () => {
+  throw new Error("this method always fails")
+}

@@ -1,0 +1,62 @@
+import { expect, test } from "bun:test"
+import { Cluster, online } from "../support/cluster.ts"
+import { waitFor } from "../support/waitFor.ts"
+
+test("a push reaches who is there within a second, names who is not, and reaches it within 5 s of its return", async () => {
+  await using cluster = new Cluster(11)
+  await cluster.ready()
+  const [first, second, third] = [
+    await cluster.join("127.1.11.100"),
+    await cluster.join("127.1.11.101"),
+    await cluster.join("127.1.11.102"),
+  ]
+  await cluster.greeter("orders", [online(first.ip, 9100), online(second.ip, 9100)])
+  expect(third.list("orders")?.revision).toBe(1)
+
+  await third.stop()
+  await waitFor(async () => (await cluster.node(third.ip))?.connection === "away", { what: "the third is away" })
+  const { revision } = await cluster.api.service("orders")
+  const startedAt = performance.now()
+  await cluster.api.call("PUT", "/services/orders", {
+    name: "orders",
+    description: "with another weight",
+    tls: "auto",
+    endpoints: [online(first.ip, 9100, 40), online(second.ip, 9100)],
+    baseRevision: revision,
+    override: false,
+  })
+  await cluster.api.push("orders", 0)
+  await waitFor(() => first.list("orders")?.revision === 2 && second.list("orders")?.revision === 2, {
+    timeoutMs: 1_000,
+    what: "the two that are there have revision 2",
+  })
+  expect(performance.now() - startedAt).toBeLessThan(1_000)
+  expect(first.list("orders")?.endpoints[0]?.weight).toBe(40)
+
+  const away = await waitFor(
+    async () => {
+      const { clientsList } = await cluster.api.service("orders")
+      const client = clientsList.find(({ ip }) => ip === third.ip)
+      return client?.error !== null && client
+    },
+    { what: "the third is named with its reason" },
+  )
+  expect(away.revision).toBe(1)
+  expect(away.connection).toBe("away")
+  expect(away.error?.message).toMatch(/connect|refused|away/i)
+  expect(away.nextTryAt).toBeGreaterThan(0)
+  expect(third.list("orders")?.revision).toBe(1)
+
+  third.start()
+  const back = performance.now()
+  await waitFor(() => third.list("orders")?.revision === 2, { timeoutMs: 5_000, what: "the third has revision 2" })
+  expect(performance.now() - back).toBeLessThan(5_000)
+  const current = await waitFor(
+    async () => {
+      const { clientsList } = await cluster.api.service("orders")
+      return clientsList.find(({ ip, revision: acked }) => ip === third.ip && acked === 2)
+    },
+    { what: "the ack of the third is stored" },
+  )
+  expect(current.error).toBeNull()
+}, 90_000)

@@ -1,0 +1,201 @@
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
+import type { Endpoint } from "../../src/domain/Endpoint.ts"
+import type { EndpointList } from "../../src/domain/EndpointList.ts"
+import type { NodeView, PushJob, ServiceDetail } from "../../src/manager/fleet/Views.ts"
+import { greeterModule, type Runtime } from "./executable.ts"
+import { Muster, processesOf, run, sweep, temporaryFolder } from "./muster.ts"
+import { waitFor } from "./waitFor.ts"
+
+export class ApiError extends Error {
+  readonly status: number
+  readonly body: unknown
+
+  constructor(status: number, body: unknown) {
+    super(`${status} ${JSON.stringify(body)}`)
+    this.status = status
+    this.body = body
+  }
+}
+
+/** The manager's JSON API with the token that its data folder holds. */
+export class Api {
+  readonly url: string
+  readonly data: string
+
+  constructor(url: string, data: string) {
+    this.url = url
+    this.data = data
+  }
+
+  async call<A = unknown>(method: string, path: string, body?: unknown): Promise<A> {
+    const token = readFileSync(join(this.data, "manager/cli-token"), "utf8").trim()
+    const response = await fetch(`${this.url}/api${path}`, {
+      method,
+      headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    })
+    const text = await response.text()
+    const answer: unknown = text === "" ? undefined : JSON.parse(text)
+    if (!response.ok) throw new ApiError(response.status, answer)
+    return answer as A
+  }
+
+  nodes() {
+    return this.call<ReadonlyArray<NodeView>>("GET", "/nodes")
+  }
+
+  service(name: string) {
+    return this.call<ServiceDetail>("GET", `/services/${name}`)
+  }
+
+  create(name: string, endpoints: ReadonlyArray<Endpoint>) {
+    return this.call("POST", "/services", { name, description: `the service ${name}`, tls: "auto", endpoints })
+  }
+
+  /** Sets how the greeter's processes run; `module` and everything else can be changed. */
+  process(name: string, spec: Record<string, unknown>) {
+    return this.call("PUT", `/services/${name}/process`, { module: greeterModule, workers: 2, ...spec })
+  }
+
+  clients(name: string, ips: ReadonlyArray<string>) {
+    return this.call("POST", `/services/${name}/clients`, { ips })
+  }
+
+  push(name: string, waitMs = 10_000) {
+    return this.call<PushJob>("POST", `/services/${name}/pushes?wait=${waitMs}`)
+  }
+}
+
+export const online = (ip: string, port: number, weight = 100): Endpoint => ({ ip, port, weight, status: "online" })
+
+/** One agent with a data folder of its own; it can be stopped and started again. */
+export class Agent {
+  process: Muster | undefined
+  readonly ip: string
+  readonly data: string
+  readonly runtime: Runtime
+
+  constructor(ip: string, data: string, runtime: Runtime) {
+    this.ip = ip
+    this.data = data
+    this.runtime = runtime
+  }
+
+  start(extra: ReadonlyArray<string> = []) {
+    const args = ["--role=node", `--data=${this.data}`, `--listen=${this.ip}:8821`, ...extra]
+    this.process = new Muster(args, { runtime: this.runtime })
+    return this.process
+  }
+
+  list(service: string): EndpointList | undefined {
+    try {
+      return JSON.parse(readFileSync(join(this.data, "discovery", `${service}.json`), "utf8")) as EndpointList
+    } catch {
+      return undefined
+    }
+  }
+
+  /** Worker processes alive on this node. */
+  workers() {
+    return processesOf(this.data).filter(({ role }) => role === "worker")
+  }
+
+  /** `muster call` with this node's lists. */
+  call(service: string, method: string, ...args: ReadonlyArray<string>) {
+    return run(["call", "--data", this.data, service, method, ...args])
+  }
+
+  async stop(signal: NodeJS.Signals = "SIGTERM") {
+    return await this.process?.stop(signal)
+  }
+
+  /** What a power cut does: agent and workers end at once. */
+  async cutPower() {
+    sweep(this.data)
+    await this.process?.exit()
+    await waitFor(() => processesOf(this.data).length === 0, { what: `the end of all processes of ${this.data}` })
+  }
+}
+
+/** A manager and its agents as real processes on addresses 127.1.<net>.x, in one temporary folder. */
+export class Cluster {
+  readonly #folder = temporaryFolder()
+  readonly agents: Array<Agent> = []
+  readonly url: string
+  readonly data: string
+  readonly api: Api
+  manager: Muster
+  readonly net: number
+  readonly runtime: Runtime
+
+  constructor(net: number, runtime: Runtime = "executable") {
+    this.net = net
+    this.runtime = runtime
+    this.url = `http://127.1.${net}.1:8800`
+    this.data = join(this.#folder.path, "manager")
+    this.api = new Api(this.url, this.data)
+    this.manager = this.startManager()
+  }
+
+  get folder() {
+    return this.#folder.path
+  }
+
+  startManager() {
+    const args = ["--role=manager", `--data=${this.data}`, `--listen=127.1.${this.net}.1:8800`]
+    this.manager = new Muster(args, { runtime: this.runtime })
+    return this.manager
+  }
+
+  ready() {
+    return this.manager.until("the manager's page answers", async () => (await fetch(`${this.url}/api/health`)).ok)
+  }
+
+  token(kind: "once" | "many" = "once", ttlMs = 600_000) {
+    return this.api.call<{ token: string }>("POST", "/tokens", { kind, ttlMs }).then(({ token }) => token)
+  }
+
+  async join(ip: string, runtime: Runtime = "executable") {
+    const agent = new Agent(ip, join(this.#folder.path, ip), runtime)
+    this.agents.push(agent)
+    const started = agent.start(["--join", this.url, "--token", await this.token()])
+    await started.until(`${ip} is connected`, async () => (await this.node(ip))?.connection === "connected")
+    return agent
+  }
+
+  async node(ip: string) {
+    return (await this.api.nodes()).find((node) => node.ip === ip && node.connection !== "revoked")
+  }
+
+  /** The service `name` on these addresses with the greeter's processes, pushed to all agents. */
+  async greeter(name: string, endpoints: ReadonlyArray<Endpoint>, spec: Record<string, unknown> = {}) {
+    await this.api.create(name, endpoints)
+    await this.api.process(name, spec)
+    await this.api.clients(
+      name,
+      this.agents.map(({ ip }) => ip),
+    )
+    await this.api.push(name)
+    await waitFor(
+      async () => {
+        const detail = await this.api.service(name)
+        return detail.endpointsList.every(({ workers }) => workers !== null && workers.ready === workers.want)
+      },
+      { timeoutMs: 20_000, what: `all workers of ${name} are ready` },
+    )
+  }
+
+  /** Stops everything, and fails when a process is left. */
+  async [Symbol.asyncDispose]() {
+    const running = [...this.agents.map(({ process }) => process), this.manager].filter((process) => process?.running)
+    await Promise.allSettled(running.map((process) => process?.stop()))
+    const left = await waitFor(() => processesOf(this.folder).length === 0, { timeoutMs: 5_000 }).then(
+      () => [],
+      () => sweep(this.folder),
+    )
+    this.#folder[Symbol.dispose]()
+    if (left.length > 0)
+      throw new Error(`Left behind: ${left.map(({ pid, command }) => `${pid} ${command}`).join("; ")}`)
+  }
+}
