@@ -1,0 +1,223 @@
+import { Context, Effect, Layer, Schema } from "effect"
+import { Endpoints } from "../../domain/Endpoint.ts"
+import { Revision, TlsMode } from "../../domain/EndpointList.ts"
+import { ServiceName } from "../../domain/ServiceName.ts"
+import { Database } from "./Database.ts"
+import { decodeRow, decodeRows, TextOrNull } from "./Rows.ts"
+
+const DueRow = Schema.Struct({
+  clientId: Schema.String,
+  serviceId: Schema.String,
+  service: ServiceName,
+  pushedRevision: Schema.NullOr(Schema.Int),
+  nodeId: TextOrNull,
+  ackedRevision: Schema.NullOr(Schema.Int),
+  error: TextOrNull,
+}).pipe(
+  Schema.encodeKeys({
+    clientId: "client_id",
+    serviceId: "service_id",
+    pushedRevision: "pushed_revision",
+    nodeId: "node_id",
+    ackedRevision: "acked_revision",
+  }),
+)
+
+/** What an address has to have of one service: `pushedRevision`, null for nothing yet, and what it acked last. */
+export type Due = typeof DueRow.Type
+
+const RevisionRow = Schema.Struct({
+  serviceId: Schema.String,
+  service: ServiceName,
+  revision: Revision,
+  tls: TlsMode,
+  endpoints: Schema.fromJsonString(Endpoints),
+  overrideBy: TextOrNull,
+  overrideReason: TextOrNull,
+  releasedAt: Schema.Int,
+  releasedBy: Schema.String,
+}).pipe(
+  Schema.encodeKeys({
+    serviceId: "service_id",
+    overrideBy: "override_by",
+    overrideReason: "override_reason",
+    releasedAt: "released_at",
+    releasedBy: "released_by",
+  }),
+)
+
+/** One published revision, with the name of its service. */
+export type NamedRevision = typeof RevisionRow.Type
+
+/** How a delivery ended. `revision` null: it failed, and `error` says why; what was acked before stays. */
+export type Outcome = {
+  readonly clientId: string
+  readonly serviceId: string
+  readonly nodeId: string
+  readonly at: number
+} & (
+  | { readonly revision: number; readonly tookMs: number; readonly error: null }
+  | { readonly revision: null; readonly tookMs: null; readonly error: string }
+)
+
+const dueRows = decodeRows(DueRow)
+const revisionRow = decodeRow(RevisionRow)
+
+const columns = (outcome: Outcome) =>
+  outcome.revision === null
+    ? { node_id: outcome.nodeId, error: outcome.error, error_at: outcome.at }
+    : {
+        node_id: outcome.nodeId,
+        revision: outcome.revision,
+        acked_at: outcome.at,
+        took_ms: outcome.tookMs,
+        error: null,
+        error_at: null,
+      }
+
+const make = Effect.gen(function* () {
+  const database = yield* Database
+
+  const dueAt = Effect.fn("DeliveriesRepo.dueAt")((ip: string) =>
+    dueRows(
+      database.run((db) =>
+        db
+          .selectFrom("client")
+          .innerJoin("service", "service.id", "client.service_id")
+          .leftJoin("ack", "ack.client_id", "client.id")
+          .select([
+            "client.id as client_id",
+            "client.service_id",
+            "service.name as service",
+            "client.pushed_revision",
+            "ack.node_id",
+            "ack.revision as acked_revision",
+            "ack.error",
+          ])
+          .where("client.ip", "=", ip)
+          .where("client.deleted_at", "is", null)
+          .where("service.deleted_at", "is", null)
+          .execute(),
+      ),
+    ),
+  )
+
+  const removedAt = Effect.fn("DeliveriesRepo.removedAt")((ip: string) =>
+    database.run(async (db) => {
+      const rows = await db
+        .selectFrom("client")
+        .innerJoin("service", "service.id", "client.service_id")
+        .select("service.name")
+        .distinct()
+        .where("client.ip", "=", ip)
+        .where((eb) => eb.or([eb("client.deleted_at", "is not", null), eb("service.deleted_at", "is not", null)]))
+        .execute()
+      return rows.map((row) => row.name)
+    }),
+  )
+
+  const push = Effect.fn("DeliveriesRepo.push")(
+    (serviceId: string, clientIds: "all" | ReadonlyArray<string>, revision: number) =>
+      database.run(async (db) => {
+        await db
+          .updateTable("client")
+          .set({ pushed_revision: revision })
+          .where("service_id", "=", serviceId)
+          .where("deleted_at", "is", null)
+          .$if(clientIds !== "all", (query) => query.where("id", "in", clientIds === "all" ? [] : [...clientIds]))
+          .execute()
+      }),
+  )
+
+  const pushedOnce = Effect.fn("DeliveriesRepo.pushedOnce")((serviceId: string) =>
+    database.run(async (db) => {
+      const row = await db
+        .selectFrom("client")
+        .select("id")
+        .where("service_id", "=", serviceId)
+        .where("pushed_revision", "is not", null)
+        .limit(1)
+        .executeTakeFirst()
+      return row !== undefined
+    }),
+  )
+
+  const revision = Effect.fn("DeliveriesRepo.revision")((serviceId: string, revision: number) =>
+    revisionRow(
+      database.run((db) =>
+        db
+          .selectFrom("endpoint_list")
+          .innerJoin("service", "service.id", "endpoint_list.service_id")
+          .selectAll("endpoint_list")
+          .select("service.name as service")
+          .where("service_id", "=", serviceId)
+          .where("revision", "=", revision)
+          .executeTakeFirst(),
+      ),
+    ),
+  )
+
+  const record = Effect.fn("DeliveriesRepo.record")((outcomes: ReadonlyArray<Outcome>) =>
+    database.transaction(
+      database.run(async (db) => {
+        const ids = [...new Set(outcomes.map((outcome) => outcome.clientId))]
+        const known = await db.selectFrom("ack").select("client_id").where("client_id", "in", ids).execute()
+        const seen = new Set(known.map((row) => row.client_id))
+        for (const outcome of outcomes) {
+          const { clientId: client_id, serviceId: service_id } = outcome
+          if (seen.has(client_id))
+            await db.updateTable("ack").set(columns(outcome)).where("client_id", "=", client_id).execute()
+          else
+            await db
+              .insertInto("ack")
+              .values({ client_id, service_id, ...columns(outcome) })
+              .execute()
+          seen.add(client_id)
+        }
+      }),
+    ),
+  )
+
+  const continueNumbers = Effect.fn("DeliveriesRepo.continueNumbers")((serviceId: string, name: string) =>
+    database.run(async (db) => {
+      const former = await db
+        .selectFrom("service")
+        .select((eb) => eb.fn.max("last_revision").as("last"))
+        .where("name", "=", name)
+        .executeTakeFirst()
+      await db
+        .updateTable("service")
+        .set({ last_revision: Number(former?.last ?? 0) })
+        .where("id", "=", serviceId)
+        .execute()
+    }),
+  )
+
+  return DeliveriesRepo.of({ dueAt, removedAt, push, pushedOnce, revision, record, continueNumbers })
+})
+
+/** What was pushed to whom, and what came of it. */
+export class DeliveriesRepo extends Context.Service<
+  DeliveriesRepo,
+  {
+    /** Of the clients with this address. */
+    readonly dueAt: (ip: string) => Effect.Effect<ReadonlyArray<Due>>
+    /** Names of services that had a client here that was removed, or were deleted themselves. */
+    readonly removedAt: (ip: string) => Effect.Effect<ReadonlyArray<string>>
+    /** From now on these clients have to have this revision. */
+    readonly push: (
+      serviceId: string,
+      clientIds: "all" | ReadonlyArray<string>,
+      revision: number,
+    ) => Effect.Effect<void>
+    /** Whether any client has, or had, something of it. */
+    readonly pushedOnce: (serviceId: string) => Effect.Effect<boolean>
+    readonly revision: (serviceId: string, revision: number) => Effect.Effect<NamedRevision | undefined>
+    /** In order; all in one transaction. */
+    readonly record: (outcomes: ReadonlyArray<Outcome>) => Effect.Effect<void>
+    /** Revisions of a new service go on after those of a deleted one of its name: nodes may still have its file. */
+    readonly continueNumbers: (serviceId: string, name: string) => Effect.Effect<void>
+  }
+>()("muster/manager/store/DeliveriesRepo") {
+  static readonly layer = Layer.effect(DeliveriesRepo, make)
+}

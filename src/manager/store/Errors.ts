@@ -1,0 +1,33 @@
+import { Data } from "effect"
+
+/** Nothing with this id or name, or no longer. */
+export class NotFound extends Data.TaggedError("NotFound")<{
+  readonly what: "service" | "client" | "node" | "token" | "draft" | "process" | "endpoint" | "user"
+  readonly id: string
+}> {
+  override get message() {
+    return `There is no ${this.what} ${JSON.stringify(this.id)}`
+  }
+}
+
+/** `field` holds `value`, which something else has already. */
+export class Conflict extends Data.TaggedError("Conflict")<{
+  readonly field: string
+  readonly value: string
+  readonly reason: string
+}> {
+  override get message() {
+    return this.reason
+  }
+}
+
+/** Someone released in between: `baseRevision` is what the edit began from, `revision` what there is now (0: none). */
+export class Stale extends Data.TaggedError("Stale")<{
+  readonly baseRevision: number
+  readonly revision: number
+  readonly by: string
+}> {
+  override get message() {
+    return `The list was changed meanwhile: the edit began from revision ${this.baseRevision}, and ${this.by} released revision ${this.revision}`
+  }
+}

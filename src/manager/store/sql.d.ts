@@ -1,0 +1,4 @@
+declare module "*.sql" {
+  export const text: string
+  export default text
+}

@@ -1,0 +1,70 @@
+import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite"
+import { type Dialect, SqliteDialect, type SqliteDatabase, type SqliteStatement } from "kysely"
+
+const statementsKept = 200
+
+// Waiting for another process's lock happens inside the call and stops the whole event loop, so it is short; whoever
+// asks tries again later.
+const busyTimeoutMs = 100
+
+const encode = (value: unknown): SQLInputValue => {
+  if (typeof value === "boolean") return value ? 1 : 0
+  return value === undefined ? null : (value as SQLInputValue)
+}
+
+class Statement implements SqliteStatement {
+  readonly reader: boolean
+  readonly #statement: StatementSync
+  constructor(statement: StatementSync) {
+    this.#statement = statement
+    this.reader = statement.columns().length > 0
+  }
+  all(parameters: ReadonlyArray<unknown>): Array<unknown> {
+    return this.#statement.all(...parameters.map(encode))
+  }
+  run(parameters: ReadonlyArray<unknown>) {
+    return this.#statement.run(...parameters.map(encode))
+  }
+  iterate(): IterableIterator<unknown> {
+    throw new Error("Rows are not streamed: a kept statement can't be used again while it is iterated")
+  }
+}
+
+/** `node:sqlite` as Kysely wants it, with the most recently used statements kept. */
+class NodeSqlite implements SqliteDatabase {
+  readonly #database: DatabaseSync
+  readonly #statements = new Map<string, Statement>()
+
+  constructor(path: string) {
+    this.#database = new DatabaseSync(path, { timeout: busyTimeoutMs, enableForeignKeyConstraints: true })
+    try {
+      // WAL: readers never wait for the writer. `normal` may lose the last transactions of a power cut, never the file;
+      // a revision that a node has acked must not come again with other content, so it is `full`.
+      this.#database.exec("pragma journal_mode = wal; pragma synchronous = full; pragma temp_store = memory")
+    } catch (error) {
+      this.#database.close()
+      throw error
+    }
+  }
+
+  prepare(text: string): Statement {
+    // A transaction that begins as a reader can't become a writer when another process wrote meanwhile: begin as one.
+    const source = text === "begin" ? "begin immediate" : text
+    const kept = this.#statements.get(source)
+    this.#statements.delete(source)
+    const statement = kept ?? new Statement(this.#database.prepare(source))
+    if (/^\s*(?:create|alter|drop|pragma|vacuum)/i.test(source)) return statement
+    this.#statements.set(source, statement)
+    const oldest = this.#statements.keys().next()
+    if (this.#statements.size > statementsKept && oldest.done !== true) this.#statements.delete(oldest.value)
+    return statement
+  }
+
+  close(): void {
+    this.#statements.clear()
+    this.#database.close()
+  }
+}
+
+/** Opens the file, or makes it; throws when it is no database or can't be opened. One connection, WAL, foreign keys. */
+export const sqliteDialect = (path: string): Dialect => new SqliteDialect({ database: new NodeSqlite(path) })
