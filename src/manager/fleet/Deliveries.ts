@@ -1,0 +1,162 @@
+import { Clock, Context, Deferred, Effect, Layer, Queue } from "effect"
+import { DeliveriesRepo, type Outcome } from "../store/DeliveriesRepo.ts"
+import { Changes } from "./Changes.ts"
+import type { DeliveryState, PushJob } from "./Views.ts"
+
+/** Acks that come within this time are stored in one transaction. */
+const batchMs = 10
+
+type Board = {
+  readonly job: Omit<PushJob, "total" | "ok" | "failed" | "left">
+  readonly states: Map<string, DeliveryState>
+  readonly nextTryAt: Map<string, number | null>
+  readonly reasons: Map<string, string>
+}
+
+export type Recorded = {
+  readonly clientId: string
+  readonly serviceId: string
+  readonly nodeId: string
+  readonly revision: number
+  readonly tookMs: number
+}
+
+export type Failure = {
+  readonly clientId: string
+  readonly serviceId: string
+  /** `undefined`: no node has this address, so there is nobody to store it for. */
+  readonly nodeId: string | undefined
+  readonly message: string
+  readonly nextTryAt: number | null
+}
+
+const countOf = (board: Board): PushJob => {
+  let [ok, failed, left] = [0, 0, 0]
+  for (const state of board.states.values()) {
+    if (state === "ok") ok++
+    else if (state === "queued" || state === "sending") left++
+    else failed++
+  }
+  return { ...board.job, total: board.states.size, ok, failed, left }
+}
+
+const make = Effect.gen(function* () {
+  const repo = yield* DeliveriesRepo
+  const changes = yield* Changes
+  const boards = new Map<string, Board>()
+  const outcomes = yield* Queue.unbounded<Outcome | Deferred.Deferred<void>>()
+
+  const store = Effect.fnUntraced(function* (batch: ReadonlyArray<Outcome | Deferred.Deferred<void>>) {
+    const rows = batch.filter((item): item is Outcome => "clientId" in item)
+    if (rows.length > 0)
+      yield* repo
+        .record(rows)
+        .pipe(Effect.catchCause((cause) => Effect.logError("Cannot store the outcome of deliveries", cause)))
+    for (const item of batch) if (!("clientId" in item)) yield* Deferred.succeed(item, undefined)
+    for (const serviceId of new Set(rows.map((row) => row.serviceId))) yield* changes.publish(`service:${serviceId}`)
+  })
+
+  yield* Effect.gen(function* () {
+    const first = yield* Queue.take(outcomes)
+    yield* Effect.sleep(batchMs)
+    yield* store([first, ...(yield* Queue.clear(outcomes))])
+  }).pipe(Effect.forever, Effect.forkScoped)
+  // What was acked is stored, also when the manager is just stopping.
+  yield* Effect.addFinalizer(() => Effect.flatMap(Queue.clear(outcomes), store))
+
+  const enter = Effect.fnUntraced(function* (serviceId: string, clientId: string, state: DeliveryState) {
+    const board = boards.get(serviceId)
+    if (board?.states.has(clientId) !== true) return
+    board.states.set(clientId, state)
+    yield* changes.publish(`service:${serviceId}`)
+  })
+
+  const acked = Effect.fnUntraced(function* (ack: Recorded) {
+    const at = yield* Clock.currentTimeMillis
+    const board = boards.get(ack.serviceId)
+    if (board !== undefined && ack.revision >= board.job.revision) {
+      board.nextTryAt.delete(ack.clientId)
+      board.reasons.delete(ack.clientId)
+      yield* enter(ack.serviceId, ack.clientId, "ok")
+    }
+    yield* Queue.offer(outcomes, { ...ack, at, error: null })
+  })
+
+  const failed = Effect.fnUntraced(function* (failure: Failure) {
+    const { clientId, message, nextTryAt, nodeId, serviceId } = failure
+    const at = yield* Clock.currentTimeMillis
+    const board = boards.get(serviceId)
+    board?.nextTryAt.set(clientId, nextTryAt)
+    board?.reasons.set(clientId, message)
+    const state = board?.states.get(clientId)
+    if (state === "queued" || state === "sending") yield* enter(serviceId, clientId, "failed")
+    if (nodeId !== undefined)
+      yield* Queue.offer(outcomes, { clientId, serviceId, nodeId, at, revision: null, tookMs: null, error: message })
+  })
+
+  return Deliveries.of({
+    acked,
+    failed,
+    flushed: Effect.gen(function* () {
+      const done = yield* Deferred.make<void>()
+      yield* Queue.offer(outcomes, done)
+      yield* Deferred.await(done)
+    }),
+    begin: (job) =>
+      Effect.suspend(() => {
+        const states = new Map(job.clientIds.map((id) => [id, "queued" as DeliveryState]))
+        boards.set(job.serviceId, { job: { ...job, endedAt: null }, states, nextTryAt: new Map(), reasons: new Map() })
+        return changes.publish(`service:${job.serviceId}`)
+      }),
+    enter,
+    end: Effect.fnUntraced(function* (serviceId: string) {
+      const board = boards.get(serviceId)
+      if (board === undefined) return
+      boards.set(serviceId, { ...board, job: { ...board.job, endedAt: yield* Clock.currentTimeMillis } })
+      yield* changes.publish(`service:${serviceId}`)
+      yield* changes.publish("services")
+    }),
+    forget: (serviceId) =>
+      Effect.suspend(() => {
+        const board = boards.get(serviceId)
+        if (board === undefined || board.job.endedAt === null) return Effect.void
+        boards.delete(serviceId)
+        return changes.publish(`service:${serviceId}`)
+      }),
+    job: (serviceId) => {
+      const board = boards.get(serviceId)
+      return board === undefined ? undefined : countOf(board)
+    },
+    ofClient: (serviceId, clientId) => {
+      const board = boards.get(serviceId)
+      return {
+        state: board?.states.get(clientId) ?? null,
+        nextTryAt: board?.nextTryAt.get(clientId) ?? null,
+        reason: board?.reasons.get(clientId) ?? null,
+      }
+    },
+  })
+})
+
+/** Outcomes of deliveries: live for those who watch, in batches for the store. Who sends does not wait for it. */
+export class Deliveries extends Context.Service<
+  Deliveries,
+  {
+    readonly acked: (ack: Recorded) => Effect.Effect<void>
+    readonly failed: (failure: Failure) => Effect.Effect<void>
+    /** Waits until all that was told before is stored. */
+    readonly flushed: Effect.Effect<void>
+    /** A push job begins; all its clients are queued. */
+    readonly begin: (job: Omit<PushJob, "total" | "ok" | "failed" | "left" | "endedAt">) => Effect.Effect<void>
+    readonly enter: (serviceId: string, clientId: string, state: DeliveryState) => Effect.Effect<void>
+    readonly end: (serviceId: string) => Effect.Effect<void>
+    readonly forget: (serviceId: string) => Effect.Effect<void>
+    readonly job: (serviceId: string) => PushJob | undefined
+    readonly ofClient: (
+      serviceId: string,
+      clientId: string,
+    ) => { readonly state: DeliveryState | null; readonly nextTryAt: number | null; readonly reason: string | null }
+  }
+>()("muster/manager/fleet/Deliveries") {
+  static readonly layer = Layer.effect(Deliveries, make)
+}

@@ -1,0 +1,101 @@
+import { Data, Effect, Schema } from "effect"
+import type { ErrorCode } from "../../domain/ErrorCode.ts"
+import type { ProcessSet } from "../../domain/ProcessSpec.ts"
+import { nodeManager } from "../../domain/ServiceName.ts"
+import type { TlsMaterial } from "../../platform/Transport.ts"
+import { Applied, ListAck, nodeMethods, NodeStatus } from "../../protocol/NodeManager.ts"
+import type { ApplyListRequest, ApplyTrustRequest } from "../../protocol/NodeManager.ts"
+import { RpcError } from "../../protocol/RpcError.ts"
+import { RpcConnection } from "../../rpc/RpcConnection.ts"
+import { managerName, nodeName } from "./Authority.ts"
+
+export type NodeAddress = { readonly id: string; readonly ip: string; readonly port: number }
+
+/** A node could not be reached, or refused a call. `message` is for the page. */
+export class NodeCallError extends Data.TaggedError("NodeCallError")<{
+  readonly code: ErrorCode
+  readonly message: string
+  readonly details: unknown
+}> {}
+
+export const connectTimeoutMs = 2_000
+export const callTimeoutMs = 3_000
+/** How long a node may hold a status question open, and how much later than that it is given up. */
+const pollWaitMs = 20_000
+
+const toCallError = (cause: unknown) =>
+  cause instanceof RpcError
+    ? new NodeCallError({ code: cause.code, message: cause.message, details: cause.details })
+    : new NodeCallError({
+        code: "unavailable",
+        message: cause instanceof Error ? cause.message : String(cause),
+        details: null,
+      })
+
+const decodeStatus = Schema.decodeUnknownEffect(NodeStatus)
+const decodeAck = Schema.decodeUnknownEffect(ListAck)
+const decodeApplied = Schema.decodeUnknownEffect(Applied)
+
+const readable = <A>(method: string, decoded: Effect.Effect<A, Schema.SchemaError>) =>
+  Effect.mapError(
+    decoded,
+    (error) =>
+      new NodeCallError({
+        code: "internal",
+        message: `Cannot read the answer of ${method}: ${error.message}`,
+        details: null,
+      }),
+  )
+
+/** One open connection to a node: node_manager's methods, with their answers decoded. Calls are pipelined. */
+export type NodeLink = ReturnType<typeof linkOver>
+
+const linkOver = (connection: RpcConnection) => {
+  const call = (method: string, argument: unknown, timeoutMs: number) =>
+    Effect.tryPromise({
+      try: (signal) => connection.call(method, [argument], { timeoutMs, signal }),
+      catch: toCallError,
+    })
+  const ask = <A>(
+    method: string,
+    argument: unknown,
+    decode: (answer: unknown) => Effect.Effect<A, Schema.SchemaError>,
+  ) => Effect.flatMap(call(method, argument, callTimeoutMs), (answer) => readable(method, decode(answer)))
+  return {
+    /** At once. */
+    status: ask(nodeMethods.status, { after: 0, waitMs: 0 }, decodeStatus),
+    /** When something has changed since `after`, or 20 s later. */
+    nextStatus: (after: number) =>
+      Effect.flatMap(call(nodeMethods.status, { after, waitMs: pollWaitMs }, pollWaitMs + callTimeoutMs), (answer) =>
+        readable(nodeMethods.status, decodeStatus(answer)),
+      ),
+    applyList: (request: typeof ApplyListRequest.Type) => ask(nodeMethods.applyList, request, decodeAck),
+    removeList: (service: string) => Effect.asVoid(call(nodeMethods.removeList, { service }, callTimeoutMs)),
+    applyProcesses: (set: ProcessSet) => ask(nodeMethods.applyProcesses, set, decodeApplied),
+    restartProcess: (name: string) => Effect.asVoid(call(nodeMethods.restartProcess, { name }, callTimeoutMs)),
+    applyTrust: (request: typeof ApplyTrustRequest.Type) => ask(nodeMethods.applyTrust, request, decodeApplied),
+  }
+}
+
+/** Connects to a node and checks that it is this one by its certificate. Closed with the scope. */
+export const openLink = Effect.fnUntraced(function* (node: NodeAddress, tls: TlsMaterial) {
+  const opening = Effect.tryPromise({
+    try: async (signal) => {
+      const connection = await RpcConnection.open({
+        to: { host: node.ip, port: node.port },
+        tls: { ...tls, expectedName: nodeName(node.id) },
+        client: managerName,
+        service: nodeManager,
+        handshakeTimeoutMs: connectTimeoutMs,
+      })
+      // Interrupted meanwhile: nobody is left to close it.
+      if (signal.aborted) connection.close()
+      return connection
+    },
+    catch: toCallError,
+  })
+  const connection = yield* Effect.acquireRelease(opening, (connection) => Effect.sync(() => connection.close()), {
+    interruptible: true,
+  })
+  return linkOver(connection)
+})

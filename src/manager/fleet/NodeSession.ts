@@ -1,0 +1,209 @@
+import { Clock, Data, Deferred, Effect, Queue, Random, Semaphore } from "effect"
+import { backoffDelay, sessionBackoff } from "../../domain/Backoff.ts"
+import type { EndpointList } from "../../domain/EndpointList.ts"
+import type { TlsMaterial } from "../../platform/Transport.ts"
+import type { NodeStatus } from "../../protocol/NodeManager.ts"
+import { type NodeAddress, NodeCallError, type NodeLink, openLink } from "./NodeLink.ts"
+import type { Connection } from "./Views.ts"
+
+/** A released list, and who answers for what it takes away. */
+export type Delivery = {
+  readonly list: EndpointList
+  /** A person let this revision pass the guard. */
+  readonly override: { readonly by: string; readonly reason: string } | undefined
+}
+
+export type Delivered = {
+  /** What stands on the node's disk now: may be newer than what was sent. */
+  readonly revision: number
+  readonly applied: boolean
+  readonly tookMs: number
+}
+
+/** There is no connection to the node: `message` says since when it is tried, and with what outcome. */
+export class NodeAway extends Data.TaggedError("NodeAway")<{
+  readonly message: string
+  readonly nextTryAt: number | null
+}> {}
+
+/** What the manager knows of one node now: written by its session alone, read by everyone. */
+export type SessionState = {
+  readonly node: NodeAddress
+  connection: Connection
+  since: number
+  error: string | null
+  nextTryAt: number | null
+  status: NodeStatus | undefined
+  link: NodeLink | undefined
+  /** The revision of each list that stands on the node's disk, by service name. */
+  readonly held: Map<string, number>
+  readonly locks: Map<string, Semaphore.Semaphore>
+  /** Says "compare now". */
+  readonly wakes: Queue.Queue<void>
+  /** Ends the connection that is open, with the reason. */
+  broken: Deferred.Deferred<never, NodeCallError> | undefined
+}
+
+export const makeSession = Effect.fnUntraced(function* (node: NodeAddress) {
+  const state: SessionState = {
+    node,
+    connection: "never",
+    since: yield* Clock.currentTimeMillis,
+    error: null,
+    nextTryAt: null,
+    status: undefined,
+    link: undefined,
+    held: new Map(),
+    locks: new Map(),
+    wakes: yield* Queue.sliding<void>(1),
+    broken: undefined,
+  }
+  return state
+})
+
+const lockOf = (session: SessionState, service: string) => {
+  const found = session.locks.get(service) ?? Semaphore.makeUnsafe(1)
+  session.locks.set(service, found)
+  return found
+}
+
+/** Why nothing can be sent, and when the next try is. */
+export const awayError = (session: SessionState) =>
+  new NodeAway({ message: session.error ?? "the first connection is not up yet", nextTryAt: session.nextTryAt })
+
+/** A call over the open connection. A node that doesn't answer in time is taken for gone: the session starts anew. */
+export const overLink = <A>(session: SessionState, use: (link: NodeLink) => Effect.Effect<A, NodeCallError>) =>
+  Effect.suspend((): Effect.Effect<A, NodeCallError | NodeAway> => {
+    const { broken, link } = session
+    if (link === undefined || broken === undefined) return Effect.fail(awayError(session))
+    return Effect.tapError(use(link), (error) =>
+      error.code === "deadline_exceeded" ? Deferred.fail(broken, error) : Effect.void,
+    )
+  })
+
+/**
+ * The node's own guard compares with what it holds. Where it lacks revisions in between, of which each was guarded by
+ * itself, the sum may look like a big loss: then the releaser answers for it.
+ */
+const overrideFor = (delivery: Delivery, held: number | undefined) => {
+  if (delivery.override !== undefined) return { override: delivery.override }
+  const { releasedBy, revision } = delivery.list
+  if (held === revision - 1) return {}
+  const reason = `Each step up to revision ${revision} passed the guard; this node has ${held === undefined ? "none" : `revision ${held}`}`
+  return { override: { by: releasedBy, reason } }
+}
+
+/** Sends a list unless the node has it or a newer one; one at a time for each service, so never an older after a newer. */
+export const deliver = (session: SessionState, delivery: Delivery) =>
+  Effect.suspend(() => {
+    const { list } = delivery
+    return lockOf(session, list.service).withPermit(
+      Effect.gen(function* () {
+        const held = session.held.get(list.service)
+        if (session.link !== undefined && held !== undefined && held >= list.revision)
+          return { revision: held, applied: false, tookMs: 0 } satisfies Delivered
+        const from = yield* Clock.currentTimeNanos
+        const ack = yield* overLink(session, (link) => link.applyList({ list, ...overrideFor(delivery, held) }))
+        const tookMs = Number((yield* Clock.currentTimeNanos) - from) / 1e6
+        session.held.set(list.service, Math.max(ack.revision, session.held.get(list.service) ?? 0))
+        return { revision: ack.revision, applied: ack.applied, tookMs } satisfies Delivered
+      }),
+    )
+  })
+
+/** Takes a service's file off the node. */
+export const takeAway = (session: SessionState, service: string) =>
+  lockOf(session, service).withPermit(
+    Effect.tap(
+      overLink(session, (link) => link.removeList(service)),
+      () => Effect.sync(() => session.held.delete(service)),
+    ),
+  )
+
+/** What a session needs of the rest: what the node should have, and who wants to know. */
+export type SessionDuties = {
+  readonly tls: Effect.Effect<TlsMaterial>
+  /** Compares and sends the difference. True: nothing is left to do. */
+  readonly reconcile: (session: SessionState) => Effect.Effect<boolean, NodeCallError | NodeAway>
+  /** Status or connection have changed. */
+  readonly changed: (session: SessionState) => Effect.Effect<void>
+  readonly seen: (session: SessionState, at: number) => Effect.Effect<void>
+}
+
+const adopt = (session: SessionState, status: NodeStatus) => {
+  session.status = status
+  const listed = new Map<string, number>(status.lists.map(({ revision, service }) => [service, revision]))
+  for (const service of session.held.keys()) if (!listed.has(service)) session.held.delete(service)
+  // An ack may have overtaken the answer of an older question.
+  for (const [service, revision] of listed)
+    session.held.set(service, Math.max(revision, session.held.get(service) ?? 0))
+}
+
+const poll = Effect.fnUntraced(function* (session: SessionState, link: NodeLink, duties: SessionDuties) {
+  let seq = session.status?.seq ?? 0
+  for (;;) {
+    const status = yield* link.nextStatus(seq)
+    yield* duties.seen(session, yield* Clock.currentTimeMillis)
+    if (status.seq === seq) continue
+    seq = status.seq
+    adopt(session, status)
+    yield* duties.changed(session)
+    yield* Queue.offer(session.wakes, undefined)
+  }
+})
+
+const compare = Effect.fnUntraced(function* (session: SessionState, duties: SessionDuties) {
+  let failures = 0
+  for (;;) {
+    const done = yield* duties.reconcile(session)
+    failures = done ? 0 : failures + 1
+    if (done) yield* Queue.take(session.wakes)
+    else {
+      const delayMs = backoffDelay({ ...sessionBackoff, capMs: 30_000 }, failures, yield* Random.next)
+      session.nextTryAt = (yield* Clock.currentTimeMillis) + delayMs
+      yield* Effect.raceFirst(Queue.take(session.wakes), Effect.sleep(delayMs))
+      session.nextTryAt = null
+    }
+  }
+})
+
+/** From connecting to the end of the connection; always ends with the reason. */
+const oneConnection = Effect.fnUntraced(function* (session: SessionState, duties: SessionDuties) {
+  const link = yield* openLink(session.node, yield* duties.tls)
+  const status = yield* link.status
+  if (status.nodeId !== session.node.id)
+    return yield* new NodeCallError({
+      code: "failed_precondition",
+      message: `${session.node.ip}:${session.node.port} says it is node ${status.nodeId}`,
+      details: null,
+    })
+  session.held.clear()
+  adopt(session, status)
+  const broken = yield* Deferred.make<never, NodeCallError>()
+  Object.assign(session, { link, broken, connection: "connected", error: null, nextTryAt: null })
+  session.since = yield* Clock.currentTimeMillis
+  yield* duties.seen(session, session.since)
+  yield* duties.changed(session)
+  yield* Effect.addFinalizer(() =>
+    Effect.sync(() => Object.assign(session, { link: undefined, broken: undefined, status: undefined })),
+  )
+  return yield* Effect.raceAllFirst([poll(session, link, duties), compare(session, duties), Deferred.await(broken)])
+}, Effect.scoped)
+
+/** Keeps one node as it should be, for ever: connect, compare, send the difference, listen, and again after a break. */
+export const runSession = Effect.fnUntraced(function* (session: SessionState, duties: SessionDuties) {
+  let failures = 0
+  for (;;) {
+    const from = yield* Clock.currentTimeMillis
+    const cause = yield* Effect.flip(oneConnection(session, duties))
+    const now = yield* Clock.currentTimeMillis
+    failures = now - from >= sessionBackoff.resetAfterMs ? 1 : failures + 1
+    const delayMs = backoffDelay(sessionBackoff, failures, yield* Random.next)
+    if (session.connection === "connected") session.since = now
+    session.connection = session.connection === "never" ? "never" : "away"
+    session.error = cause.message
+    session.nextTryAt = now + delayMs
+    yield* duties.changed(session)
+    yield* Effect.sleep(delayMs)
+  }
+})
