@@ -29,7 +29,6 @@ export const en = {
     nodes: "Go to nodes",
     help: "Show this help",
     close: "Close a dialog or menu",
-    thenKey: "then",
   },
 
   action: {

@@ -28,7 +28,6 @@ export const zhCN: Messages = {
     nodes: "前往节点",
     help: "显示此帮助",
     close: "关闭对话框或菜单",
-    thenKey: "然后",
   },
 
   action: {

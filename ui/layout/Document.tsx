@@ -1,0 +1,47 @@
+import type { PropsWithChildren } from "hono/jsx"
+import type { PageContext } from "../ViewModels.ts"
+
+const htmxConfig = JSON.stringify({ noSwap: [204, 304, "5xx"], defaultTimeout: 20_000, extensions: "sse" })
+
+/** A boosted link swaps the content, and what around it depends on the page. */
+const boost =
+  "target:#main select:#main swap:outerHTML selectOOB:'#side:outerMorph,#crumbs:outerHTML,#language:outerHTML'"
+
+type DocumentProps = { page: PageContext; title: string }
+
+/**
+ * The frame of every page, and the whole setup of the browser. Default of every request: send, swap nothing, let the
+ * partials of the answer do the work; a second click while one is under way is dropped.
+ */
+export const Document = ({ page, title, children }: PropsWithChildren<DocumentProps>) => (
+  <html lang={page.lang} data-theme={page.theme}>
+    <head>
+      <meta charset="utf-8" />
+      <meta name="viewport" content="width=device-width, initial-scale=1" />
+      <meta name="color-scheme" content="light dark" />
+      <meta name="htmx-config" content={htmxConfig} />
+      <title>{`${title} · ${page.t.product}`}</title>
+      <link rel="icon" type="image/svg+xml" href="/assets/logo.svg" />
+      <link rel="preload" href="/assets/inter.woff2" as="font" type="font/woff2" crossorigin="anonymous" />
+      <link rel="stylesheet" href="/assets/app.css" />
+      <script src="/assets/htmx.min.js" defer></script>
+      <script src="/assets/hx-sse.min.js" defer></script>
+      <script src="/assets/app.js" type="module"></script>
+    </head>
+    <body
+      hx-target:inherited="#toasts"
+      hx-swap:inherited="none"
+      hx-sync:inherited="drop"
+      hx-headers:inherited={JSON.stringify({ "X-CSRF-Token": page.csrf })}
+      hx-boost:inherited={boost}
+      data-text-failed={page.t.problem.failed}
+      data-text-network={page.t.problem.network}
+      data-text-cancel={page.t.action.cancel}
+      data-text-confirm={page.t.action.confirm}
+      data-text-dismiss={page.t.action.dismiss}
+      data-text-copied={page.t.action.copied}
+    >
+      {children}
+    </body>
+  </html>
+)
