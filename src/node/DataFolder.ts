@@ -1,0 +1,25 @@
+import { Effect } from "effect"
+import { join } from "../platform/Paths.ts"
+import { agentSocketPath } from "../platform/RuntimeFolder.ts"
+import { Disk } from "./Disk.ts"
+
+/** Where everything of a node lies. All of its state is here: a node that has it needs nobody to start. */
+export const dataFolder = (dataDir: string) => ({
+  root: dataDir,
+  tls: join(dataDir, "tls"),
+  discovery: join(dataDir, "discovery"),
+  processes: join(dataDir, "processes.json"),
+  trust: join(dataDir, "trust.json"),
+  logs: join(dataDir, "logs"),
+  leftovers: join(dataDir, "run", "workers.json"),
+  socket: agentSocketPath(dataDir),
+})
+export type DataFolder = ReturnType<typeof dataFolder>
+
+/** Makes the folders a node writes to. */
+export const makeFolders = Effect.fn("DataFolder.make")(function* (folder: DataFolder) {
+  const disk = yield* Disk
+  for (const path of [folder.root, folder.discovery, folder.logs, join(folder.root, "run"), folder.socket.folder]) {
+    yield* disk.makeFolder(path)
+  }
+})

@@ -1,0 +1,65 @@
+import { Context, Data, Effect, Layer, Schema } from "effect"
+import { listFolder, makeFolder, readText, removeDurably, setAside, writeDurably } from "../platform/DurableFile.ts"
+
+/** The disk said no: full, read-only, not permitted, broken. */
+export class DiskFailed extends Data.TaggedError("DiskFailed")<{ readonly path: string; readonly reason: string }> {
+  override get message() {
+    return `${this.path}: ${this.reason}`
+  }
+}
+
+/** The node's view of the disk. Writes are whole and durable when they return. */
+export class Disk extends Context.Service<
+  Disk,
+  {
+    readonly read: (path: string) => Effect.Effect<string | undefined, DiskFailed>
+    readonly write: (path: string, text: string) => Effect.Effect<void, DiskFailed>
+    readonly remove: (path: string) => Effect.Effect<void, DiskFailed>
+    readonly list: (path: string) => Effect.Effect<ReadonlyArray<string>, DiskFailed>
+    readonly makeFolder: (path: string) => Effect.Effect<void, DiskFailed>
+    /** Keeps a file that can't be used out of the way; gives its new path. */
+    readonly setAside: (path: string) => Effect.Effect<string, DiskFailed>
+  }
+>()("muster/node/Disk") {
+  static readonly layer = Layer.sync(Disk, () => {
+    const attempt = <A>(path: string, act: () => Promise<A>) =>
+      Effect.tryPromise({
+        try: act,
+        catch: (cause) => new DiskFailed({ path, reason: cause instanceof Error ? cause.message : String(cause) }),
+      })
+    return Disk.of({
+      read: (path) => attempt(path, () => readText(path)),
+      write: (path, text) => attempt(path, () => writeDurably(path, text)),
+      remove: (path) => attempt(path, () => removeDurably(path)),
+      list: (path) => attempt(path, () => listFolder(path)),
+      makeFolder: (path) => attempt(path, () => makeFolder(path)),
+      setAside: (path) => attempt(path, () => setAside(path)),
+    })
+  })
+}
+
+/**
+ * Reads a state file of the node. One that is damaged is kept aside and reported, and counts as missing: the manager
+ * sends its content again, and a node that starts without it is better than one that doesn't start.
+ */
+export const readState = <S extends Schema.Codec<unknown, unknown>>(path: string, schema: S) => {
+  const decode = Schema.decodeUnknownEffect(Schema.fromJsonString(schema))
+  return Effect.gen(function* () {
+    const disk = yield* Disk
+    const text = yield* disk.read(path)
+    if (text === undefined) return undefined
+    return yield* decode(text).pipe(
+      Effect.catchTag("SchemaError", (error) =>
+        disk.setAside(path).pipe(
+          Effect.flatMap((aside) =>
+            Effect.logError(`${path} is damaged and was set aside as ${aside}: ${error.message.replaceAll("\n", " ")}`),
+          ),
+          Effect.as(undefined),
+        ),
+      ),
+    )
+  })
+}
+
+/** The text of a state file: JSON that a person can read. */
+export const stateText = (value: unknown) => `${JSON.stringify(value, undefined, 2)}\n`

@@ -1,0 +1,89 @@
+import { Context, Data, Effect, Layer } from "effect"
+import { version } from "../platform/Version.ts"
+import { ControlPort } from "./control/ControlPort.ts"
+import { NodeMethods } from "./control/NodeMethods.ts"
+import { type DataFolder, dataFolder, makeFolders } from "./DataFolder.ts"
+import { Disk } from "./Disk.ts"
+import { Discovery } from "./discovery/Discovery.ts"
+import { type Membership, readMembership } from "./joining/Identity.ts"
+import { join } from "./joining/Join.ts"
+import { NodeChanges } from "./NodeChanges.ts"
+import { AgentSocket } from "./supervisor/AgentSocket.ts"
+import { SlotSockets } from "./supervisor/SlotSockets.ts"
+import { Supervisor } from "./supervisor/Supervisor.ts"
+import { WorkerLauncher } from "./supervisor/WorkerLauncher.ts"
+import { WorkerRegistry } from "./supervisor/WorkerRegistry.ts"
+import { Trust } from "./trust/Trust.ts"
+
+export type NodeConfig = {
+  /** All the state of the node. */
+  readonly dataDir: string
+  /** Where the agent listens; port 0 takes a free one. */
+  readonly listen: { readonly host: string; readonly port: number }
+  /** The address others reach this node at, when it is not the one it listens on. */
+  readonly advertise?: string | undefined
+  readonly name: string
+  /** Needed at the first start only. */
+  readonly join?: { readonly url: string; readonly token: string } | undefined
+  /** A main.ts that the workers run, from source only; default: this program's own. */
+  readonly entry?: string | undefined
+}
+
+/** The node has no certificate, and was not told where to get one. */
+export class NotJoined extends Data.TaggedError("NotJoined")<{ readonly message: string }> {}
+
+/** A running node. */
+export class NodeHandle extends Context.Service<NodeHandle, { readonly nodeId: string; readonly port: number }>()(
+  "muster/node/NodeHandle",
+) {}
+
+const membership = Effect.fn("Node.membership")(function* (config: NodeConfig) {
+  if (config.join !== undefined) {
+    const { advertise, dataDir, listen, name } = config
+    return yield* join({ ...config.join, advertise, dataDir, listen, name, version })
+  }
+  const known = yield* readMembership(config.dataDir)
+  if (known !== undefined) return known
+  return yield* new NotJoined({
+    message: `this node belongs to no cluster yet: take the join command from the manager's page (Nodes), or give --join URL --token TOKEN (data folder ${config.dataDir})`,
+  })
+})
+
+const services = (folder: DataFolder, entry: string | undefined) => {
+  const launcher = WorkerLauncher.layer(folder, entry).pipe(Layer.provide(AgentSocket.layer(folder)))
+  return Layer.mergeAll(
+    Discovery.layer(folder.discovery),
+    Trust.layer(folder.trust),
+    Supervisor.layer(folder.processes).pipe(Layer.provide([launcher, SlotSockets.layer])),
+  ).pipe(Layer.provide(WorkerRegistry.layer))
+}
+
+const handle = (config: NodeConfig, member: Membership) =>
+  Layer.effect(
+    NodeHandle,
+    Effect.gen(function* () {
+      const { port } = yield* ControlPort
+      yield* Effect.logInfo(`listening on ${config.listen.host}:${port}`)
+      return NodeHandle.of({ nodeId: member.identity.nodeId, port })
+    }),
+  )
+
+/**
+ * The node role: joins if it has to, starts what its data folder says it runs, and listens for the manager. Fails with
+ * a tagged error whose message is one sentence for a person. Its end stops the services, within a bounded time.
+ */
+export const nodeLayer = (config: NodeConfig) =>
+  Layer.unwrap(
+    Effect.gen(function* () {
+      const folder = dataFolder(config.dataDir)
+      const member = yield* membership(config)
+      yield* makeFolders(folder)
+      const { nodeId } = member.identity
+      const control = ControlPort.layer({ listen: config.listen, tls: member.tls }).pipe(
+        Layer.provide(NodeMethods.layer({ nodeId, version })),
+        Layer.provide(services(folder, config.entry)),
+        Layer.provide(NodeChanges.layer),
+      )
+      return handle(config, member).pipe(Layer.provide(control))
+    }).pipe(Effect.annotateLogs({ node: config.name })),
+  ).pipe(Layer.provide(Disk.layer))

@@ -1,0 +1,119 @@
+import { Clock, Context, Effect, Layer, Schema } from "effect"
+import { cpuCount } from "../../platform/Env.ts"
+import { ownPid } from "../../platform/WorkerHost.ts"
+import {
+  ApplyListRequest,
+  ApplyProcessesRequest,
+  ApplyTrustRequest,
+  nodeMethods,
+  type NodeStatus,
+  RemoveListRequest,
+  RestartProcessRequest,
+  StatusRequest,
+} from "../../protocol/NodeManager.ts"
+import { RpcError } from "../../protocol/RpcError.ts"
+import { Discovery, type GuardRefused } from "../discovery/Discovery.ts"
+import type { DiskFailed } from "../Disk.ts"
+import { fieldError } from "../FieldError.ts"
+import { NodeChanges } from "../NodeChanges.ts"
+import { type InvalidSet, type NoSuchProcess, type OlderRevision, Supervisor } from "../supervisor/Supervisor.ts"
+import { Trust } from "../trust/Trust.ts"
+
+type Failure = DiskFailed | GuardRefused | InvalidSet | NoSuchProcess | OlderRevision | Schema.SchemaError
+
+/** What a failure means to the caller. None of them has left anything half done. */
+const toRpcError = (failure: Failure): RpcError => {
+  const refused = { executed: "no" } as const
+  switch (failure._tag) {
+    case "SchemaError":
+      return new RpcError("invalid_argument", fieldError(failure), refused)
+    case "InvalidSet":
+      return new RpcError("invalid_argument", failure.message, refused)
+    case "GuardRefused":
+      return new RpcError("failed_precondition", failure.message, { ...refused, details: { guard: failure.verdict } })
+    case "OlderRevision":
+      return new RpcError("failed_precondition", failure.message, { ...refused, details: { revision: failure.have } })
+    case "NoSuchProcess":
+      return new RpcError("not_found", failure.message, refused)
+    case "DiskFailed":
+      return new RpcError("internal", failure.message, { executed: "maybe" })
+  }
+}
+
+export type Method = (argument: unknown) => Effect.Effect<unknown, RpcError>
+
+export type NodeInfo = { readonly nodeId: string; readonly version: string }
+
+const method = <S extends Schema.Codec<unknown, unknown>, A>(
+  schema: S,
+  run: (request: S["Type"]) => Effect.Effect<A, Exclude<Failure, Schema.SchemaError>>,
+): Method => {
+  const decode = Schema.decodeUnknownEffect(schema)
+  return (argument) =>
+    decode(argument).pipe(
+      Effect.flatMap((request) => run(request)),
+      Effect.mapError(toRpcError),
+    )
+}
+
+/** The methods of the service `node_manager`, by name. */
+export class NodeMethods extends Context.Service<NodeMethods, ReadonlyMap<string, Method>>()(
+  "muster/node/control/NodeMethods",
+) {
+  static readonly layer = (info: NodeInfo) =>
+    Layer.effect(
+      NodeMethods,
+      Effect.gen(function* () {
+        const discovery = yield* Discovery
+        const supervisor = yield* Supervisor
+        const trust = yield* Trust
+        const changes = yield* NodeChanges
+        const startedAt = yield* Clock.currentTimeMillis
+
+        const status = Effect.gen(function* () {
+          // Read first: what changes meanwhile is told by the next poll.
+          const seq = yield* changes.seq
+          const lists = yield* discovery.lists
+          const answer: NodeStatus = {
+            seq,
+            nodeId: info.nodeId,
+            version: info.version,
+            pid: ownPid(),
+            startedAt,
+            cpus: cpuCount(),
+            lists: lists.map(({ service, revision }) => ({ service, revision })),
+            processesRevision: yield* supervisor.revision,
+            trustRevision: yield* trust.revision,
+            processes: yield* supervisor.statuses,
+          }
+          return answer
+        })
+
+        return new Map<string, Method>([
+          [
+            nodeMethods.status,
+            method(StatusRequest, ({ after, waitMs }) =>
+              changes.above(after).pipe(Effect.timeoutOption(waitMs), Effect.andThen(status)),
+            ),
+          ],
+          [nodeMethods.applyList, method(ApplyListRequest, (request) => discovery.apply(request))],
+          [
+            nodeMethods.removeList,
+            method(RemoveListRequest, ({ service }) => Effect.as(discovery.remove(service), null)),
+          ],
+          [
+            nodeMethods.applyProcesses,
+            method(ApplyProcessesRequest, (set) => Effect.map(supervisor.apply(set), (revision) => ({ revision }))),
+          ],
+          [
+            nodeMethods.restartProcess,
+            method(RestartProcessRequest, ({ name }) => Effect.as(supervisor.restart(name), null)),
+          ],
+          [
+            nodeMethods.applyTrust,
+            method(ApplyTrustRequest, (next) => Effect.map(trust.apply(next), (revision) => ({ revision }))),
+          ],
+        ])
+      }),
+    )
+}

@@ -1,0 +1,44 @@
+import { Context, Data, Effect, Layer } from "effect"
+import { assertPortFree, closeFd, ListenFailed, openSlot, steer } from "../../platform/ListenSocket.ts"
+import { resolveAddress } from "../../platform/ResolveAddress.ts"
+
+/** The port can't be listened on now. The message says why, and who has it. */
+export class PortUnavailable extends Data.TaggedError("PortUnavailable")<{
+  readonly code: string
+  readonly message: string
+}> {}
+
+export type Listen = { readonly ip: string; readonly port: number }
+
+const backlog = 1024
+
+/** The listening sockets that the agent owns: one for each worker slot, all on the service's one port. */
+export class SlotSockets extends Context.Service<
+  SlotSockets,
+  {
+    /** Fails when anybody listens there. Asked before the first socket of a port is opened. */
+    readonly assertFree: (listen: Listen) => Effect.Effect<void, PortUnavailable>
+    readonly open: (listen: Listen) => Effect.Effect<number, PortUnavailable>
+    readonly close: (fd: number) => Effect.Effect<void>
+    /** New connections go only to these places of the port's sockets; undefined: to all. */
+    readonly steer: (fd: number, places: ReadonlyArray<number> | undefined) => Effect.Effect<void>
+  }
+>()("muster/node/supervisor/SlotSockets") {
+  static readonly layer = Layer.sync(SlotSockets, () => {
+    const attempt = <A>(listen: Listen, act: (listen: Listen) => Promise<A>) =>
+      Effect.tryPromise({
+        try: async () => act({ ip: await resolveAddress(listen.ip), port: listen.port }),
+        catch: (cause) =>
+          new PortUnavailable({
+            code: cause instanceof ListenFailed ? cause.code : "UNKNOWN",
+            message: cause instanceof Error ? cause.message : String(cause),
+          }),
+      })
+    return SlotSockets.of({
+      assertFree: (listen) => attempt(listen, assertPortFree),
+      open: (listen) => attempt(listen, (resolved) => openSlot({ ...resolved, backlog })),
+      close: (fd) => Effect.promise(() => closeFd(fd)),
+      steer: (fd, places) => Effect.promise(() => steer(fd, places)),
+    })
+  })
+}

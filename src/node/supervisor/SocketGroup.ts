@@ -1,0 +1,65 @@
+import { Effect } from "effect"
+import { type Listen, SlotSockets } from "./SlotSockets.ts"
+
+type Member = { readonly slot: number; readonly fd: number }
+
+/** The kernel's order of a SO_REUSEPORT group after a socket closes: the last one moves into the hole. */
+export const without = <A>(order: ReadonlyArray<A>, place: number): ReadonlyArray<A> => {
+  const rest = order.slice(0, -1)
+  const last = order.at(-1)
+  return last === undefined || place >= rest.length ? rest : rest.with(place, last)
+}
+
+/**
+ * The places that the program may name while a socket is being closed: those that mean the same serving slot before
+ * and after.
+ */
+export const placesDuringClose = (
+  order: ReadonlyArray<number>,
+  place: number,
+  serving: ReadonlySet<number>,
+): ReadonlyArray<number> => {
+  const after = without(order, place)
+  return [...after.keys()].filter((at) => order[at] === after[at] && serving.has(after[at] ?? -1))
+}
+
+/**
+ * The listening sockets of one port. New connections are steered to the slots that serve, so that none waits in the
+ * queue of a slot whose worker is being replaced; what is in that queue already waits for the replacement.
+ */
+export const makeSocketGroup = Effect.fnUntraced(function* (listen: Listen) {
+  const sockets = yield* SlotSockets
+  let order: ReadonlyArray<Member> = []
+
+  const steerTo = Effect.fnUntraced(function* (places: ReadonlyArray<number>) {
+    const [first] = order
+    if (first === undefined) return
+    const all = places.length === 0 || places.length === order.length
+    yield* sockets.steer(first.fd, all ? undefined : places)
+  })
+
+  return {
+    open: Effect.fnUntraced(function* (slot: number) {
+      if (order.length === 0) yield* sockets.assertFree(listen)
+      const fd = yield* sockets.open(listen)
+      order = [...order, { slot, fd }]
+      return fd
+    }),
+    /** The slots that serve have changed. */
+    serve: (serving: ReadonlySet<number>) =>
+      Effect.suspend(() => steerTo([...order.keys()].filter((at) => serving.has(order[at]?.slot ?? -1)))),
+    close: Effect.fnUntraced(function* (slot: number, serving: ReadonlySet<number>) {
+      const place = order.findIndex((member) => member.slot === slot)
+      const member = order[place]
+      if (member === undefined) return
+      const slots = order.map((one) => one.slot)
+      const others = new Set([...serving].filter((one) => one !== slot))
+      if (others.size > 0) yield* steerTo(placesDuringClose(slots, place, others))
+      yield* sockets.close(member.fd)
+      order = without(order, place)
+      if (others.size > 0) {
+        yield* steerTo([...order.keys()].filter((at) => others.has(order[at]?.slot ?? -1)))
+      }
+    }),
+  }
+})

@@ -1,0 +1,22 @@
+import { createHash } from "node:crypto"
+import { rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+
+/** sun_path holds 108 bytes, the last of them 0. */
+const socketPathMax = 107
+
+/**
+ * Where the agent of a data folder listens for its workers: `<data>/run/agent.sock`, or below the temporary folder
+ * when that is too long for a socket. The folder is the agent's to make, for its own user only.
+ */
+export const agentSocketPath = (dataDir: string): { readonly folder: string; readonly path: string } => {
+  const folder = join(dataDir, "run")
+  const path = join(folder, "agent.sock")
+  if (Buffer.byteLength(path) <= socketPathMax) return { folder, path }
+  const short = join(tmpdir(), `muster-${createHash("sha256").update(dataDir).digest("hex").slice(0, 24)}`)
+  return { folder: short, path: join(short, "agent.sock") }
+}
+
+/** A socket file outlives its listener; it must go before the next one can listen. */
+export const removeSocketFile = (path: string): Promise<void> => rm(path, { force: true })
