@@ -1,0 +1,94 @@
+import { mkdirSync } from "node:fs"
+import { join } from "node:path"
+import { makeRequest } from "../../src/platform/Certificates.ts"
+import { writeDurably } from "../../src/platform/DurableFile.ts"
+import { listen } from "../../src/platform/Transport.ts"
+import { nodeMethods } from "../../src/protocol/NodeManager.ts"
+import { RpcServer } from "../../src/rpc/RpcServer.ts"
+
+type List = { readonly service: string; readonly revision: number }
+type JoinAnswer = { readonly nodeId: string; readonly certificate: string; readonly ca: string }
+
+/**
+ * A node as the manager sees it: a certificate and a mutual TLS listener of its own, lists written durably before the
+ * ack. It runs no processes.
+ */
+export class SimulatedAgent {
+  readonly ip: string
+  readonly #folder: string
+  readonly #revisions = new Map<string, number>()
+  #nodeId = ""
+  #seq = 1
+  #wake: Array<() => void> = []
+
+  constructor(ip: string, folder: string) {
+    this.ip = ip
+    this.#folder = join(folder, ip, "discovery")
+    mkdirSync(this.#folder, { recursive: true })
+  }
+
+  async join(url: string, token: string) {
+    const name = `agent-${this.ip.replaceAll(".", "-")}`
+    const { key, csr } = await makeRequest(name)
+    const body = { token, name, ip: this.ip, port: 8821, csr, version: "0.1.0" }
+    const response = await fetch(`${url}/join`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(body),
+    })
+    if (!response.ok) throw new Error(`${this.ip} was refused: ${await response.text()}`)
+    const answer = (await response.json()) as JoinAnswer
+    this.#nodeId = answer.nodeId
+    const server = new RpcServer({
+      service: "node_manager",
+      worker: { id: 0, count: 1 },
+      methods: (method) => this.#methods[method],
+    })
+    await listen({
+      on: { host: this.ip, port: 8821 },
+      tls: { key, cert: answer.certificate, ca: answer.ca },
+      onConnection: (duplex) => server.accept(duplex),
+    })
+  }
+
+  readonly #methods: Record<string, (args: ReadonlyArray<unknown>) => unknown> = {
+    [nodeMethods.status]: ([request]) => this.#status(request as { after: number; waitMs: number }),
+    [nodeMethods.applyList]: ([request]) => this.#apply((request as { list: List }).list),
+    [nodeMethods.removeList]: () => ({ revision: 0 }),
+    [nodeMethods.applyProcesses]: ([request]) => ({ revision: (request as { revision: number }).revision }),
+    [nodeMethods.applyTrust]: ([request]) => ({ revision: (request as { revision: number }).revision }),
+  }
+
+  async #status({ after, waitMs }: { after: number; waitMs: number }) {
+    if (after >= this.#seq) {
+      const changed = new Promise<void>((resolve) => this.#wake.push(resolve))
+      await Promise.race([changed, Bun.sleep(waitMs)])
+    }
+    return {
+      seq: this.#seq,
+      nodeId: this.#nodeId,
+      version: "0.1.0",
+      pid: process.pid,
+      startedAt: 0,
+      cpus: 1,
+      lists: [...this.#revisions].map(([service, revision]) => ({ service, revision })),
+      processesRevision: 0,
+      trustRevision: 0,
+      processes: [],
+    }
+  }
+
+  async #apply(list: List) {
+    const startedAt = performance.now()
+    await writeDurably(join(this.#folder, `${list.service}.json`), JSON.stringify(list))
+    this.#revisions.set(list.service, list.revision)
+    this.#seq++
+    for (const wake of this.#wake.splice(0)) wake()
+    return {
+      service: list.service,
+      revision: list.revision,
+      applied: true,
+      durableMs: performance.now() - startedAt,
+    }
+  }
+}
