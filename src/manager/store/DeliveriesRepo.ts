@@ -164,7 +164,15 @@ const make = Effect.gen(function* () {
         const known = await db.selectFrom("ack").select("client_id").where("client_id", "in", ids).execute()
         const seen = new Set(known.map((row) => row.client_id))
         for (const outcome of outcomes) {
-          const { clientId: client_id, serviceId: service_id } = outcome
+          const { clientId: client_id, nodeId, serviceId: service_id } = outcome
+          // Another node at this address has none of what the former one acked.
+          if (outcome.revision === null && seen.has(client_id))
+            await db
+              .updateTable("ack")
+              .set({ revision: null, acked_at: null, took_ms: null })
+              .where("client_id", "=", client_id)
+              .where("node_id", "!=", nodeId)
+              .execute()
           if (seen.has(client_id))
             await db.updateTable("ack").set(columns(outcome)).where("client_id", "=", client_id).execute()
           else

@@ -1,0 +1,29 @@
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterAll } from "bun:test"
+import { Redacted } from "effect"
+import type { DatabaseTarget } from "../../../src/manager/store/Database.ts"
+import { mariadb } from "../../support/mariadb.ts"
+
+/** A new, empty database of each kind: each test of the store runs on both. */
+export const engines: ReadonlyArray<{ readonly name: string; readonly fresh: () => Promise<DatabaseTarget> }> = [
+  { name: "SQLite", fresh: async () => ({ engine: "sqlite", path: freshSqlite() }) },
+  {
+    name: "MariaDB",
+    fresh: async () => ({ engine: "mysql", url: Redacted.make(await (await mariadb()).freshDatabase()) }),
+  },
+]
+
+const folders: Array<string> = []
+
+/** Where a new SQLite file may be; its folder goes after the tests of the file. */
+export const freshSqlite = (): string => {
+  const folder = mkdtempSync(join(tmpdir(), "muster-store-"))
+  folders.push(folder)
+  return join(folder, "muster.db")
+}
+
+afterAll(() => {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true })
+})
