@@ -268,27 +268,34 @@ export type ServiceFormValues = {
   readonly override: boolean
 }
 
-export type ServiceFormErrors = {
-  readonly name?: "syntax" | "taken"
-  readonly description?: "length"
-  readonly json?:
-    | { readonly kind: "syntax"; readonly message: string }
-    | { readonly kind: "shape" }
-    | { readonly kind: "item"; readonly index: number; readonly field: string; readonly message: string }
-  readonly list?: "tooMany"
-  /** By index of the row. */
-  readonly rows?: Readonly<Record<number, RowErrors>>
-}
 export type RowErrors = {
   readonly ip?: "address" | "twice"
   readonly port?: "port"
   readonly weight?: "weight"
 }
 
+/** One thing that is wrong in the JSON form: `index` from 0. */
+export type JsonProblem = {
+  readonly index: number
+  readonly field: string
+  readonly kind: "missing" | "type" | "unknown" | "status" | "address" | "port" | "weight" | "twice"
+}
+
+export type ServiceFormErrors = {
+  readonly name?: "syntax" | "taken"
+  readonly description?: "length"
+  readonly json?:
+    | { readonly kind: "syntax"; readonly message: string }
+    | { readonly kind: "shape" }
+    | { readonly kind: "items"; readonly problems: ReadonlyArray<JsonProblem> }
+  readonly list?: "tooMany"
+  /** By index of the row. */
+  readonly rows?: Readonly<Record<number, RowErrors>>
+}
+
 export type ServiceFormModel = {
   /** `null`: a new service. */
   readonly id: string | null
-  readonly kernel: boolean
   readonly values: ServiceFormValues
   readonly errors: ServiceFormErrors
   /** The guard refused the list: its reason is shown with a box to override it. */

@@ -138,7 +138,7 @@ export const en = {
     short: "Use at least 10 characters.",
     same: "This is the password that you have already.",
     mismatch: "The two new passwords are not the same.",
-    changed: "Password changed. Other sessions were logged out.",
+    changed: "Password changed",
   },
 
   dashboard: {

@@ -126,7 +126,7 @@ export const zhCN: Messages = {
     short: "至少需要 10 个字符。",
     same: "新密码与当前密码相同。",
     mismatch: "两次输入的新密码不一致。",
-    changed: "密码已修改，其他会话已退出登录。",
+    changed: "密码已修改",
   },
 
   dashboard: {

@@ -1,0 +1,118 @@
+import { Card } from "../../parts/Card.tsx"
+import { Empty } from "../../parts/Empty.tsx"
+import { formatNumber } from "../../parts/Format.ts"
+import { Status } from "../../parts/Status.tsx"
+import { Time } from "../../parts/Time.tsx"
+import { paths } from "../../Paths.ts"
+import type { DashboardModel, NodeView, PageContext, ServiceSummary } from "../../ViewModels.ts"
+
+type Concern = {
+  readonly tone: "bad" | "warn"
+  readonly subject: string
+  readonly problem: string
+  readonly detail: string | null
+  readonly since: number | null
+  readonly href: string
+}
+
+/** `#attention`: what a person should look at, the worst first, each with the way to it. */
+export const Attention = ({ page, model }: { page: PageContext; model: DashboardModel }) => {
+  const { dashboard } = page.t
+  const concerns = concernsOf(page, model)
+  const count = (
+    <span class={concerns.length > 0 ? "pill pill-bad" : "pill"}>{formatNumber(page.lang, concerns.length)}</span>
+  )
+  return (
+    <Card id="attention" title={dashboard.attention} actions={count}>
+      {concerns.length === 0 ? (
+        <Empty icon="ok" title={dashboard.nothing} help={dashboard.nothingHelp} />
+      ) : (
+        <ConcernTable page={page} concerns={concerns} />
+      )}
+    </Card>
+  )
+}
+
+const ConcernTable = ({ page, concerns }: { page: PageContext; concerns: ReadonlyArray<Concern> }) => (
+  <div class="table-wrap">
+    <table class="table">
+      <thead>
+        <tr>
+          <th scope="col">{page.t.column.subject}</th>
+          <th scope="col">{page.t.column.problem}</th>
+          <th scope="col">{page.t.column.since}</th>
+          <th scope="col">
+            <span class="hidden">{page.t.column.actions}</span>
+          </th>
+        </tr>
+      </thead>
+      <tbody>
+        {concerns.map((concern) => (
+          <tr>
+            <td class="nowrap">
+              <Status tone={concern.tone}>
+                <b>{concern.subject}</b>
+              </Status>
+            </td>
+            <td>
+              {concern.problem} {concern.detail !== null && <span class="quiet break">{concern.detail}</span>}
+            </td>
+            <td class="nowrap quiet">{concern.since === null ? "–" : <Time page={page} at={concern.since} />}</td>
+            <td class="actions">
+              <a
+                class="button button-small"
+                href={concern.href}
+                aria-label={`${page.t.action.open}: ${concern.subject}, ${concern.problem}`}
+              >
+                {page.t.action.open}
+              </a>
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  </div>
+)
+
+const serviceConcerns = (page: PageContext, service: ServiceSummary): ReadonlyArray<Concern> => {
+  const { problem } = page.t.dashboard
+  const concern = (tone: "bad" | "warn", text: string, tab: "endpoints" | "clients"): Concern => ({
+    tone,
+    subject: service.name,
+    problem: text,
+    detail: null,
+    since: null,
+    href: paths.tab(service.id, tab),
+  })
+  const { online, up } = service.endpoints
+  const { total, current, failed } = service.clients
+  const behind = total - current - failed
+  return [
+    ...(service.health === "down" ? [concern("bad", problem.serviceDown, "endpoints")] : []),
+    ...(service.health === "degraded" && up < online
+      ? [concern("warn", problem.serviceDegraded(up, online), "endpoints")]
+      : []),
+    ...(failed > 0 ? [concern("bad", problem.clientsFailed(failed), "clients")] : []),
+    ...(service.revision !== null && behind > 0 ? [concern("warn", problem.clientsBehind(behind), "clients")] : []),
+  ]
+}
+
+const nodeConcerns = (page: PageContext, node: NodeView): ReadonlyArray<Concern> =>
+  node.connection === "away" || (node.connection === "never" && node.error !== null)
+    ? [
+        {
+          tone: "bad",
+          subject: node.name,
+          problem: page.t.dashboard.problem.nodeAway,
+          detail: node.error,
+          since: node.since,
+          href: `${paths.nodes}?f=away`,
+        },
+      ]
+    : []
+
+const concernsOf = (page: PageContext, model: DashboardModel): ReadonlyArray<Concern> =>
+  [
+    ...model.nodes.flatMap((node) => nodeConcerns(page, node)),
+    ...model.services.flatMap((service) => serviceConcerns(page, service)),
+  ].toSorted((a, b) => Number(a.tone === "warn") - Number(b.tone === "warn"))

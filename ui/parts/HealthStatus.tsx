@@ -1,0 +1,14 @@
+import type { Health, PageContext } from "../ViewModels.ts"
+import { Status, type Tone } from "./Status.tsx"
+
+const tones: Readonly<Record<Health, Tone>> = {
+  healthy: "ok",
+  degraded: "warn",
+  down: "bad",
+  off: "off",
+  unknown: "off",
+}
+
+export const HealthStatus = ({ page, health }: { page: PageContext; health: Health }) => (
+  <Status tone={tones[health]}>{page.t.health[health]}</Status>
+)
