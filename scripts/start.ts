@@ -111,7 +111,7 @@ const addGreeter = async () => {
     await api("POST", "/services/greeter/clients", { ips: [ip] })
   }
   if (!detail.clientsList.some((client) => client.ip === ip && client.revision === detail.revision)) {
-    await api("POST", "/services/greeter/pushes?wait=10000")
+    await api("POST", "/services/greeter/pushes?wait=10000", {})
   }
 }
 

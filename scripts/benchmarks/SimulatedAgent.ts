@@ -1,4 +1,5 @@
 import { mkdirSync } from "node:fs"
+import { request } from "node:http"
 import { join } from "node:path"
 import { makeRequest } from "../../src/platform/Certificates.ts"
 import { writeDurably } from "../../src/platform/DurableFile.ts"
@@ -8,6 +9,24 @@ import { RpcServer } from "../../src/rpc/RpcServer.ts"
 
 type List = { readonly service: string; readonly revision: number }
 type JoinAnswer = { readonly nodeId: string; readonly certificate: string; readonly ca: string }
+
+/** From the agent's own address: the manager limits how many may join from one. */
+const post = (url: string, body: string, localAddress: string) =>
+  new Promise<JoinAnswer>((resolve, reject) => {
+    const headers = { "content-type": "application/json", "content-length": Buffer.byteLength(body) }
+    const sent = request(url, { method: "POST", headers, localAddress }, (response) => {
+      let text = ""
+      response.setEncoding("utf8")
+      response.on("data", (chunk: string) => (text += chunk))
+      response.on("end", () =>
+        response.statusCode === 200
+          ? resolve(JSON.parse(text) as JoinAnswer)
+          : reject(new Error(`${localAddress} was refused with ${response.statusCode}: ${text}`)),
+      )
+    })
+    sent.on("error", reject)
+    sent.end(body)
+  })
 
 /**
  * A node as the manager sees it: a certificate and a mutual TLS listener of its own, lists written durably before the
@@ -31,13 +50,7 @@ export class SimulatedAgent {
     const name = `agent-${this.ip.replaceAll(".", "-")}`
     const { key, csr } = await makeRequest(name)
     const body = { token, name, ip: this.ip, port: 8821, csr, version: "0.1.0" }
-    const response = await fetch(`${url}/join`, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify(body),
-    })
-    if (!response.ok) throw new Error(`${this.ip} was refused: ${await response.text()}`)
-    const answer = (await response.json()) as JoinAnswer
+    const answer = await post(`${url}/join`, JSON.stringify(body), this.ip)
     this.#nodeId = answer.nodeId
     const server = new RpcServer({
       service: "node_manager",
@@ -52,11 +65,11 @@ export class SimulatedAgent {
   }
 
   readonly #methods: Record<string, (args: ReadonlyArray<unknown>) => unknown> = {
-    [nodeMethods.status]: ([request]) => this.#status(request as { after: number; waitMs: number }),
-    [nodeMethods.applyList]: ([request]) => this.#apply((request as { list: List }).list),
+    [nodeMethods.status]: ([asked]) => this.#status(asked as { after: number; waitMs: number }),
+    [nodeMethods.applyList]: ([asked]) => this.#apply((asked as { list: List }).list),
     [nodeMethods.removeList]: () => ({ revision: 0 }),
-    [nodeMethods.applyProcesses]: ([request]) => ({ revision: (request as { revision: number }).revision }),
-    [nodeMethods.applyTrust]: ([request]) => ({ revision: (request as { revision: number }).revision }),
+    [nodeMethods.applyProcesses]: ([asked]) => ({ revision: (asked as { revision: number }).revision }),
+    [nodeMethods.applyTrust]: ([asked]) => ({ revision: (asked as { revision: number }).revision }),
   }
 
   async #status({ after, waitMs }: { after: number; waitMs: number }) {

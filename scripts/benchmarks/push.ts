@@ -84,7 +84,7 @@ const measure = async (round: number) => {
     baseRevision: revision,
     override: false,
   })
-  const job = await api<Job>("POST", `/services/${service}/pushes?wait=10000`)
+  const { job } = await api<{ job: Job }>("POST", `/services/${service}/pushes?wait=10000`, {})
   const after = await api<Detail>("GET", `/services/${service}`)
   const acked = after.clientsList.filter((client) => client.revision === after.revision)
   return { job, tookMs: acked.map(({ ackedAt }) => (ackedAt ?? Number.NaN) - job.startedAt) }
@@ -94,7 +94,7 @@ try {
   const agents = await connect()
   await api("POST", "/services", { name: service, description: "", tls: "auto", endpoints: endpoints(0) })
   await api("POST", `/services/${service}/clients`, { ips: agents.map(({ ip }) => ip) })
-  await api("POST", `/services/${service}/pushes?wait=10000`)
+  await api("POST", `/services/${service}/pushes?wait=10000`, {})
 
   const results = []
   for (let round = 1; round <= rounds; round++) results.push(await measure(round))

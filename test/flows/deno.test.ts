@@ -10,7 +10,7 @@ test.each([
 ] as const)(
   "a manager on $manager, nodes on $first and $second call each other",
   async (runtimes) => {
-    await using cluster = new Cluster(runtimes.net, runtimes.manager)
+    await using cluster = new Cluster(`127.1.${runtimes.net}.1`, runtimes.manager)
     await cluster.ready()
     const first = await cluster.join(`127.1.${runtimes.net}.100`, runtimes.first)
     const second = await cluster.join(`127.1.${runtimes.net}.101`, runtimes.second)

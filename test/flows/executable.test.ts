@@ -62,7 +62,7 @@ describe("the executable", () => {
   }, 60_000)
 
   test("SIGTERM lets the running calls end, and leaves no process", async () => {
-    await using cluster = new Cluster(19)
+    await using cluster = new Cluster("127.1.19.1")
     await cluster.ready()
     const agent = await cluster.join("127.1.19.100")
     await cluster.greeter("probe", [online(agent.ip, 9100)], { module, workers: 2 })
@@ -77,7 +77,7 @@ describe("the executable", () => {
   }, 60_000)
 
   test("a second signal stops at once", async () => {
-    await using cluster = new Cluster(21)
+    await using cluster = new Cluster("127.1.21.1")
     await cluster.ready()
     const agent = await cluster.join("127.1.21.100")
     await cluster.greeter("probe", [online(agent.ip, 9100)], { module, workers: 1 })

@@ -10,7 +10,7 @@ describe("joining", () => {
   let cluster: Cluster
 
   beforeAll(async () => {
-    cluster = new Cluster(17)
+    cluster = new Cluster("127.1.17.1")
     await cluster.ready()
   }, 60_000)
 

@@ -7,7 +7,7 @@ import { waitFor } from "../support/waitFor.ts"
 const module = join(import.meta.dirname, "modules/probe.ts")
 
 test("kill -9 of the manager fails no call, and its successor finds its nodes again", async () => {
-  await using cluster = new Cluster(13)
+  await using cluster = new Cluster("127.1.13.1")
   await cluster.ready()
   const agent = await cluster.join("127.1.13.100")
   await cluster.greeter("probe", [online(agent.ip, 9100)], { module, workers: 2 })

@@ -3,7 +3,7 @@ import { Cluster, online } from "../support/cluster.ts"
 import { waitFor } from "../support/waitFor.ts"
 
 test("a push reaches who is there within a second, names who is not, and reaches it within 5 s of its return", async () => {
-  await using cluster = new Cluster(11)
+  await using cluster = new Cluster("127.1.11.1")
   await cluster.ready()
   const [first, second, third] = [
     await cluster.join("127.1.11.100"),

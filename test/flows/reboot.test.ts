@@ -5,7 +5,7 @@ import { Cluster, online } from "../support/cluster.ts"
 const module = join(import.meta.dirname, "modules/probe.ts")
 
 test("after a reboot with no manager there, a node's services answer again", async () => {
-  await using cluster = new Cluster(14)
+  await using cluster = new Cluster("127.1.14.1")
   await cluster.ready()
   const agent = await cluster.join("127.1.14.100")
   await cluster.greeter("probe", [online(agent.ip, 9100), online(agent.ip, 9101)], { module, workers: 2 })

@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, symlinkSync } from "node:fs"
+import { cpSync } from "node:fs"
 import { join } from "node:path"
 import { expect, test } from "bun:test"
 import { root } from "../support/executable.ts"
@@ -7,17 +7,12 @@ import { waitFor } from "../support/waitFor.ts"
 
 const net = "127.1.24.1"
 
-/** The sources as a newcomer has them, with the packages that are installed already. */
+/** The sources as a newcomer has them: nothing installed, nothing built. */
 const copy = (folder: string) => {
   for (const name of ["src", "ui", "examples", "scripts", "schema.sql", "tsconfig.json", "bunfig.toml", "deno.json"]) {
     cpSync(join(root, name), join(folder, name), { recursive: true })
   }
   for (const name of ["package.json", "bun.lock"]) cpSync(join(root, name), join(folder, name))
-  mkdirSync(join(folder, "node_modules"), { recursive: true })
-  cpSync(join(root, "node_modules/.bin"), join(folder, "node_modules/.bin"), {
-    recursive: true,
-    verbatimSymlinks: true,
-  })
 }
 
 const start = (folder: string) => {
@@ -47,7 +42,6 @@ const running = (started: ReturnType<typeof start>) =>
 test("scripts/start runs the demo, goes on with its data, and Ctrl-C leaves nothing", async () => {
   using folder = temporaryFolder("muster-start-")
   copy(folder.path)
-  symlinkSync(join(root, "README.md"), join(folder.path, "README.md"))
   try {
     const first = start(folder.path)
     const said = await running(first)

@@ -11,7 +11,7 @@ const module = join(import.meta.dirname, "modules/probe.ts")
 const portOf = (pid: number) => Number(/probe@(\d+)/.exec(readFileSync(`/proc/${pid}/environ`, "utf8"))?.[1])
 
 test("weights 100, 50 and 0 give shares of 2:1:0 within 3 points over 10,000 calls", async () => {
-  await using cluster = new Cluster(15)
+  await using cluster = new Cluster("127.1.15.1")
   await cluster.ready()
   const agent = await cluster.join("127.1.15.100")
   const endpoints = [online(agent.ip, 9100, 100), online(agent.ip, 9101, 50), online(agent.ip, 9102, 0)]

@@ -7,7 +7,7 @@ import { waitFor } from "../support/waitFor.ts"
 const module = join(import.meta.dirname, "modules/probe.ts")
 
 test("kill -9 of a worker under load fails the calls in flight on it and no others, and it is replaced", async () => {
-  await using cluster = new Cluster(12)
+  await using cluster = new Cluster("127.1.12.1")
   await cluster.ready()
   const agent = await cluster.join("127.1.12.100")
   await cluster.greeter("probe", [online(agent.ip, 9100)], { module, workers: 3 })

@@ -63,7 +63,11 @@ export class Api {
   }
 
   push(name: string, waitMs = 10_000) {
-    return this.call<PushJob>("POST", `/services/${name}/pushes?wait=${waitMs}`)
+    return this.call<{ job: PushJob; clients: ReadonlyArray<{ ip: string; state: string }> }>(
+      "POST",
+      `/services/${name}/pushes?wait=${waitMs}`,
+      {},
+    )
   }
 }
 
@@ -118,7 +122,7 @@ export class Agent {
   }
 }
 
-/** A manager and its agents as real processes on addresses 127.1.<net>.x, in one temporary folder. */
+/** A manager and its agents as real processes, in one temporary folder. Each test file has addresses of its own. */
 export class Cluster {
   readonly #folder = temporaryFolder()
   readonly agents: Array<Agent> = []
@@ -126,13 +130,14 @@ export class Cluster {
   readonly data: string
   readonly api: Api
   manager: Muster
-  readonly net: number
-  readonly runtime: Runtime
+  readonly #address: string
+  readonly #runtime: Runtime
 
-  constructor(net: number, runtime: Runtime = "executable") {
-    this.net = net
-    this.runtime = runtime
-    this.url = `http://127.1.${net}.1:8800`
+  /** `address`: of the manager's page, on port 8800. */
+  constructor(address: string, runtime: Runtime = "executable") {
+    this.#address = address
+    this.#runtime = runtime
+    this.url = `http://${address}:8800`
     this.data = join(this.#folder.path, "manager")
     this.api = new Api(this.url, this.data)
     this.manager = this.startManager()
@@ -143,8 +148,8 @@ export class Cluster {
   }
 
   startManager() {
-    const args = ["--role=manager", `--data=${this.data}`, `--listen=127.1.${this.net}.1:8800`]
-    this.manager = new Muster(args, { runtime: this.runtime })
+    const args = ["--role=manager", `--data=${this.data}`, `--listen=${this.#address}:8800`]
+    this.manager = new Muster(args, { runtime: this.#runtime })
     return this.manager
   }
 
