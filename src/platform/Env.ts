@@ -1,5 +1,6 @@
 import { writeSync } from "node:fs"
 import { availableParallelism, hostname as osHostname } from "node:os"
+import { resolve } from "node:path"
 import process from "node:process"
 
 /** What follows the program's own name on the command line. */
@@ -14,6 +15,15 @@ export const env = (name: string): string | undefined => {
 export const cpuCount = (): number => availableParallelism()
 
 export const hostname = (): string => osHostname()
+
+/** `path` as seen from the current folder, without a trailing slash. */
+export const absolutePath = (path: string): string => resolve(path)
+
+/** Keeps the process alive until the returned function is called, whatever else is open. */
+export const keepAlive = (): (() => void) => {
+  const timer = setInterval(() => undefined, 1 << 30)
+  return () => clearInterval(timer)
+}
 
 export const exit = (code: number): never => process.exit(code)
 

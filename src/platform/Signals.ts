@@ -4,8 +4,6 @@ type Phase = "running" | "stopping"
 
 let phase: Phase = "running"
 let stop: ((signal: string) => void) | undefined
-let kill: (() => void) | undefined
-let early: string | undefined
 
 const numbers: Record<string, number> = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 }
 
@@ -26,32 +24,15 @@ export const installSignals = (): void => {
   process.stderr.on("error", ignore)
 }
 
-/** What to do at the first SIGTERM or SIGINT. One that came before is handed over at once. */
+/** What to do at the first SIGTERM or SIGINT; a second one ends the process. */
 export const onStop = (handler: (signal: string) => void): void => {
   stop = handler
-  if (early !== undefined) handler(early)
-}
-
-/** What must still be done, without waiting for anything, when a second signal ends the process at once. */
-export const onKill = (handler: () => void): void => {
-  kill = handler
-}
-
-/** From here on a signal that comes before `onStop` is kept for it, rather than ending the process. */
-export const holdSignals = (): void => {
-  stop ??= (signal) => {
-    early = signal
-  }
 }
 
 const ignore = () => {}
 
 const receive = (signal: string) => {
-  if (phase === "stopping") {
-    kill?.()
-    process.exit(128 + (numbers[signal] ?? 0))
-  }
-  if (stop === undefined) process.exit(128 + (numbers[signal] ?? 0))
+  if (phase === "stopping" || stop === undefined) process.exit(128 + (numbers[signal] ?? 0))
   phase = "stopping"
   stop(signal)
 }

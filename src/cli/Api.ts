@@ -1,0 +1,89 @@
+import { Option, Schema } from "effect"
+import { readText } from "../platform/DurableFile.ts"
+import { type HttpAnswer, HttpRequestError, request } from "../platform/HttpRequest.ts"
+import { CommandFailed } from "./Failure.ts"
+
+export interface ApiOptions {
+  /** The manager's page. */
+  readonly url: string
+  /** Holds the token, and the cluster's CA. */
+  readonly dataDir: string
+  readonly timeoutMs?: number
+}
+
+export interface ApiCall {
+  readonly method: "GET" | "POST" | "PUT" | "DELETE"
+  /** Under `/api`. */
+  readonly path: string
+  readonly body?: unknown
+}
+
+const defaultTimeoutMs = 10_000
+const Refusal = Schema.Struct({ message: Schema.String })
+
+/** Asks the manager over its HTTP API, with the token that it keeps in its data folder. */
+export const ask = async <A>(
+  answer: Schema.ConstraintDecoder<A>,
+  { body, method, path }: ApiCall,
+  { dataDir, timeoutMs = defaultTimeoutMs, url }: ApiOptions,
+): Promise<A> => {
+  const token = await readToken(dataDir)
+  const ca = await readFirst([`${dataDir}/ca/ca.pem`, `${dataDir}/tls/ca.pem`])
+  const got = await request({
+    method,
+    url: `${url}/api${path}`,
+    headers: {
+      authorization: `Bearer ${token}`,
+      accept: "application/json",
+      ...(body === undefined ? {} : { "content-type": "application/json" }),
+    },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    ...(ca === undefined ? {} : { ca, caName: "manager" }),
+    timeoutMs,
+  }).catch((error: unknown) => {
+    throw new CommandFailed({ message: error instanceof HttpRequestError ? error.message : String(error) })
+  })
+  return readAnswer(answer, got, `${method} ${url}/api${path}`)
+}
+
+const readAnswer = <A>(answer: Schema.ConstraintDecoder<A>, got: HttpAnswer, what: string): A => {
+  const json = Option.getOrUndefined(Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Unknown))(got.body))
+  if (got.status >= 400) {
+    const refusal = Option.getOrUndefined(Schema.decodeUnknownOption(Refusal)(json))
+    throw new CommandFailed({
+      message: refusal?.message ?? `${what} was answered with status ${got.status}`,
+      data: json,
+    })
+  }
+  const value = Schema.decodeUnknownOption(answer)(json)
+  if (Option.isNone(value))
+    throw new CommandFailed({ message: `${what} was answered with something else than expected` })
+  return value.value
+}
+
+const readToken = async (dataDir: string): Promise<string> => {
+  const path = `${dataDir}/manager/cli-token`
+  const token = (await read(path))?.trim()
+  if (token !== undefined && token !== "") return token
+  throw new CommandFailed({
+    message: `${path} is not there: run this on the manager's host, with --data set to its data folder`,
+  })
+}
+
+const readFirst = async (paths: ReadonlyArray<string>): Promise<string | undefined> => {
+  for (const path of paths) {
+    const text = await read(path)
+    if (text !== undefined) return text
+  }
+  return undefined
+}
+
+const read = async (path: string) => {
+  try {
+    return await readText(path)
+  } catch (error) {
+    throw new CommandFailed({
+      message: `Cannot read ${path}: ${error instanceof Error ? error.message : String(error)}`,
+    })
+  }
+}

@@ -1,0 +1,93 @@
+import { args, env, exit, writeError, writeOut } from "../platform/Env.ts"
+import { version } from "../platform/Version.ts"
+import { nodesCommand, pushCommand, servicesCommand, tokenCommand } from "./AdminCommands.ts"
+import { callCommand } from "./CallCommand.ts"
+import { type Command, command, titleOf } from "./Command.ts"
+import { CommandFailed, exitCodes, UsageError } from "./Failure.ts"
+import { helpOf } from "./Help.ts"
+import { type Line, refuseForeign, splitLine } from "./Parse.ts"
+import { roleCommand } from "./RoleCommand.ts"
+import { suggestion } from "./Suggestion.ts"
+
+const versionCommand = command({
+  words: ["version"],
+  summary: "print the version of this executable",
+  arguments: [],
+  flags: {},
+  examples: [["muster version", "such as 0.1.0"]],
+  notes: [],
+  run: () => {
+    writeOut(`${version}\n`)
+    return Promise.resolve(exitCodes.done)
+  },
+})
+
+const commands: ReadonlyArray<Command> = [
+  roleCommand,
+  callCommand,
+  servicesCommand,
+  pushCommand,
+  nodesCommand,
+  tokenCommand,
+  versionCommand,
+]
+
+/** Does what the command line says, then ends the process with its exit code. */
+export const runCli = async (): Promise<never> => {
+  try {
+    return exit(await dispatch(args))
+  } catch (error) {
+    if (!(error instanceof UsageError) && !(error instanceof CommandFailed)) throw error
+    // One line, whatever the reason was made of.
+    writeError(`muster: ${error.message.replaceAll(/\s*\n\s*/g, " ")}\n`)
+    return exit(error instanceof UsageError ? exitCodes.usage : exitCodes.failed)
+  }
+}
+
+const dispatch = async (given: ReadonlyArray<string>): Promise<number> => {
+  if (given.length === 1 && given[0] === "--version") return await versionCommand.run(nothing, [], env)
+  const line = splitLine(
+    given,
+    commands.flatMap(({ flags }) => Object.values(flags)),
+  )
+  const chosen = find(line)
+  if (line.help) {
+    writeOut(helpOf(chosen, commands))
+    return exitCodes.done
+  }
+  refuseForeign(titleOf(chosen), chosen.flags, line)
+  chosen.check?.(line)
+  const words = line.words.slice(chosen.words.length)
+  checkArguments(chosen, words)
+  return await chosen.run(line, words, env)
+}
+
+const nothing: Line = { words: [], texts: new Map(), help: false }
+
+const find = ({ words }: Line): Command => {
+  if (words.length === 0) return roleCommand
+  const chosen = commands.find((one) => one.words.length > 0 && one.words.every((word, index) => word === words[index]))
+  if (chosen !== undefined) return chosen
+  const names = commands.map((one) => one.words.join(" ")).filter((name) => name !== "")
+  const sameStart = names.find((name) => name.startsWith(`${words[0]} `))
+  const typed = sameStart === undefined ? (words[0] ?? "") : words.slice(0, 2).join(" ")
+  const meant = suggestion(typed, names)
+  throw new UsageError({
+    message: `Unknown command "${typed}"${meant === "" ? "; muster --help lists them" : meant}`,
+  })
+}
+
+const checkArguments = (chosen: Command, words: ReadonlyArray<string>) => {
+  const wanted = chosen.arguments.filter(({ kind }) => kind === "one")
+  const missing = wanted[words.length]
+  if (missing !== undefined) {
+    throw new UsageError({
+      message: `${missing.name} is missing: ${missing.about}; ${titleOf(chosen)} --help tells more`,
+    })
+  }
+  const isOpen = chosen.arguments.some(({ kind }) => kind === "rest")
+  const extra = words[wanted.length]
+  if (extra !== undefined && !isOpen) {
+    throw new UsageError({ message: `"${extra}" is one argument too many; ${titleOf(chosen)} --help tells more` })
+  }
+}

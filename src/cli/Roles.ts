@@ -1,0 +1,106 @@
+import { Cause, Context, Effect, Exit, Fiber, Layer } from "effect"
+import { readText } from "../platform/DurableFile.ts"
+import { hostname, keepAlive, writeOut } from "../platform/Env.ts"
+import { onStop } from "../platform/Signals.ts"
+import { version } from "../platform/Version.ts"
+import { CommandFailed, exitCodes, UsageError } from "./Failure.ts"
+import type { HostPort } from "./Flag.ts"
+import { logLayer } from "./Log.ts"
+import type { RoleSettings } from "./RoleCommand.ts"
+
+/** Runs a role until a signal stops it. Answers the exit code; throws UsageError or CommandFailed. */
+export const runRole = async (settings: RoleSettings): Promise<number> => {
+  const release = keepAlive()
+  const fiber = Effect.runFork(roles[settings.role](settings).pipe(Effect.scoped, Effect.provide(logLayer(settings))))
+  onStop((signal) => {
+    Effect.runFork(
+      Effect.logInfo(`${signal}: stopping; a second one stops at once`).pipe(
+        Effect.provide(logLayer(settings)),
+        Effect.andThen(Fiber.interrupt(fiber)),
+      ),
+    )
+  })
+  const exit = await Effect.runPromise(Fiber.await(fiber))
+  release()
+  if (Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause)) return exitCodes.done
+  throw failureOf(exit.cause)
+}
+
+const manager = Effect.fn("Roles.manager")(function* (settings: RoleSettings) {
+  const handle = yield* startManager(settings)
+  announce([...pageLines(handle), ["data", settings.data]], settings)
+  return yield* Effect.never
+})
+
+const node = Effect.fn("Roles.node")(function* (settings: RoleSettings) {
+  const { join, token } = settings
+  const given = join === undefined || token === undefined ? undefined : { url: join, token }
+  const handle = yield* startNode(settings, given)
+  announce([...agentLines(handle, settings.agent), ["data", settings.data]], settings)
+  return yield* Effect.never
+})
+
+const standalone = Effect.fn("Roles.standalone")(function* (settings: RoleSettings) {
+  const page = yield* startManager(settings)
+  // A node that was here before goes on as the one it is; only a new data folder needs a token, made without a person.
+  const isNew = (yield* Effect.promise(() => readText(`${settings.data}/node.json`))) === undefined
+  const join = isNew ? { url: page.url, token: yield* page.createLocalToken } : undefined
+  const agent = yield* startNode(settings, join)
+  announce([...pageLines(page), ...agentLines(agent, settings.agent), ["data", settings.data]], settings)
+  return yield* Effect.never
+})
+
+const roles = { manager, node, standalone } as const
+
+/** Each role loads only what it runs. */
+const startManager = Effect.fn("Roles.startManager")(function* (settings: RoleSettings) {
+  const { ManagerHandle, managerLayer } = yield* Effect.promise(() => import("../manager/Manager.ts"))
+  const { data, database, insecureHttp, page, tls } = settings
+  const context = yield* Layer.build(managerLayer({ dataDir: data, database, listen: page, tls, insecureHttp }))
+  return Context.get(context, ManagerHandle)
+})
+
+type Join = { readonly url: string; readonly token: string }
+
+const startNode = Effect.fn("Roles.startNode")(function* (settings: RoleSettings, join: Join | undefined) {
+  const { NodeHandle, nodeLayer } = yield* Effect.promise(() => import("../node/Node.ts"))
+  const { advertise, agent, data, name = hostname() } = settings
+  const context = yield* Layer.build(nodeLayer({ dataDir: data, listen: agent, advertise, name, join }))
+  return Context.get(context, NodeHandle)
+})
+
+type Line = readonly [label: string, text: string]
+
+type Page = { readonly url: string; readonly firstAdmin: { name: string; password: string } | undefined }
+
+const pageLines = ({ firstAdmin, url }: Page): ReadonlyArray<Line> => [
+  ["page", url],
+  ...(firstAdmin === undefined
+    ? []
+    : [["login", `${firstAdmin.name} / ${firstAdmin.password} (shown this once)`] as const]),
+]
+
+const agentLines = ({ nodeId, port }: { nodeId: string; port: number }, { host }: HostPort): ReadonlyArray<Line> => [
+  ["node", `${nodeId}, agent on ${host.includes(":") ? `[${host}]` : host}:${port}`],
+]
+
+/** For the person who started it; programs ask the API. */
+const announce = (lines: ReadonlyArray<Line>, { role }: RoleSettings) => {
+  const rows = lines.map(([label, text]) => `  ${label.padEnd(6)}${text}`)
+  writeOut([`Muster ${version}, ${role}`, ...rows, "  Ctrl-C stops it", ""].join("\n"))
+}
+
+/** What the person who typed the command can put right is told as such, everything else as a failure. */
+const failureOf = (cause: Cause.Cause<unknown>): UsageError | CommandFailed => {
+  const error = Cause.squash(cause)
+  const message = error instanceof Error && error.message !== "" ? error.message : Cause.pretty(cause)
+  return isUsage(error) ? new UsageError({ message }) : new CommandFailed({ message })
+}
+
+const usageCodes: ReadonlySet<unknown> = new Set(["EADDRINUSE", "EADDRNOTAVAIL", "in-use", "NotJoined"])
+
+const isUsage = (error: unknown): boolean => {
+  if (typeof error !== "object" || error === null) return false
+  const { _tag, cause, code, reason }: { _tag?: unknown; cause?: unknown; code?: unknown; reason?: unknown } = error
+  return [_tag, code, reason].some((mark) => usageCodes.has(mark)) || isUsage(cause)
+}
