@@ -1,4 +1,5 @@
 import * as net from "node:net"
+import { pid } from "node:process"
 import * as tls from "node:tls"
 
 /** Who the verified certificate of the other side names. `serial` in lower-case hex. */
@@ -61,6 +62,9 @@ export interface ListenOptions {
   readonly backlog?: number
   onConnection(duplex: Duplex): void
 }
+
+/** What a server says of itself in HELLO. */
+export const processId: number = pid
 
 const handshakeTimeoutMs = 5_000
 const tlsVersion = "TLSv1.3"

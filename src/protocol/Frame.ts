@@ -75,9 +75,9 @@ export class FrameReader {
     this.#limit = limit
   }
 
-  /** Whether a frame has begun and is not complete. */
-  get midFrame(): boolean {
-    return this.#held > 0
+  /** Bytes of a frame that has begun and is not complete; 0 between frames. */
+  get held(): number {
+    return this.#held
   }
 
   /** Call only after `next` has returned false. */

@@ -84,7 +84,7 @@ export const readHello = (value: unknown): Hello => {
     versions: versions(given["versions"]),
     limits: {
       frame: whole(limits["frame"], "limits.frame", leastLimits.frameBytes),
-      inFlight: whole(limits["inFlight"], "limits.inFlight", leastLimits.inFlight),
+      inFlight: whole(limits["inFlight"], "limits.inFlight", 0),
     },
     features: features(given["features"]),
     who: name(given["who"], "who"),
@@ -94,8 +94,11 @@ export const readHello = (value: unknown): Hello => {
 export const readServerHello = (value: unknown): ServerHello => {
   const given = fields(value, "the body")
   const worker = fields(given["worker"], "worker")
+  const read = readHello(given)
+  if (read.limits.inFlight < leastLimits.inFlight)
+    throw fault("limits.inFlight", read.limits.inFlight, `at least ${leastLimits.inFlight} of a server`)
   return {
-    ...readHello(given),
+    ...read,
     service: name(given["service"], "service"),
     worker: {
       id: whole(worker["id"], "worker.id", 0),

@@ -1,6 +1,14 @@
-import type { Address, Duplex, Identity, TlsMaterial } from "../platform/Transport.ts"
-import type { Limits } from "../protocol/Limits.ts"
+import { dial, type Address, type Duplex, type Identity, type TlsMaterial } from "../platform/Transport.ts"
+import { FrameType, protocolError, type FrameReader } from "../protocol/Frame.ts"
+import { commonVersion, hello, readServerHello, type ServerHello as HelloBody } from "../protocol/Handshake.ts"
+import { callLimits, type Limits } from "../protocol/Limits.ts"
+import { readBody, readError, readGoAway } from "../protocol/Messages.ts"
 import { RpcError } from "../protocol/RpcError.ts"
+import { deadlines, now } from "./Deadlines.ts"
+import { Link, type LinkOwner } from "./Link.ts"
+import { PendingCall, type CallOptions } from "./PendingCall.ts"
+
+export type { CallOptions } from "./PendingCall.ts"
 
 export interface OpenOptions {
   readonly to: Address
@@ -20,49 +28,283 @@ export interface ServerHello {
   readonly version: number
 }
 
-export interface CallOptions {
-  readonly timeoutMs: number
-  readonly signal?: AbortSignal | undefined
-  readonly meta?: Readonly<Record<string, unknown>> | undefined
-}
-
+/** `draining`: open calls finish, new ones are refused. */
 export type ConnectionState = "open" | "draining" | "closed"
 
+const defaultHandshakeTimeoutMs = 5_000
+const idHighest = 0xffffffff
+
+const unavailable = (message: string, executed: "no" | "maybe", cause?: unknown) =>
+  new RpcError("unavailable", message, { executed, cause })
+
 /** The client's end of a muster/1 connection: many calls at once, answered in any order. */
-export class RpcConnection {
-  readonly hello: ServerHello
+export class RpcConnection implements LinkOwner {
   readonly remote: string
   readonly peer: Identity | undefined
+  readonly pausesSlowPeer = false
+  greeted = false
+  readonly #limits: Limits
+  readonly #link: Link
+  readonly #pending = new Map<number, PendingCall>()
+  readonly #listeners = new Set<(state: ConnectionState) => void>()
+  #state: ConnectionState = "open"
+  #hello: ServerHello | undefined
+  #inFlightMax = 0
+  #lastId = 0
+  #lastAnswered = idHighest
+  #whenGreeted: ((error: RpcError | undefined) => void) | undefined
+  #reason: RpcError | undefined
 
-  private constructor(duplex: Duplex, hello: ServerHello) {
-    this.hello = hello
+  private constructor(duplex: Duplex, options: Pick<OpenOptions, "client" | "limits">) {
     this.remote = duplex.remote
     this.peer = duplex.peer
+    this.#limits = { ...callLimits, ...options.limits }
+    this.#link = new Link(duplex, this.#limits, this)
+    this.#link.out.begin(FrameType.hello, 0, 0).value(hello(options.client, this.#limits))
+    this.#link.out.commit()
+    this.#link.flush()
   }
 
   /** Rejects with an RpcError: `unavailable` when nobody answers, `failed_precondition` for another service. */
-  static open(_options: OpenOptions): Promise<RpcConnection> {
-    return Promise.reject(new RpcError("unavailable", "not connected", { executed: "no" }))
+  static async open(options: OpenOptions): Promise<RpcConnection> {
+    const until = now() + (options.handshakeTimeoutMs ?? defaultHandshakeTimeoutMs)
+    const { tls, to } = options
+    const duplex = await dial({ to, tls, timeoutMs: until - now() }).catch((error: unknown) => {
+      throw unavailable(error instanceof Error ? error.message : String(error), "no", error)
+    })
+    return RpcConnection.over(duplex, { ...options, handshakeTimeoutMs: Math.max(1, until - now()) })
   }
 
-  /** Rejects with an RpcError. */
-  call(_method: string, _args: ReadonlyArray<unknown>, _options: CallOptions): Promise<unknown> {
-    return Promise.reject(new RpcError("unavailable", "not connected", { executed: "no" }))
+  /** The same over a connection of bytes that is open already; closes it when the handshake fails. */
+  static async over(duplex: Duplex, options: Omit<OpenOptions, "to" | "tls">): Promise<RpcConnection> {
+    const connection = new RpcConnection(duplex, options)
+    const timeoutMs = options.handshakeTimeoutMs ?? defaultHandshakeTimeoutMs
+    const failure = await connection.#greeting(timeoutMs)
+    const { service } = options
+    const refusal =
+      failure ??
+      (service !== undefined && connection.hello.service !== service
+        ? new RpcError(
+            "failed_precondition",
+            `Expected the service "${service}", found "${connection.hello.service}"`,
+            {
+              executed: "no",
+            },
+          )
+        : undefined)
+    if (refusal === undefined) return connection
+    connection.close()
+    throw refusal
+  }
+
+  get hello(): ServerHello {
+    if (this.#hello === undefined) throw unavailable("The server has not said HELLO", "no")
+    return this.#hello
   }
 
   get inFlight(): number {
-    return 0
+    return this.#pending.size
   }
 
-  /** `draining`: the server sent GOAWAY; open calls finish, new ones are refused. */
   get state(): ConnectionState {
-    return "closed"
+    return this.#state
   }
 
   /** Tells every later change of the state; returns what takes the listener away. */
-  onState(_listener: (state: ConnectionState) => void): () => void {
-    return () => {}
+  onState(listener: (state: ConnectionState) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
   }
 
-  close(): void {}
+  /**
+   * Calls and waits. Rejects with an RpcError: the server's, or `deadline_exceeded`, `cancelled`, `unavailable` of this
+   * side, whose `executed` tells whether the call may have been run.
+   */
+  call(method: string, args: ReadonlyArray<unknown>, options: CallOptions): Promise<unknown> {
+    const refusal = this.#refusal(options)
+    if (refusal !== undefined) return Promise.reject(refusal)
+    const id = this.#lastId + 1
+    const { meta, timeoutMs } = options
+    const out = this.#link.out
+    try {
+      const fields = Number.isFinite(timeoutMs) ? { ...meta, deadline: Math.max(0, Math.ceil(timeoutMs)) } : { ...meta }
+      out.begin(FrameType.request, 0, id).value([method, args, fields])
+      out.commit()
+    } catch (error) {
+      out.rollback()
+      return Promise.reject(unsendable(method, error))
+    }
+    this.#lastId = id
+    if (id === idHighest) this.#change("draining")
+    this.#link.flush()
+    return new Promise((resolve, reject) => {
+      const call = new PendingCall(this, { id, method, options, resolve, reject })
+      this.#pending.set(id, call)
+      if (Number.isFinite(timeoutMs)) deadlines.add(call, now() + timeoutMs)
+    })
+  }
+
+  /** Ends now. Calls that are open fail with `unavailable`. */
+  close(): void {
+    if (this.#state === "closed") return
+    this.#reason ??= unavailable("The connection was closed by this side", "maybe")
+    this.#link.part(0)
+    this.#end()
+  }
+
+  /** A pending call gave up by itself: the server is told, its answer is not waited for. */
+  abandoned(id: number): void {
+    this.#pending.delete(id)
+    if (this.#link.open && id <= this.#lastAnswered) {
+      this.#link.out.bare(FrameType.cancel, 0, id)
+      this.#link.flush()
+    }
+    this.#leaveWhenIdle()
+  }
+
+  frame(reader: FrameReader): void {
+    switch (reader.type) {
+      case FrameType.response:
+        return this.#response(reader)
+      case FrameType.error:
+        return reader.id === 0 ? this.#refused(readError(reader)) : this.#error(reader)
+      case FrameType.hello:
+        return this.#greeted(readServerHello(readBody(reader)))
+      case FrameType.goaway:
+        return this.#goAway(reader)
+      case FrameType.item:
+      case FrameType.end:
+      case FrameType.credit:
+        return
+      default:
+        throw protocolError(`A server sends no frame of type ${reader.type}`)
+    }
+  }
+
+  failed(error: RpcError): void {
+    this.#reason ??= unavailable(error.message, "maybe", error)
+    this.#end()
+  }
+
+  closed(error: Error | undefined): void {
+    this.#reason ??= unavailable(`The connection to ${this.remote} was lost`, "maybe", error)
+    this.#end()
+  }
+
+  #refusal(options: CallOptions): RpcError | undefined {
+    if (this.#state !== "open" || !this.#link.open) return unavailable(`The connection is ${this.#state}`, "no")
+    if (options.signal?.aborted) return new RpcError("cancelled", "Cancelled before it was sent", { executed: "no" })
+    if (this.#pending.size >= this.#inFlightMax || this.#link.out.queuedBytes > this.#limits.queuedBytes)
+      return new RpcError("resource_exhausted", `${this.#pending.size} calls are open on this connection`, {
+        executed: "no",
+      })
+    return undefined
+  }
+
+  #greeting(timeoutMs: number): Promise<RpcError | undefined> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(
+        () => resolve(unavailable(`${this.remote} said no HELLO within ${Math.round(timeoutMs)} ms`, "no")),
+        timeoutMs,
+      )
+      this.#whenGreeted = (error) => {
+        clearTimeout(timer)
+        resolve(error)
+      }
+    })
+  }
+
+  #greeted(theirs: HelloBody): void {
+    if (this.greeted) throw protocolError("HELLO comes once")
+    const version = commonVersion(theirs.versions)
+    this.greeted = true
+    this.#hello = { service: theirs.service, worker: theirs.worker, version }
+    this.#inFlightMax = theirs.limits.inFlight
+    this.#link.out.frameLimit = theirs.limits.frame
+    this.#whenGreeted?.(undefined)
+  }
+
+  #response(reader: FrameReader): void {
+    const call = this.#take(reader.id)
+    if (call === undefined) return
+    try {
+      call.resolve(readBody(reader))
+    } catch (error) {
+      call.reject(new RpcError("internal", `The answer of "${call.method}" is malformed`, { cause: error }))
+    }
+  }
+
+  #error(reader: FrameReader): void {
+    const call = this.#take(reader.id)
+    if (call === undefined) return
+    try {
+      call.reject(readError(reader))
+    } catch (error) {
+      call.reject(new RpcError("internal", `The answer of "${call.method}" is malformed`, { cause: error }))
+    }
+  }
+
+  /** Undefined: the call was given up, or there never was one of this id. */
+  #take(id: number): PendingCall | undefined {
+    const call = this.#pending.get(id)
+    if (call === undefined) {
+      if (id > this.#lastId) throw protocolError(`An answer to a request ${id} that was not sent`)
+      return undefined
+    }
+    this.#pending.delete(id)
+    call.over()
+    this.#leaveWhenIdle()
+    return call
+  }
+
+  /** The server ends the whole connection, and says why. */
+  #refused(error: RpcError): void {
+    this.#reason = new RpcError(error.code, error.message, { executed: "maybe", details: error.details })
+    this.#link.part(0)
+    this.#end()
+  }
+
+  #goAway(reader: FrameReader): void {
+    const { last, reason } = readGoAway(reader)
+    this.#lastAnswered = last
+    this.#change("draining")
+    for (const [id, call] of this.#pending) {
+      if (id <= last) continue
+      this.#pending.delete(id)
+      call.over()
+      call.reject(unavailable(`Not taken: ${reason}`, "no"))
+    }
+    this.#leaveWhenIdle()
+  }
+
+  #leaveWhenIdle(): void {
+    if (this.#state === "draining" && this.#pending.size === 0) this.close()
+  }
+
+  #end(): void {
+    if (this.#state === "closed") return
+    const reason = this.#reason ?? unavailable("The connection was lost", "maybe")
+    this.#whenGreeted?.(reason)
+    for (const call of this.#pending.values()) {
+      call.over()
+      const executed = call.id > this.#lastAnswered ? "no" : reason.executed
+      call.reject(new RpcError("unavailable", reason.message, { executed, cause: reason }))
+    }
+    this.#pending.clear()
+    this.#change("closed")
+  }
+
+  #change(state: ConnectionState): void {
+    if (this.#state === state || this.#state === "closed") return
+    this.#state = state
+    for (const listener of this.#listeners) listener(state)
+  }
+}
+
+const unsendable = (method: string, error: unknown) => {
+  const reason = error instanceof Error ? error.message : String(error)
+  return new RpcError("invalid_argument", `The arguments of "${method}" cannot be sent: ${reason}`, {
+    executed: "no",
+    cause: error,
+  })
 }

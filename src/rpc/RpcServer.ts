@@ -1,46 +1,11 @@
-import type { Duplex, Identity } from "../platform/Transport.ts"
-import type { Limits } from "../protocol/Limits.ts"
-import type { RpcError } from "../protocol/RpcError.ts"
+import type { Duplex } from "../platform/Transport.ts"
+import { callLimits } from "../protocol/Limits.ts"
+import { RpcError } from "../protocol/RpcError.ts"
+import { now } from "./Deadlines.ts"
+import type { RpcServerOptions } from "./Handler.ts"
+import { ServerConnection, type ServerHost } from "./ServerConnection.ts"
 
-/** What a handler may know of the call it answers. */
-export interface ServerCall {
-  readonly method: string
-  readonly peer: Identity | undefined
-  /** `ip:port`, or `unix`. */
-  readonly remote: string
-  /** What the client called itself in HELLO. */
-  readonly client: string
-  /** The request's own map: `traceparent` and whatever else the caller sent. */
-  readonly meta: Readonly<Record<string, unknown>>
-  /** Aborted when the caller cancels, its deadline passes or its connection is lost. Made when first asked for. */
-  readonly signal: AbortSignal
-  /** Milliseconds left, never below 0; Infinity without a deadline. */
-  remainingMs(): number
-}
-
-/**
- * Answers with a value or a promise of one. A thrown RpcError gives its code to the caller, anything else `internal`
- * with its message.
- */
-export type Handler = (args: ReadonlyArray<unknown>, call: ServerCall) => unknown
-
-export interface RpcFault {
-  readonly kind: "handler" | "protocol" | "refused"
-  readonly remote: string
-  readonly method?: string
-  readonly error: unknown
-}
-
-export interface RpcServerOptions {
-  readonly service: string
-  readonly worker: { readonly id: number; readonly count: number }
-  /** The name comes with `::` turned into `.`. `ping` is answered by the server itself. */
-  readonly methods: (name: string) => Handler | undefined
-  readonly limits?: Partial<Limits>
-  /** A reason to refuse the connection, told to the client before it is closed. */
-  readonly accept?: (duplex: Duplex) => RpcError | undefined
-  readonly onFault?: (fault: RpcFault) => void
-}
+export type { Handler, RpcFault, RpcServerOptions, ServerCall } from "./Handler.ts"
 
 export interface OpenCall {
   readonly method: string
@@ -48,24 +13,88 @@ export interface OpenCall {
   readonly remote: string
 }
 
+// A client that doesn't leave by itself when told is left after this.
+const leaveMs = 1_000
+
+/** Answers muster/1 on the connections it is given. One for all connections of a worker. */
 export class RpcServer {
-  readonly #options: RpcServerOptions
-  constructor(options: RpcServerOptions) {
-    this.#options = options
-  }
-  accept(duplex: Duplex): void {
-    this.#options.accept?.(duplex)
-  }
-  /** GOAWAY to every connection, finish what runs, then close; what still runs after `timeoutMs` is cut off. */
-  async drain(_timeoutMs: number): Promise<void> {}
-  openCalls(): ReadonlyArray<OpenCall> {
-    return []
-  }
-  get connections(): number {
-    return 0
-  }
   /** Calls that a handler has answered, in any way. */
   get served(): number {
-    return 0
+    return this.#host.served
+  }
+
+  readonly #options: RpcServerOptions
+  readonly #host: ServerHost
+  readonly #open = new Set<ServerConnection>()
+  #draining = false
+  #partsWhenIdle = false
+  #whenEmpty: (() => void) | undefined
+
+  constructor(options: RpcServerOptions) {
+    this.#options = options
+    this.#host = {
+      options,
+      limits: { ...callLimits, ...options.limits },
+      served: 0,
+      fault: (fault) => options.onFault?.(fault),
+      idle: (connection) => {
+        if (this.#partsWhenIdle) connection.part()
+      },
+      gone: (connection) => {
+        this.#open.delete(connection)
+        if (this.#open.size === 0) this.#whenEmpty?.()
+      },
+    }
+  }
+
+  get connections(): number {
+    return this.#open.size
+  }
+
+  accept(duplex: Duplex): void {
+    const connection = new ServerConnection(this.#host, duplex)
+    this.#open.add(connection)
+    const refusal = this.#draining
+      ? new RpcError("unavailable", "The server is shutting down", { executed: "no" })
+      : this.#options.accept?.(duplex)
+    if (refusal === undefined) return
+    this.#options.onFault?.({ kind: "refused", remote: duplex.remote, error: refusal })
+    connection.refuse(refusal)
+  }
+
+  openCalls(): ReadonlyArray<OpenCall> {
+    const time = now()
+    return [...this.#open].flatMap((connection) =>
+      Array.from(connection.running, (call) => ({
+        method: call.method,
+        ageMs: time - call.arrivedAt,
+        remote: connection.remote,
+      })),
+    )
+  }
+
+  /** GOAWAY to every connection, finish what runs, then close; what still runs after `timeoutMs` is cut off. */
+  async drain(timeoutMs: number): Promise<void> {
+    this.#draining = true
+    if (this.#open.size === 0) return
+    const empty = new Promise<void>((resolve) => {
+      this.#whenEmpty = resolve
+    })
+    for (const connection of this.#open) connection.goAway("The server is shutting down")
+    const leave = setTimeout(() => this.#partIdle(), Math.min(leaveMs, timeoutMs / 2))
+    const cut = setTimeout(() => this.#cut(timeoutMs), timeoutMs)
+    await empty
+    clearTimeout(leave)
+    clearTimeout(cut)
+  }
+
+  #partIdle(): void {
+    this.#partsWhenIdle = true
+    for (const connection of this.#open) if (connection.running.size === 0) connection.part()
+  }
+
+  #cut(timeoutMs: number): void {
+    for (const connection of this.#open)
+      connection.cut(`The server shut down after waiting ${timeoutMs} ms for the call`)
   }
 }

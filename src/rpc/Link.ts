@@ -1,0 +1,223 @@
+import type { Duplex } from "../platform/Transport.ts"
+import { FrameReader, FrameType, protocolError } from "../protocol/Frame.ts"
+import { leastLimits, type Limits } from "../protocol/Limits.ts"
+import { RpcError } from "../protocol/RpcError.ts"
+import { now } from "./Deadlines.ts"
+import { Outbox } from "./Outbox.ts"
+import { beginSweep, endSweep, type Swept } from "./Sweep.ts"
+
+/** What the server's and the client's end do differently. */
+export interface LinkOwner {
+  /** A frame other than PING and PONG. An RpcError thrown here is told to the peer and ends the connection. */
+  frame(reader: FrameReader): void
+  /** A peer that doesn't take what is written has its own frames left unread. */
+  readonly pausesSlowPeer: boolean
+  /** The peer's HELLO has been read. */
+  readonly greeted: boolean
+  /** This side ends the connection because the peer did something wrong or nothing at all. */
+  failed(error: RpcError): void
+  /** Once, and last. */
+  closed(error: Error | undefined): void
+}
+
+const failLingerMs = 1_000
+const messageChars = 4096
+const bytesPerSecondLeast = 64 * 1024
+
+/** What both ends of a connection share: frames in and out, back-pressure, signs of life, and how to part. */
+export class Link implements Swept {
+  readonly duplex: Duplex
+  readonly out: Outbox
+  /** When the chunk that is being read arrived. */
+  arrivedAt: number
+  readonly #limits: Limits
+  readonly #owner: LinkOwner
+  readonly #reader: FrameReader
+  #state: "open" | "parting" | "closed" = "open"
+  #reading = false
+  // Set while the peer doesn't take answers: its further requests stay unread.
+  #stalled = false
+  #waiting: Array<Uint8Array> = []
+  #openedAt: number
+  #heardAt: number
+  #frameBegunAt = 0
+  #blockedAt = 0
+  #pinged = false
+  #partUntil = 0
+
+  constructor(duplex: Duplex, limits: Limits, owner: LinkOwner) {
+    this.duplex = duplex
+    this.#limits = limits
+    this.#owner = owner
+    this.#reader = new FrameReader(limits.frameBytes)
+    this.out = new Outbox(duplex, leastLimits.frameBytes, () => this.#blocked())
+    this.arrivedAt = this.#openedAt = this.#heardAt = now()
+    beginSweep(this)
+    duplex.handle({
+      data: (chunk) => this.#data(chunk),
+      drain: () => this.#drain(),
+      close: (error) => this.#closed(error),
+    })
+  }
+
+  get open(): boolean {
+    return this.#state === "open"
+  }
+
+  /** Sends what was written; inside a frame's handling that waits for the end of the chunk. */
+  flush(): void {
+    if (!this.#reading) this.out.flushSoon()
+  }
+
+  /** Tells the peer why, and ends the connection. */
+  fail(error: RpcError): void {
+    if (this.#state !== "open") return
+    this.error(0, error)
+    this.#owner.failed(error)
+    this.part(failLingerMs)
+  }
+
+  /** One ERROR frame. Details that have no form in muster/1 are left out. */
+  error(id: number, error: RpcError): void {
+    const message = error.message.slice(0, messageChars).toWellFormed()
+    try {
+      this.out.begin(FrameType.error, 0, id).value([error.code, message, error.executed, error.details])
+      this.out.commit()
+    } catch {
+      this.out.rollback()
+      this.out.begin(FrameType.error, 0, id).value([error.code, message, error.executed, null])
+      this.out.commit()
+    }
+  }
+
+  /**
+   * Ends after what was written has left. What still comes is thrown away unread for a moment: closing a socket with
+   * unread bytes would reset it and take the last frames along.
+   */
+  part(lingerMs: number = this.#limits.slowReaderMs): void {
+    if (this.#state !== "open") return
+    this.#state = "parting"
+    this.#partUntil = now() + lingerMs
+    this.#waiting = []
+    this.out.flushAll()
+    this.duplex.end()
+    this.duplex.resume()
+  }
+
+  sweep(time: number, pausedMs: number): void {
+    if (pausedMs > 0) this.#forgive(pausedMs)
+    if (this.#state === "parting") {
+      if (time > this.#partUntil) this.duplex.destroy()
+      return
+    }
+    const fault = this.#overdue(time)
+    if (fault !== undefined) return this.fail(fault)
+    if (time - this.#heardAt > this.#limits.pingMs && !this.#pinged && !this.#stalled && this.#owner.greeted) {
+      this.#pinged = true
+      this.out.bare(FrameType.ping, 0, 0)
+      this.flush()
+    }
+  }
+
+  #overdue(time: number): RpcError | undefined {
+    const limits = this.#limits
+    if (!this.#owner.greeted && time - this.#openedAt > limits.helloMs)
+      return protocolError(`No HELLO within ${limits.helloMs} ms`, "deadline_exceeded")
+    if (this.out.blocked && time - this.#blockedAt > limits.slowReaderMs)
+      return protocolError(`Nothing was read for ${limits.slowReaderMs} ms`, "resource_exhausted")
+    if (this.#stalled) return undefined
+    const held = this.#reader.held
+    const allowedMs = limits.progressMs + Math.floor(held / bytesPerSecondLeast) * 1000
+    if (held > 0 && time - this.#frameBegunAt > allowedMs)
+      return protocolError(`The frame was not complete within ${allowedMs} ms`, "deadline_exceeded")
+    if (time - this.#heardAt > limits.silenceMs)
+      return protocolError(`Nothing was heard for ${limits.silenceMs} ms`, "unavailable")
+    return undefined
+  }
+
+  #forgive(pausedMs: number): void {
+    this.#openedAt += pausedMs
+    this.#heardAt += pausedMs
+    this.#frameBegunAt += pausedMs
+    this.#blockedAt += pausedMs
+  }
+
+  #data(chunk: Uint8Array): void {
+    if (this.#state !== "open") return
+    this.#heardAt = now()
+    this.#pinged = false
+    if (this.#stalled) {
+      this.#waiting.push(chunk)
+      return
+    }
+    this.arrivedAt = this.#heardAt
+    this.#reader.push(chunk)
+    this.#read()
+    if (this.#state === "open") this.out.flush()
+  }
+
+  #blocked(): void {
+    this.#blockedAt = now()
+    if (this.#stalled || !this.#owner.pausesSlowPeer) return
+    this.#stalled = true
+    this.duplex.pause()
+  }
+
+  #drain(): void {
+    if (this.#state !== "open") return
+    this.out.drained()
+    if (!this.out.blocked && this.#stalled) this.#goOn()
+  }
+
+  /** Takes up the frames that waited for the peer to read. */
+  #goOn(): void {
+    this.#stalled = false
+    this.#heardAt = now()
+    this.#read()
+    while (!this.#stalled && this.#waiting.length > 0) {
+      this.#reader.push(this.#waiting.shift() as Uint8Array)
+      this.#read()
+    }
+    if (this.#state === "open") this.out.flush()
+    if (!this.#stalled) this.duplex.resume()
+  }
+
+  #read(): void {
+    this.#reading = true
+    const before = this.#reader.held
+    let frames = 0
+    try {
+      while (this.#state === "open" && !this.#stalled && this.#reader.next()) {
+        frames++
+        this.#frame()
+      }
+    } catch (error) {
+      this.fail(error instanceof RpcError ? error : new RpcError("internal", "The connection failed", { cause: error }))
+    }
+    this.#reading = false
+    if (this.#reader.held > 0 && (before === 0 || frames > 0)) this.#frameBegunAt = this.arrivedAt
+  }
+
+  #frame(): void {
+    const reader = this.#reader
+    if (!this.#owner.greeted && reader.type !== FrameType.hello && reader.type !== FrameType.error)
+      throw protocolError("The first frame is not HELLO")
+    switch (reader.type) {
+      case FrameType.ping:
+        return this.out.bare(FrameType.pong, 0, reader.id)
+      case FrameType.pong:
+        return
+      default:
+        this.#owner.frame(reader)
+    }
+  }
+
+  #closed(error: Error | undefined): void {
+    if (this.#state === "closed") return
+    this.#state = "closed"
+    endSweep(this)
+    this.out.discard()
+    this.#waiting = []
+    this.#owner.closed(error)
+  }
+}
