@@ -1,0 +1,129 @@
+import { type Cause, Effect } from "effect"
+import { ErrorPage } from "../../../ui/pages/ErrorPage.tsx"
+import { Toast, type ToastTone } from "../../../ui/parts/Toast.tsx"
+import { paths } from "../../../ui/Paths.ts"
+import { render, renderPage } from "../../../ui/Render.ts"
+import type { PageContext } from "../../../ui/ViewModels.ts"
+import { type Ask, isHtmx } from "./Ask.ts"
+import { type Failure, failureBody, failureStatus } from "./Failure.ts"
+
+type Node = { toString(): string }
+
+const htmlHeaders = { "content-type": "text/html; charset=utf-8" }
+
+/** A whole page. */
+export const page = (node: Node, status = 200): Response =>
+  new Response(renderPage(node), { status, headers: htmlHeaders })
+
+/** Parts of a page: the answer to a request of htmx. */
+export const parts = (nodes: ReadonlyArray<Node>, status = 200): Response =>
+  new Response(render(...nodes), { status, headers: htmlHeaders })
+
+export const toast = (context: PageContext, tone: ToastTone, text: string) => (
+  <Toast page={context} tone={tone} text={text} />
+)
+
+export const json = (value: unknown, status = 200): Response => Response.json(value, { status })
+
+export const noContent = (): Response => new Response(null, { status: 204 })
+
+/** Another page, whole: by htmx's header for its requests, by a redirect for the browser's own. */
+export const goTo = (ask: Ask, path: string): Response =>
+  isHtmx(ask.c)
+    ? new Response(null, { status: 200, headers: { "hx-redirect": path } })
+    : new Response(null, { status: 303, headers: { location: path } })
+
+/** Another page, as a boosted link would show it, so that a toast of this answer isn't lost with the page. */
+export const visit = (path: string): Response =>
+  new Response(null, {
+    status: 200,
+    headers: {
+      "hx-location": JSON.stringify({ path, target: "#main", select: "#main", swap: "outerHTML" }),
+    },
+  })
+
+/** A path of our own pages to go on with, `/` for anything else: never another site. */
+export const ownPath = (path: string | undefined): string =>
+  path !== undefined && /^\/(?![/\\])/.test(path) && !path.startsWith(paths.login) ? path : "/"
+
+/** Where the person was: for htmx's requests the page, not the part that it asked for. */
+const currentPath = (ask: Ask): string => {
+  const { c } = ask
+  const current = c.req.header("hx-current-url")
+  if (current !== undefined && URL.canParse(current)) {
+    const { pathname, search } = new URL(current)
+    return ownPath(pathname + search)
+  }
+  const { pathname, search } = new URL(c.req.url)
+  return c.req.method === "GET" ? ownPath(pathname + search) : "/"
+}
+
+const signIn = (ask: Ask): Response => {
+  const next = currentPath(ask)
+  const to = next === "/" ? paths.login : `${paths.login}?next=${encodeURIComponent(next)}`
+  // 401 and not a redirect where no page is asked for: a stream or a script must not take the login page for its answer.
+  return isHtmx(ask.c) || ask.c.req.method !== "GET" || ask.c.req.path === "/events"
+    ? new Response(null, { status: 401, headers: { "hx-redirect": to } })
+    : new Response(null, { status: 303, headers: { location: to } })
+}
+
+/** What a person reads of a failure, in their language. */
+const sentence = ({ t }: PageContext, failure: Failure): string => {
+  switch (failure._tag) {
+    case "NotFound":
+      return t.problem.gone
+    case "KernelService":
+      return t.problem.kernel
+    case "PushRunning":
+      return t.push.alreadyRunning(failure.by)
+    case "NothingToPush":
+      return failure.reason === "no-clients" ? t.push.noClients : t.push.nothingReleased
+    case "ForeignRequest":
+      return t.problem.forbiddenHelp
+    case "Stale":
+      return t.stale(failure.revision, failure.by)
+    case "TooMany":
+      return t.login.limited(Math.ceil(failure.retryAfterMs / 1000))
+    case "GuardRefused":
+      return t.guard.refused
+    default:
+      return failure.message
+  }
+}
+
+const withRetry = (failure: Failure, response: Response): Response => {
+  if (failure._tag === "TooMany") response.headers.set("retry-after", String(Math.ceil(failure.retryAfterMs / 1000)))
+  return response
+}
+
+/** A failure as a page, or as a toast for htmx: always with its own status. */
+export const htmlFailure = (ask: Ask, failure: Failure): Response => {
+  if (failure._tag === "SignInNeeded") return signIn(ask)
+  const status = failureStatus[failure._tag]
+  const boosted = ask.c.req.header("hx-boosted") === "true" || ask.c.req.header("hx-history-restore-request") === "true"
+  const response =
+    isHtmx(ask.c) && !boosted
+      ? parts([toast(ask.page, "bad", sentence(ask.page, failure))], status)
+      : page(<ErrorPage page={ask.page} status={status} />, status)
+  return withRetry(failure, response)
+}
+
+export const jsonFailure = (failure: Failure): Response =>
+  withRetry(failure, json(failureBody(failure), failureStatus[failure._tag]))
+
+/** A bug: logged under an id that the person sees too. Never a stack in the answer. */
+export const defect = Effect.fn("Answers.defect")(function* (
+  ask: Ask,
+  speaks: "html" | "json",
+  cause: Cause.Cause<unknown>,
+) {
+  const id = crypto.randomUUID().slice(0, 8)
+  yield* Effect.logError(`defect ${id} in ${ask.c.req.method} ${ask.c.req.path}`, cause)
+  if (speaks === "json") {
+    return json({ error: "Internal", message: `Something went wrong; the manager's log has it under ${id}`, id }, 500)
+  }
+  const text = `${ask.page.t.problem.broken} (${id})`
+  return isHtmx(ask.c)
+    ? parts([toast(ask.page, "bad", text)], 500)
+    : page(<ErrorPage page={ask.page} status={500} />, 500)
+})
