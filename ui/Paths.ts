@@ -36,8 +36,8 @@ export const paths = {
   client: (id: string, client: string) => `/services/${id}/clients/${client}`, // DELETE -> row deleted, toast with Undo
   restoreClient: (id: string, client: string) => `/services/${id}/clients/${client}/restore`, // POST
 
-  /** GET PushDialog (?ids=); POST ids (comma-separated or repeated, none = all) -> #push; DELETE cancels. */
-  push: (id: string) => `/services/${id}/push`,
+  pushPreview: (id: string) => `/services/${id}/push/preview`, // GET PushDialog (?ids= repeated, none = all)
+  push: (id: string) => `/services/${id}/push`, // POST ids (repeated or none = all) -> #push; DELETE cancels
   closePush: (id: string) => `/services/${id}/push/close`, // POST -> #push
 
   process: (id: string) => `/services/${id}/process`, // PUT the form -> 422 ProcessForm | form + toast; DELETE

@@ -47,7 +47,6 @@ export const en = {
     clearFilter: "Clear filter",
     select: (name: string) => `Select ${name}`,
     selectAll: "Select all",
-    selected: (count: string) => `${count} selected`,
   },
   column: {
     actions: "Actions",

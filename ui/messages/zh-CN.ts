@@ -46,7 +46,6 @@ export const zhCN: Messages = {
     clearFilter: "清除筛选",
     select: (name) => `选择 ${name}`,
     selectAll: "全选",
-    selected: (count) => `已选 ${count} 个`,
   },
   column: {
     actions: "操作",

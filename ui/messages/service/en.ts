@@ -106,6 +106,7 @@ export const serviceEn = {
     pushTo: (name: string) => `Push to ${name}`,
     pushAll: (count: number) => (count === 1 ? "Push to 1 client" : `Push to all ${count}`),
     pushSelected: "Push to selected",
+    selectedMark: "# selected",
     pushNothing: "Release an endpoint list first: there is nothing to push.",
     removeOf: (name: string) => `Remove ${name}`,
     removeTitle: (name: string) => `Remove client ${name}?`,

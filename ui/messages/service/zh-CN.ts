@@ -104,6 +104,7 @@ export const serviceZhCN: Pick<
     pushTo: (name) => `推送到 ${name}`,
     pushAll: (count) => `推送全部 ${count} 个`,
     pushSelected: "推送所选",
+    selectedMark: "已选 # 个",
     pushNothing: "请先发布端点列表，目前没有可推送的内容。",
     removeOf: (name) => `移除 ${name}`,
     removeTitle: (name) => `移除客户端 ${name}？`,

@@ -1,0 +1,22 @@
+import type { PropsWithChildren } from "hono/jsx"
+import { Shell } from "../../layout/Shell.tsx"
+import { type ServiceTab, paths } from "../../Paths.ts"
+import type { PageContext, ServiceDetail } from "../../ViewModels.ts"
+import { DraftBanner } from "./DraftBanner.tsx"
+import { ServiceHead } from "./ServiceHead.tsx"
+
+type Props = { page: PageContext; service: ServiceDetail; tab: ServiceTab }
+
+/** What the tabs of one service have in common: head, tabs, draft. All are live on the topic of the service. */
+export const ServicePage = ({ page, service, tab, children }: PropsWithChildren<Props>) => (
+  <Shell
+    page={page}
+    title={service.name}
+    crumbs={[{ label: page.t.nav.services, href: paths.services }]}
+    topics={`service:${service.id}`}
+  >
+    <ServiceHead page={page} service={service} tab={tab} />
+    <DraftBanner page={page} service={service} />
+    {children}
+  </Shell>
+)
