@@ -18,7 +18,7 @@ export type Recorded = {
   readonly serviceId: string
   readonly nodeId: string
   readonly revision: number
-  readonly tookMs: number
+  readonly tookMs: number | null
 }
 
 export type Failure = {

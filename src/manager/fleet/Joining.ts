@@ -1,7 +1,19 @@
-import { Context, type Effect } from "effect"
-import type { JoinAnswer } from "../../protocol/NodeManager.ts"
-import type { JoinRefused, NotFound } from "./Errors.ts"
+import { Clock, Context, Effect, Layer, Schema } from "effect"
+import { Address } from "../../domain/Endpoint.ts"
+import { formatJoinToken, parseJoinToken } from "../../domain/JoinToken.ts"
+import { newId, randomToken, sha256Hex, timingSafeEqualText } from "../../platform/Ids.ts"
+import { JoinRequest, type JoinAnswer } from "../../protocol/NodeManager.ts"
+import { AuditRepo } from "../store/AuditRepo.ts"
+import { Database } from "../store/Database.ts"
+import { type JoinToken, JoinTokensRepo } from "../store/JoinTokensRepo.ts"
+import { type Node, NodesRepo } from "../store/NodesRepo.ts"
+import { Authority } from "./Authority.ts"
+import { Changes } from "./Changes.ts"
+import { Desired } from "./Desired.ts"
+import { JoinRefused, type JoinRefusal, type NotFound } from "./Errors.ts"
 import type { TokenInput } from "./Inputs.ts"
+import { NodeList } from "./NodeList.ts"
+import { Sessions } from "./Sessions.ts"
 import type { TokenView } from "./Views.ts"
 
 export type NewToken = {
@@ -12,6 +24,164 @@ export type NewToken = {
   /** The line that joins a node, for the page's URL. */
   readonly command: (pageUrl: string) => string
 }
+
+const decodeRequest = Schema.decodeUnknownEffect(JoinRequest)
+const isAddress = Schema.is(Address)
+
+const refusals = {
+  unknown: ["unknown-token", "This manager knows no such token: make one on its page Nodes and copy all of it"],
+  used: ["used-token", "The token is used up, it was for one node: make a new one on the manager's page Nodes"],
+  expired: ["expired-token", "The token has expired: make a new one on the manager's page Nodes"],
+  revoked: ["revoked-token", "The token was revoked: make a new one on the manager's page Nodes"],
+} as const satisfies Record<string, readonly [JoinRefusal, string]>
+
+const refused = (why: keyof typeof refusals) => {
+  const [reason, message] = refusals[why]
+  return new JoinRefused({ reason, message })
+}
+
+const stateOf = (token: JoinToken, now: number): TokenView["state"] => {
+  if (token.revokedAt !== null) return "revoked"
+  if (token.kind === "once" && token.usedAt !== null) return "used"
+  return token.expiresAt <= now ? "expired" : "open"
+}
+
+/** Sockets that take both families show an IPv4 peer as `::ffff:a.b.c.d`. */
+const plainIp = (ip: string) => ip.replace(/^::ffff:(?=\d+\.)/i, "")
+
+const make = Effect.gen(function* () {
+  const audit = yield* AuditRepo
+  const authority = yield* Authority
+  const changes = yield* Changes
+  const database = yield* Database
+  const desired = yield* Desired
+  const nodeList = yield* NodeList
+  const nodes = yield* NodesRepo
+  const sessions = yield* Sessions
+  const tokens = yield* JoinTokensRepo
+
+  const createToken = Effect.fn("Joining.createToken")(function* (input: TokenInput, by: string) {
+    const id = newId()
+    const secret = randomToken(24)
+    const expiresAt = (yield* Clock.currentTimeMillis) + input.ttlMs
+    yield* database.transaction(
+      Effect.andThen(
+        tokens.create({ id, secretHash: sha256Hex(secret), kind: input.kind, expiresAt }, by),
+        audit.add({ who: by, what: "token.create", object: `token:${id}`, detail: { kind: input.kind, expiresAt } }),
+      ),
+    )
+    yield* changes.publish("nodes")
+    const token = formatJoinToken({ id, secret, pin: authority.pin })
+    const made: NewToken = {
+      id,
+      token,
+      expiresAt,
+      command: (pageUrl) => `muster --role=node --join ${pageUrl.replace(/\/+$/, "")} --token ${token}`,
+    }
+    return made
+  })
+
+  const revokeToken = Effect.fn("Joining.revokeToken")(function* (id: string, by: string) {
+    yield* database.transaction(
+      Effect.andThen(
+        tokens.revoke(id),
+        audit.add({ who: by, what: "token.revoke", object: `token:${id}`, detail: {} }),
+      ),
+    )
+    yield* changes.publish("nodes")
+  })
+
+  /** The token's row when its secret is right; whether it is still good is decided when it is used. */
+  const checkToken = Effect.fnUntraced(function* (text: string) {
+    const given = parseJoinToken(text)
+    const row = given === undefined ? undefined : yield* tokens.find(given.id)
+    if (given === undefined || row === undefined || !timingSafeEqualText(sha256Hex(given.secret), row.secretHash))
+      return yield* refused("unknown")
+    const state = stateOf(row, yield* Clock.currentTimeMillis)
+    return state === "open" ? row : yield* refused(state)
+  })
+
+  const checkAddress = Effect.fnUntraced(function* (text: string, fromIp: string) {
+    const ip = text === "" ? plainIp(fromIp) : text
+    if (isAddress(ip)) return ip
+    return yield* new JoinRefused({
+      reason: "malformed",
+      message: `The address ${JSON.stringify(ip)} must be an IPv4 address, an IPv6 address or a host name: give it with --listen or --advertise`,
+    })
+  })
+
+  /** The node that this one is already, by name and address; refused when the address is another one's. */
+  const formerOf = Effect.fnUntraced(function* (name: string, ip: string) {
+    const here = (yield* nodes.active).find((node) => node.ip === ip)
+    if (here === undefined || here.name === name) return here
+    return yield* new JoinRefused({
+      reason: "address-taken",
+      message: `The address ${ip} is the joined node ${JSON.stringify(here.name)} (${here.ip}:${here.port}) already: lists and processes go to a node by its address. Revoke that node, or join with another address or under its name`,
+    })
+  })
+
+  const admit = (token: JoinToken, former: Node | undefined, node: Parameters<typeof nodes.add>[0]) =>
+    database
+      .transaction(
+        Effect.gen(function* () {
+          yield* former === undefined ? nodes.add(node) : nodes.renew(node)
+          yield* tokens.use(token.id, node.id)
+          const detail = { name: node.name, ip: node.ip, port: node.port, token: token.id, again: former !== undefined }
+          yield* audit.add({ who: token.createdBy, what: "node.join", object: `node:${node.id}`, detail })
+        }),
+      )
+      .pipe(
+        Effect.catchTag("TokenSpent", ({ reason }) => refused(reason)),
+        Effect.catchTag("Conflict", ({ reason: message }) => new JoinRefused({ reason: "address-taken", message })),
+        // It was there a moment ago: revoked in between.
+        Effect.catchTag("NotFound", () => refused("revoked")),
+      )
+
+  const join = Effect.fn("Joining.join")(function* (body: unknown, fromIp: string) {
+    const request = yield* decodeRequest(body).pipe(
+      Effect.mapError(
+        (error) => new JoinRefused({ reason: "malformed", message: `The join request is malformed: ${error.message}` }),
+      ),
+    )
+    const token = yield* checkToken(request.token)
+    const ip = yield* checkAddress(request.ip, fromIp)
+    const former = yield* formerOf(request.name, ip)
+    const nodeId = former?.id ?? newId()
+    const issued = yield* authority
+      .signNode(request.csr, { nodeId, addresses: [ip] })
+      .pipe(Effect.catchTag("BadRequest", ({ message }) => new JoinRefused({ reason: "bad-csr", message })))
+    const { name, port, version } = request
+    yield* admit(token, former, { id: nodeId, name, ip, port, certificateSerial: issued.serial, version })
+    if (former !== undefined) {
+      yield* desired.trustChanged
+      yield* sessions.wakeAll
+    }
+    yield* sessions.begin({ id: nodeId, ip, port })
+    yield* nodeList.refresh(token.createdBy)
+    yield* changes.publish("nodes")
+    const answer: JoinAnswer = { nodeId, ip, certificate: issued.pem, ca: authority.caPem }
+    return answer
+  })
+
+  return Joining.of({
+    createToken,
+    tokens: Effect.gen(function* () {
+      const now = yield* Clock.currentTimeMillis
+      return (yield* tokens.list).map((token): TokenView => ({
+        id: token.id,
+        kind: token.kind,
+        state: stateOf(token, now),
+        createdAt: token.createdAt,
+        createdBy: token.createdBy,
+        expiresAt: token.expiresAt,
+        usedAt: token.usedAt,
+      }))
+    }),
+    revokeToken,
+    join,
+    caPem: Effect.succeed(authority.caPem),
+  })
+})
 
 /** How nodes come into the fleet: by a token that is one-time or expires, and that pins the CA. */
 export class Joining extends Context.Service<
@@ -24,4 +194,6 @@ export class Joining extends Context.Service<
     readonly join: (body: unknown, fromIp: string) => Effect.Effect<JoinAnswer, JoinRefused>
     readonly caPem: Effect.Effect<string>
   }
->()("muster/manager/fleet/Joining") {}
+>()("muster/manager/fleet/Joining") {
+  static readonly layer = Layer.effect(Joining, make)
+}

@@ -17,7 +17,8 @@ export type Delivered = {
   /** What stands on the node's disk now: may be newer than what was sent. */
   readonly revision: number
   readonly applied: boolean
-  readonly tookMs: number
+  /** From sending to the ack; null when nothing was sent, because the node had it. */
+  readonly tookMs: number | null
 }
 
 /** There is no connection to the node: `message` says since when it is tried, and with what outcome. */
@@ -37,6 +38,8 @@ export type SessionState = {
   link: NodeLink | undefined
   /** The revision of each list that stands on the node's disk, by service name. */
   readonly held: Map<string, number>
+  /** The revisions of those that were told to the store over this connection. */
+  readonly reported: Map<string, number>
   readonly locks: Map<string, Semaphore.Semaphore>
   /** Says "compare now". */
   readonly wakes: Queue.Queue<void>
@@ -54,6 +57,7 @@ export const makeSession = Effect.fnUntraced(function* (node: NodeAddress) {
     status: undefined,
     link: undefined,
     held: new Map(),
+    reported: new Map(),
     locks: new Map(),
     wakes: yield* Queue.sliding<void>(1),
     broken: undefined,
@@ -101,7 +105,7 @@ export const deliver = (session: SessionState, delivery: Delivery) =>
       Effect.gen(function* () {
         const held = session.held.get(list.service)
         if (session.link !== undefined && held !== undefined && held >= list.revision)
-          return { revision: held, applied: false, tookMs: 0 } satisfies Delivered
+          return { revision: held, applied: false, tookMs: null } satisfies Delivered
         const from = yield* Clock.currentTimeNanos
         const ack = yield* overLink(session, (link) => link.applyList({ list, ...overrideFor(delivery, held) }))
         const tookMs = Number((yield* Clock.currentTimeNanos) - from) / 1e6
@@ -125,18 +129,26 @@ export type SessionDuties = {
   readonly tls: Effect.Effect<TlsMaterial>
   /** Compares and sends the difference. True: nothing is left to do. */
   readonly reconcile: (session: SessionState) => Effect.Effect<boolean, NodeCallError | NodeAway>
-  /** Status or connection have changed. */
-  readonly changed: (session: SessionState) => Effect.Effect<void>
+  readonly changed: (session: SessionState, what: "connection" | "status") => Effect.Effect<void>
   readonly seen: (session: SessionState, at: number) => Effect.Effect<void>
 }
 
+/** Takes over what the node says of itself. True: something that is sent to it is not as it was known here. */
 const adopt = (session: SessionState, status: NodeStatus) => {
+  const before = session.status
+  const known = new Map(session.held)
   session.status = status
   const listed = new Map<string, number>(status.lists.map(({ revision, service }) => [service, revision]))
   for (const service of session.held.keys()) if (!listed.has(service)) session.held.delete(service)
   // An ack may have overtaken the answer of an older question.
   for (const [service, revision] of listed)
     session.held.set(service, Math.max(revision, session.held.get(service) ?? 0))
+  const sameLists = known.size === session.held.size && [...known].every(([name, at]) => session.held.get(name) === at)
+  return (
+    !sameLists ||
+    before?.processesRevision !== status.processesRevision ||
+    before.trustRevision !== status.trustRevision
+  )
 }
 
 const poll = Effect.fnUntraced(function* (session: SessionState, link: NodeLink, duties: SessionDuties) {
@@ -146,9 +158,9 @@ const poll = Effect.fnUntraced(function* (session: SessionState, link: NodeLink,
     yield* duties.seen(session, yield* Clock.currentTimeMillis)
     if (status.seq === seq) continue
     seq = status.seq
-    adopt(session, status)
-    yield* duties.changed(session)
-    yield* Queue.offer(session.wakes, undefined)
+    const surprising = adopt(session, status)
+    yield* duties.changed(session, "status")
+    if (surprising) yield* Queue.offer(session.wakes, undefined)
   }
 })
 
@@ -183,19 +195,26 @@ const oneConnection = Effect.fnUntraced(function* (session: SessionState, duties
   Object.assign(session, { link, broken, connection: "connected", error: null, nextTryAt: null })
   session.since = yield* Clock.currentTimeMillis
   yield* duties.seen(session, session.since)
-  yield* duties.changed(session)
+  yield* duties.changed(session, "connection")
   yield* Effect.addFinalizer(() =>
     Effect.sync(() => Object.assign(session, { link: undefined, broken: undefined, status: undefined })),
   )
   return yield* Effect.raceAllFirst([poll(session, link, duties), compare(session, duties), Deferred.await(broken)])
 }, Effect.scoped)
 
+/** A fault of this program, or of the database, must not end the care for a node. */
+const asCallError = (session: SessionState) =>
+  Effect.fnUntraced(function* (defect: unknown) {
+    yield* Effect.logError(`The session with node ${session.node.id} failed, and starts again`, defect)
+    return yield* new NodeCallError({ code: "internal", message: "the manager failed: see its log", details: null })
+  })
+
 /** Keeps one node as it should be, for ever: connect, compare, send the difference, listen, and again after a break. */
 export const runSession = Effect.fnUntraced(function* (session: SessionState, duties: SessionDuties) {
   let failures = 0
   for (;;) {
     const from = yield* Clock.currentTimeMillis
-    const cause = yield* Effect.flip(oneConnection(session, duties))
+    const cause = yield* Effect.flip(Effect.catchDefect(oneConnection(session, duties), asCallError(session)))
     const now = yield* Clock.currentTimeMillis
     failures = now - from >= sessionBackoff.resetAfterMs ? 1 : failures + 1
     const delayMs = backoffDelay(sessionBackoff, failures, yield* Random.next)
@@ -203,7 +222,7 @@ export const runSession = Effect.fnUntraced(function* (session: SessionState, du
     session.connection = session.connection === "never" ? "never" : "away"
     session.error = cause.message
     session.nextTryAt = now + delayMs
-    yield* duties.changed(session)
+    yield* duties.changed(session, "connection")
     yield* Effect.sleep(delayMs)
   }
 })

@@ -55,10 +55,12 @@ export type Outcome = {
   readonly serviceId: string
   readonly nodeId: string
   readonly at: number
-} & (
-  | { readonly revision: number; readonly tookMs: number; readonly error: null }
-  | { readonly revision: null; readonly tookMs: null; readonly error: string }
-)
+} &
+  // Without `tookMs` the node had it already.
+  (
+    | { readonly revision: number; readonly tookMs: number | null; readonly error: null }
+    | { readonly revision: null; readonly tookMs: null; readonly error: string }
+  )
 
 const dueRows = decodeRows(DueRow)
 const revisionRow = decodeRow(RevisionRow)
@@ -70,7 +72,7 @@ const columns = (outcome: Outcome) =>
         node_id: outcome.nodeId,
         revision: outcome.revision,
         acked_at: outcome.at,
-        took_ms: outcome.tookMs,
+        ...(outcome.tookMs === null ? {} : { took_ms: outcome.tookMs }),
         error: null,
         error_at: null,
       }
@@ -116,18 +118,48 @@ const make = Effect.gen(function* () {
     }),
   )
 
+  const chosen = (serviceId: string, clientIds: "all" | ReadonlyArray<string>) =>
+    database.run((db) =>
+      db
+        .selectFrom("client")
+        .select(["id", "pushed_revision"])
+        .where("service_id", "=", serviceId)
+        .where("deleted_at", "is", null)
+        .$if(clientIds !== "all", (query) => query.where("id", "in", clientIds === "all" ? [] : [...clientIds]))
+        .execute(),
+    )
+
+  const setTarget = (clientIds: ReadonlyArray<string>, revision: number | null) =>
+    clientIds.length === 0
+      ? Effect.void
+      : Effect.asVoid(
+          database.run((db) =>
+            db
+              .updateTable("client")
+              .set({ pushed_revision: revision })
+              .where("id", "in", [...clientIds])
+              .execute(),
+          ),
+        )
+
   const push = Effect.fn("DeliveriesRepo.push")(
     (serviceId: string, clientIds: "all" | ReadonlyArray<string>, revision: number) =>
-      database.run(async (db) => {
-        await db
-          .updateTable("client")
-          .set({ pushed_revision: revision })
-          .where("service_id", "=", serviceId)
-          .where("deleted_at", "is", null)
-          .$if(clientIds !== "all", (query) => query.where("id", "in", clientIds === "all" ? [] : [...clientIds]))
-          .execute()
-      }),
+      database.transaction(
+        Effect.gen(function* () {
+          const before = yield* chosen(serviceId, clientIds)
+          const ids = before.map((row) => row.id)
+          yield* setTarget(ids, revision)
+          return new Map(before.map((row) => [row.id, row.pushed_revision]))
+        }),
+      ),
   )
+
+  const unpush = Effect.fn("DeliveriesRepo.unpush")(function* (before: ReadonlyMap<string, number | null>) {
+    for (const revision of new Set(before.values())) {
+      const ids = [...before].filter(([, value]) => value === revision).map(([id]) => id)
+      yield* setTarget(ids, revision)
+    }
+  })
 
   const pushedOnce = Effect.fn("DeliveriesRepo.pushedOnce")((serviceId: string) =>
     database.run(async (db) => {
@@ -201,7 +233,7 @@ const make = Effect.gen(function* () {
     }),
   )
 
-  return DeliveriesRepo.of({ dueAt, removedAt, push, pushedOnce, revision, record, continueNumbers })
+  return DeliveriesRepo.of({ dueAt, removedAt, push, unpush, pushedOnce, revision, record, continueNumbers })
 })
 
 /** What was pushed to whom, and what came of it. */
@@ -212,12 +244,14 @@ export class DeliveriesRepo extends Context.Service<
     readonly dueAt: (ip: string) => Effect.Effect<ReadonlyArray<Due>>
     /** Names of services that had a client here that was removed, or were deleted themselves. */
     readonly removedAt: (ip: string) => Effect.Effect<ReadonlyArray<string>>
-    /** From now on these clients have to have this revision. */
+    /** From now on these clients have to have this revision. Gives what each had to have before. */
     readonly push: (
       serviceId: string,
       clientIds: "all" | ReadonlyArray<string>,
       revision: number,
-    ) => Effect.Effect<void>
+    ) => Effect.Effect<ReadonlyMap<string, number | null>>
+    /** Takes back what `push` gave for these clients. */
+    readonly unpush: (before: ReadonlyMap<string, number | null>) => Effect.Effect<void>
     /** Whether any client has, or had, something of it. */
     readonly pushedOnce: (serviceId: string) => Effect.Effect<boolean>
     readonly revision: (serviceId: string, revision: number) => Effect.Effect<NamedRevision | undefined>

@@ -1,0 +1,131 @@
+import { Context, Effect, Layer } from "effect"
+import { placement } from "../../domain/Placement.ts"
+import type { ProcessAssignment } from "../../domain/ProcessSpec.ts"
+import { sha256Hex } from "../../platform/Ids.ts"
+import { DeliveriesRepo, type Due } from "../store/DeliveriesRepo.ts"
+import { ListsRepo, type ReleasedList } from "../store/ListsRepo.ts"
+import { NodesRepo } from "../store/NodesRepo.ts"
+import { ProcessSpecsRepo, type StoredSpec } from "../store/ProcessSpecsRepo.ts"
+import { type Service, ServicesRepo } from "../store/ServicesRepo.ts"
+import type { NodeAddress } from "./NodeLink.ts"
+import type { Delivery } from "./NodeSession.ts"
+
+/** All services with what is released of them: read once, kept until something changes. */
+export type Index = {
+  readonly services: ReadonlyArray<Service>
+  readonly released: ReadonlyMap<string, ReleasedList>
+  readonly specs: ReadonlyMap<string, StoredSpec>
+  /** Services that have an endpoint at an address. */
+  readonly atAddress: ReadonlyMap<string, ReadonlyArray<Service>>
+}
+
+export type DesiredNode = {
+  readonly due: ReadonlyArray<Due>
+  /** Names of services whose file must not be there. */
+  readonly gone: ReadonlyArray<string>
+  readonly processes: { readonly revision: number; readonly processes: ReadonlyArray<ProcessAssignment> }
+  readonly trust: { readonly revision: number; readonly revoked: ReadonlyArray<string> }
+}
+
+/** Revisions that are kept in memory: many nodes that come back at once ask for the same. */
+const revisionsMax = 64
+
+const addressIndex = (services: ReadonlyArray<Service>, released: ReadonlyMap<string, ReleasedList>) => {
+  const found = new Map<string, Array<Service>>()
+  for (const service of services) {
+    for (const ip of new Set((released.get(service.id)?.endpoints ?? []).map((endpoint) => endpoint.ip))) {
+      const here = found.get(ip) ?? []
+      here.push(service)
+      found.set(ip, here)
+    }
+  }
+  return found
+}
+
+const make = Effect.gen(function* () {
+  const services = yield* ServicesRepo
+  const lists = yield* ListsRepo
+  const specs = yield* ProcessSpecsRepo
+  const nodes = yield* NodesRepo
+  const deliveries = yield* DeliveriesRepo
+
+  const load = Effect.gen(function* () {
+    const all = yield* services.list
+    const released = new Map((yield* lists.allReleased).map((list) => [list.serviceId, list]))
+    const stored = new Map((yield* specs.all).map((spec) => [spec.serviceId, spec]))
+    const index: Index = { services: all, released, specs: stored, atAddress: addressIndex(all, released) }
+    return index
+  })
+  const [index, forgetIndex] = yield* Effect.cachedInvalidateWithTTL(load, "1 minute")
+  const [trust, forgetTrust] = yield* Effect.cachedInvalidateWithTTL(nodes.trust, "1 minute")
+
+  const assigned = new Map<string, { readonly digest: string; readonly revision: number }>()
+  const revisionOf = Effect.fnUntraced(function* (nodeId: string, digest: string) {
+    const known = assigned.get(nodeId)
+    if (known?.digest === digest) return known.revision
+    const revision = yield* nodes.assignment(nodeId, digest)
+    assigned.set(nodeId, { digest, revision })
+    return revision
+  })
+
+  const processesOf = Effect.fnUntraced(function* (node: NodeAddress) {
+    const { atAddress, released, specs } = yield* index
+    const placeable = (atAddress.get(node.ip) ?? []).flatMap((service) => {
+      const stored = specs.get(service.id)
+      const endpoints = released.get(service.id)?.endpoints ?? []
+      return stored === undefined ? [] : [{ spec: stored.spec, specRevision: stored.revision, endpoints }]
+    })
+    const processes = placement(node.ip, placeable)
+    return { revision: yield* revisionOf(node.id, sha256Hex(JSON.stringify(processes))), processes }
+  })
+
+  const revisions = new Map<string, Delivery>()
+  const delivery = Effect.fn("Desired.delivery")(function* (serviceId: string, revision: number) {
+    const key = `${serviceId}@${revision}`
+    const known = revisions.get(key)
+    if (known !== undefined) return known
+    const found = yield* deliveries.revision(serviceId, revision)
+    if (found === undefined) return undefined
+    const { endpoints, overrideBy, overrideReason, releasedAt, releasedBy, service, tls } = found
+    const made: Delivery = {
+      list: { service, revision, tls, endpoints, releasedAt, releasedBy },
+      override: overrideBy === null ? undefined : { by: overrideBy, reason: overrideReason ?? "confirmed by a person" },
+    }
+    const oldest = revisions.size >= revisionsMax ? revisions.keys().next().value : undefined
+    if (oldest !== undefined) revisions.delete(oldest)
+    revisions.set(key, made)
+    return made
+  })
+
+  return Desired.of({
+    index,
+    changed: Effect.andThen(
+      forgetIndex,
+      Effect.sync(() => revisions.clear()),
+    ),
+    trustChanged: forgetTrust,
+    delivery,
+    ofNode: Effect.fn("Desired.ofNode")(function* (node: NodeAddress) {
+      const due = yield* deliveries.dueAt(node.ip)
+      const live = new Set<string>(due.map((one) => one.service))
+      const gone = (yield* deliveries.removedAt(node.ip)).filter((name) => !live.has(name))
+      return { due, gone, processes: yield* processesOf(node), trust: yield* trust } satisfies DesiredNode
+    }),
+  })
+})
+
+/** What each node should have: read from the store, never from a node. */
+export class Desired extends Context.Service<
+  Desired,
+  {
+    readonly index: Effect.Effect<Index>
+    /** Services, released lists or specs were written. */
+    readonly changed: Effect.Effect<void>
+    readonly trustChanged: Effect.Effect<void>
+    /** A published revision as it is sent. */
+    readonly delivery: (serviceId: string, revision: number) => Effect.Effect<Delivery | undefined>
+    readonly ofNode: (node: NodeAddress) => Effect.Effect<DesiredNode>
+  }
+>()("muster/manager/fleet/Desired") {
+  static readonly layer = Layer.effect(Desired, make)
+}

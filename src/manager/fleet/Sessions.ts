@@ -1,0 +1,179 @@
+import { Context, Effect, FiberMap, Layer, Queue } from "effect"
+import type { Due } from "../store/DeliveriesRepo.ts"
+import { NodesRepo } from "../store/NodesRepo.ts"
+import { Authority } from "./Authority.ts"
+import { Changes } from "./Changes.ts"
+import { Deliveries } from "./Deliveries.ts"
+import { Desired, type DesiredNode } from "./Desired.ts"
+import { type NodeAddress, NodeCallError } from "./NodeLink.ts"
+import {
+  deliver,
+  makeSession,
+  type NodeAway,
+  overLink,
+  runSession,
+  type SessionDuties,
+  type SessionState,
+  takeAway,
+} from "./NodeSession.ts"
+
+/** "Last seen" is for a person to read: once in this time is enough. */
+const seenEveryMs = 30_000
+/** Lists that are sent to one node at a time. */
+const listsAtOnce = 8
+
+/** Nothing was decided about the request itself: the connection is no good. */
+const isBroken = (error: NodeCallError | NodeAway) =>
+  error._tag === "NodeAway" || error.code === "unavailable" || error.code === "deadline_exceeded"
+
+const make = Effect.gen(function* () {
+  const authority = yield* Authority
+  const changes = yield* Changes
+  const deliveries = yield* Deliveries
+  const desired = yield* Desired
+  const nodes = yield* NodesRepo
+  const fibers = yield* FiberMap.make<string, void>()
+  const byId = new Map<string, SessionState>()
+  const byIp = new Map<string, SessionState>()
+  const storedSeen = new Map<string, number>()
+
+  /** False when the node refused it: then it is recorded, and tried again later. */
+  const keepGoing = (effect: Effect.Effect<unknown, NodeCallError | NodeAway>, what: string) =>
+    effect.pipe(
+      Effect.as(true),
+      Effect.catch((error) =>
+        isBroken(error) ? Effect.fail(error) : Effect.as(Effect.logWarning(`${what}: ${error.message}`), false),
+      ),
+    )
+
+  const sendList = Effect.fnUntraced(function* (session: SessionState, due: Due, revision: number) {
+    const delivery = yield* desired.delivery(due.serviceId, revision)
+    if (delivery === undefined) return
+    const { clientId, serviceId } = due
+    const nodeId = session.node.id
+    const sent = yield* deliver(session, delivery).pipe(
+      Effect.tapError((error) =>
+        deliveries.failed({ clientId, serviceId, nodeId, message: error.message, nextTryAt: session.nextTryAt }),
+      ),
+    )
+    session.reported.set(due.service, sent.revision)
+    yield* deliveries.acked({ clientId, serviceId, nodeId, revision: sent.revision, tookMs: sent.tookMs })
+  })
+
+  const settleList = Effect.fnUntraced(function* (session: SessionState, due: Due) {
+    const held = session.held.get(due.service)
+    const { pushedRevision } = due
+    if (pushedRevision !== null && (held ?? 0) < pushedRevision)
+      return yield* keepGoing(
+        sendList(session, due, pushedRevision),
+        `Node ${session.node.id} refused revision ${pushedRevision} of ${due.service}`,
+      )
+    const known = due.nodeId === session.node.id && due.ackedRevision === held && due.error === null
+    if (held !== undefined && !known && session.reported.get(due.service) !== held) {
+      session.reported.set(due.service, held)
+      const { clientId, serviceId } = due
+      yield* deliveries.acked({ clientId, serviceId, nodeId: session.node.id, revision: held, tookMs: null })
+    }
+    return true
+  })
+
+  const settleTrust = Effect.fnUntraced(function* (session: SessionState, trust: DesiredNode["trust"]) {
+    if (session.status === undefined || session.status.trustRevision >= trust.revision) return true
+    const apply = overLink(session, (link) => link.applyTrust(trust))
+    const done = yield* keepGoing(apply, `Node ${session.node.id} refused the trust list`)
+    if (done && session.status !== undefined) session.status = { ...session.status, trustRevision: trust.revision }
+    return done
+  })
+
+  const settleProcesses = Effect.fnUntraced(function* (session: SessionState, set: DesiredNode["processes"]) {
+    if (session.status === undefined || session.status.processesRevision >= set.revision) return true
+    const apply = overLink(session, (link) => link.applyProcesses(set))
+    const done = yield* keepGoing(apply, `Node ${session.node.id} refused its processes`)
+    if (done && session.status !== undefined) session.status = { ...session.status, processesRevision: set.revision }
+    return done
+  })
+
+  const reconcile = Effect.fn("Sessions.reconcile")(function* (session: SessionState) {
+    const want = yield* desired.ofNode(session.node)
+    const gone = want.gone.filter((service) => session.held.has(service))
+    const done = [
+      yield* settleTrust(session, want.trust),
+      ...(yield* Effect.forEach(want.due, (due) => settleList(session, due), { concurrency: listsAtOnce })),
+      ...(yield* Effect.forEach(gone, (name) => keepGoing(takeAway(session, name), `Cannot remove the list ${name}`))),
+      yield* settleProcesses(session, want.processes),
+    ]
+    return done.every(Boolean)
+  })
+
+  const announce = Effect.fnUntraced(function* (session: SessionState, what: "connection" | "status") {
+    yield* changes.publish("nodes")
+    yield* changes.publish("services")
+    const { atAddress, services } = yield* desired.index
+    // The connection is shown for clients too, the status only where the node's own endpoints are.
+    const concerned = what === "connection" ? services : (atAddress.get(session.node.ip) ?? [])
+    for (const service of concerned) yield* changes.publish(`service:${service.id}`)
+  })
+
+  const duties: SessionDuties = {
+    tls: authority.manager,
+    reconcile,
+    changed: (session, what) =>
+      Effect.catchCause(announce(session, what), (cause) => Effect.logError("Cannot tell a change of a node", cause)),
+    seen: Effect.fnUntraced(function* (session: SessionState, at: number) {
+      const before = storedSeen.get(session.node.id)
+      if (before !== undefined && at - before < seenEveryMs) return
+      storedSeen.set(session.node.id, at)
+      yield* nodes.seen(session.node.id, session.status?.version ?? "")
+    }),
+  }
+
+  const end = Effect.fn("Sessions.end")(function* (nodeId: string) {
+    yield* FiberMap.remove(fibers, nodeId)
+    const session = byId.get(nodeId)
+    byId.delete(nodeId)
+    if (session !== undefined && byIp.get(session.node.ip) === session) byIp.delete(session.node.ip)
+  })
+
+  const begin = Effect.fn("Sessions.begin")(function* (node: NodeAddress) {
+    yield* end(node.id)
+    const session = yield* makeSession(node)
+    byId.set(node.id, session)
+    byIp.set(node.ip, session)
+    yield* FiberMap.run(fibers, node.id, runSession(session, duties))
+  })
+
+  for (const { id, ip, port } of yield* nodes.active) yield* begin({ id, ip, port })
+
+  const wakeOne = (session: SessionState | undefined) =>
+    session === undefined ? Effect.void : Effect.asVoid(Queue.offer(session.wakes, undefined))
+
+  return Sessions.of({
+    begin,
+    end,
+    get: (nodeId) => byId.get(nodeId),
+    at: (ip) => byIp.get(ip),
+    all: () => [...byId.values()],
+    wake: (ips) => Effect.forEach(ips, (ip) => wakeOne(byIp.get(ip)), { discard: true }),
+    wakeAll: Effect.suspend(() => Effect.forEach(byId.values(), wakeOne, { discard: true })),
+  })
+})
+
+/** One supervised session for each joined node that is not revoked. What they know is read without waiting. */
+export class Sessions extends Context.Service<
+  Sessions,
+  {
+    /** Starts a node's session, in place of an earlier one. */
+    readonly begin: (node: NodeAddress) => Effect.Effect<void>
+    /** Returns when its connection is closed. */
+    readonly end: (nodeId: string) => Effect.Effect<void>
+    readonly get: (nodeId: string) => SessionState | undefined
+    /** Of the node with this address. */
+    readonly at: (ip: string) => SessionState | undefined
+    readonly all: () => ReadonlyArray<SessionState>
+    /** Has the nodes at these addresses compared with what they should be, now. */
+    readonly wake: (ips: Iterable<string>) => Effect.Effect<void>
+    readonly wakeAll: Effect.Effect<void>
+  }
+>()("muster/manager/fleet/Sessions") {
+  static readonly layer = Layer.effect(Sessions, make)
+}
