@@ -165,15 +165,15 @@ const read = async () => {
 void read()
 
 try {
-  await until("the page answers", async () => ((await fetch(`${url}/api/health`)).ok ? true : undefined))
+  await until("manager and node have started", async () => (printed.includes(url) ? true : undefined))
   await addGreeter()
   const answer = await until("greeter answers", call)
-  const password = /password[^\S\n]*[:=]?[^\S\n]+(\S+)/i.exec(printed)?.[1]
+  const login = /login\s+(\S+) \/ (\S+)/.exec(printed)
   const shown = relative(process.cwd(), executable)
   const folder = relative(process.cwd(), data)
   console.log(`
 Muster is running: ${url}
-  log in    ${password === undefined ? "as admin, with the password of the first run" : `as admin, password ${password} (shown this once)`}
+  log in    ${login === null ? "as admin, with the password that the first run printed" : `as ${login[1]}, password ${login[2]} (shown this once)`}
   greeter   hello("世界") answered ${answer}
   try next  ${shown} call --data ${folder.startsWith("..") ? data : `./${folder}`} greeter hello 世界
 Ctrl-C stops everything; the next run goes on with ${data}.`)

@@ -42,7 +42,7 @@ export const openViewer = async (browser: Browser, options: ViewerOptions = {}):
 
 /** The first-run password, as the manager printed it. */
 export const adminPassword = (output: string) => {
-  const password = /password[^\S\n]*[:=]?[^\S\n]+(\S+)/i.exec(output)?.[1]
+  const password = /login\s+admin \/ (\S+)/.exec(output)?.[1]
   if (password === undefined) throw new Error(`No first-run password in the manager's output:\n${output}`)
   return password
 }

@@ -154,7 +154,11 @@ export class Cluster {
   }
 
   ready() {
-    return this.manager.until("the manager's page answers", async () => (await fetch(`${this.url}/api/health`)).ok)
+    const { manager, url } = this
+    return manager.until(
+      "the manager's page answers",
+      async () => manager.output.includes(url) && (await fetch(`${url}/api/health`)).ok,
+    )
   }
 
   token(kind: "once" | "many" = "once", ttlMs = 600_000) {
@@ -185,7 +189,8 @@ export class Cluster {
     await waitFor(
       async () => {
         const detail = await this.api.service(name)
-        return detail.endpointsList.every(({ workers }) => workers !== null && workers.ready === workers.want)
+        const own = detail.endpointsList.filter(({ nodeId }) => nodeId !== null)
+        return own.length > 0 && own.every(({ workers }) => workers !== null && workers.ready === workers.want)
       },
       { timeoutMs: 20_000, what: `all workers of ${name} are ready` },
     )

@@ -32,3 +32,22 @@ export const makeToken = async (page: Page, kind: "once" | "many") => {
   expect(token, `a token in ${text}`).toBeDefined()
   return token ?? ""
 }
+
+/** On a service's page: adds these addresses as clients. */
+export const addClients = async (page: Page, ips: ReadonlyArray<string>) => {
+  await page.getByRole("link", { name: en.service.tabs.clients }).click()
+  await page.getByRole("button", { name: en.clients.add }).first().click()
+  await page.locator("dialog [name=ips]:is(textarea)").fill(ips.join("\n"))
+  await page.locator("dialog").getByRole("button", { name: en.clients.addSubmit, exact: true }).click()
+  for (const ip of ips) await shows(page, "tr", ip)
+}
+
+/** On the clients' tab: pushes to all, and waits until the page says that all have applied it. */
+export const pushAll = async (page: Page, count: number) => {
+  await press(page, en.clients.pushAll(count))
+  await page
+    .locator("dialog")
+    .getByRole("button", { name: en.push.go(count) })
+    .click()
+  await shows(page, "#push", en.push.ok(count))
+}
