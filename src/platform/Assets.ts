@@ -39,7 +39,7 @@ const read = (root: string, name: string): Asset | undefined => {
   // One flat folder: a name with a slash or a leading dot is never asked of the disk.
   if (!/^\w[\w.-]*$/.test(name)) return undefined
   const file = path.join(root, name)
-  if (!fs.existsSync(file)) return undefined
+  if (fs.statSync(file, { throwIfNoEntry: false })?.isFile() !== true) return undefined
   const raw = fs.readFileSync(file)
   const extension = path.extname(name).slice(1)
   return {
