@@ -22,12 +22,14 @@ export const hashPassword = async (password: string, cost: PasswordCost = strong
   return ["scrypt", cost.logN, cost.r, cost.p, salt.toString("base64"), key.toString("base64")].join("$")
 }
 
+const within = (value: number, max: number) => Number.isInteger(value) && value >= 1 && value <= max
+
 /** Whether `hash` was made of `password`. A text that is no hash of ours is never the right one. */
 export const verifyPassword = async (password: string, hash: string): Promise<boolean> => {
   const [kind, logN, r, p, salt, key] = hash.split("$")
   if (kind !== "scrypt" || salt === undefined || key === undefined) return false
   const cost = { logN: Number(logN), r: Number(r), p: Number(p) }
-  if (!(cost.logN <= 20 && cost.r <= 32 && cost.p <= 16)) return false
+  if (!within(cost.logN, 20) || !within(cost.r, 32) || !within(cost.p, 16)) return false
   const expected = Buffer.from(key, "base64")
   const actual = await derive(password, Buffer.from(salt, "base64"), cost)
   return expected.length === actual.length && timingSafeEqual(expected, actual)

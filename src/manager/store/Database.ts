@@ -39,7 +39,7 @@ const sqliteUnique = new Set([2067, 1555])
 const mysqlBusy = new Set([1205, 1213, 1020])
 
 const kindOf = (cause: unknown): DbError["kind"] => {
-  const { code, errno, errcode } = Object(cause) as { code?: unknown; errno?: unknown; errcode?: unknown }
+  const { code, errno, errcode, message } = Object(cause) as Record<string, unknown>
   if (code === "ERR_SQLITE_ERROR" && typeof errcode === "number") {
     if (sqliteUnique.has(errcode)) return "conflict"
     // 5 busy, 6 locked: the low byte, the rest says in which way.
@@ -47,23 +47,28 @@ const kindOf = (cause: unknown): DbError["kind"] => {
   }
   if (errno === 1062) return "conflict"
   if (typeof errno === "number" && mysqlBusy.has(errno)) return "busy"
-  return typeof code === "string" && connectionCodes.has(code) ? "connection" : "query"
+  // What mysql2 says of a connection that it has closed itself has no code.
+  const closed = typeof message === "string" && message.includes("in closed state")
+  return closed || (typeof code === "string" && connectionCodes.has(code)) ? "connection" : "query"
 }
 
-const isBusy = (cause: Cause.Cause<unknown>): boolean =>
+// A busy error may already be a defect when it arrives here, so the cause is looked at rather than the error.
+const hasKind = (cause: Cause.Cause<unknown>, kinds: ReadonlyArray<DbError["kind"]>): boolean =>
   cause.reasons.some((reason) => {
     const error = reason._tag === "Fail" ? reason.error : reason._tag === "Die" ? reason.defect : undefined
-    return error instanceof DbError && error.kind === "busy"
+    return error instanceof DbError && kinds.includes(error.kind)
   })
 
-const busyAttempts = 12
+const attempts = 12
 
-// A busy error may already be a defect when it arrives here, so the cause is looked at rather than the error.
-const retryBusy = Effect.fnUntraced(function* <A, E, R>(self: Effect.Effect<A, E, R>) {
-  for (let attempt = 1; ; attempt++) {
+const retry = Effect.fnUntraced(function* <A, E, R>(
+  self: Effect.Effect<A, E, R>,
+  kinds: ReadonlyArray<DbError["kind"]>,
+) {
+  for (let round = 1; ; round++) {
     const exit = yield* Effect.exit(self)
-    if (Exit.isSuccess(exit) || attempt === busyAttempts || !isBusy(exit.cause)) return yield* exit
-    yield* Effect.sleep(Math.min(500, 5 * 2 ** attempt) * (0.5 + (yield* Random.next) / 2))
+    if (Exit.isSuccess(exit) || round === attempts || !hasKind(exit.cause, kinds)) return yield* exit
+    yield* Effect.sleep(Math.min(500, 5 * 2 ** round) * (0.5 + (yield* Random.next) / 2))
   }
 })
 
@@ -83,7 +88,8 @@ export class Database extends Context.Service<
     readonly run: <A>(statements: (db: Kysely<Tables>) => Promise<A>) => Effect.Effect<A>
     /**
      * All of it or nothing: failure, defect and interruption roll back. Inside of another transaction it is a part of
-     * that. When the database is busy the whole effect runs again, so it should do nothing else; fork nothing in it.
+     * that. When the database is busy, or a connection breaks before the commit, the whole effect runs again: it should
+     * do nothing else, and fork nothing.
      */
     readonly transaction: <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   }
@@ -95,12 +101,23 @@ export class Database extends Context.Service<
 const attempt = <A>(statements: () => Promise<A>) =>
   Effect.tryPromise({ try: statements, catch: (cause) => new DbError({ kind: kindOf(cause), cause }) })
 
+// When the connection breaks here nobody knows whether it was kept, so it must not run again.
+const commit = (transaction: ControlledTransaction<Tables>) =>
+  attempt(() => transaction.commit().execute()).pipe(
+    Effect.mapError((error) =>
+      error.kind === "connection" ? new DbError({ kind: "query", cause: error.cause }) : error,
+    ),
+  )
+
 const access = (engine: DatabaseTarget["engine"], db: Kysely<Tables>) => {
   // Inside of a transaction a statement is waited for even when interrupted: the rollback comes after it.
   const query = <A>(statements: (db: Kysely<Tables>) => Promise<A>): Effect.Effect<A, DbError> =>
     Effect.flatMap(CurrentTransaction, (transaction) =>
       transaction === undefined
-        ? retryBusy(attempt(() => statements(db)))
+        ? retry(
+            attempt(() => statements(db)),
+            ["busy"],
+          )
         : Effect.uninterruptible(attempt(() => statements(transaction))),
     )
 
@@ -109,7 +126,7 @@ const access = (engine: DatabaseTarget["engine"], db: Kysely<Tables>) => {
       Effect.gen(function* () {
         const transaction = yield* Effect.orDie(attempt(() => db.startTransaction().execute()))
         const exit = yield* Effect.exit(restore(Effect.provideService(self, CurrentTransaction, transaction)))
-        if (Exit.isSuccess(exit)) yield* Effect.orDie(attempt(() => transaction.commit().execute()))
+        if (Exit.isSuccess(exit)) yield* Effect.orDie(commit(transaction))
         else yield* Effect.ignore(attempt(() => transaction.rollback().execute()))
         return yield* exit
       }),
@@ -120,7 +137,9 @@ const access = (engine: DatabaseTarget["engine"], db: Kysely<Tables>) => {
     query,
     run: (statements) => Effect.orDie(query(statements)),
     transaction: (self) =>
-      Effect.flatMap(CurrentTransaction, (outer) => (outer === undefined ? retryBusy(once(self)) : self)),
+      Effect.flatMap(CurrentTransaction, (outer) =>
+        outer === undefined ? retry(once(self), ["busy", "connection"]) : self,
+      ),
   })
 }
 

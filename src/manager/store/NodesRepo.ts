@@ -1,4 +1,5 @@
 import { Clock, Context, Effect, Layer, Schema } from "effect"
+import { newId } from "../../platform/Ids.ts"
 import { Database, upsert } from "./Database.ts"
 import { Conflict, NotFound } from "./Errors.ts"
 import { decodeRow, decodeRows, TextOrNull, TimeOrNull } from "./Rows.ts"
@@ -97,6 +98,31 @@ const make = Effect.gen(function* () {
     return { ...node, joinedAt: now, lastSeenAt: null, revokedAt: null, revokedBy: null } satisfies Node
   })
 
+  const renew = Effect.fn("NodesRepo.renew")(function* (node: NewNode) {
+    const swap = Effect.gen(function* () {
+      const before = yield* get(node.id)
+      const taken = new Conflict({
+        field: "ip",
+        value: node.ip,
+        reason: `Another joined node has the address ${node.ip} port ${node.port}`,
+      })
+      yield* database
+        .query((db) =>
+          db
+            .updateTable("node")
+            .set({ certificate_serial: node.certificateSerial, port: node.port, version: node.version })
+            .where("id", "=", node.id)
+            .where("revoked_at", "is", null)
+            .execute(),
+        )
+        .pipe(Effect.catch((error) => (error.kind === "conflict" ? taken : Effect.die(error))))
+      const former = yield* add({ ...before, id: newId(), port: 0 })
+      yield* revoke(former.id, "muster")
+      yield* forget(former.id)
+    })
+    return yield* database.transaction(swap)
+  })
+
   const seen = Effect.fn("NodesRepo.seen")(function* (id: string, version: string) {
     const now = yield* Clock.currentTimeMillis
     yield* database.run((db) =>
@@ -178,7 +204,7 @@ const make = Effect.gen(function* () {
     ),
   )
 
-  return NodesRepo.of({ list, active, get, add, seen, revoke, forget, trust, assignment })
+  return NodesRepo.of({ list, active, get, add, renew, seen, revoke, forget, trust, assignment })
 })
 
 /** The hosts that have joined. */
@@ -193,6 +219,8 @@ export class NodesRepo extends Context.Service<
     readonly get: (id: string) => Effect.Effect<Node, NotFound>
     /** No two nodes that are not revoked have one ip and port. */
     readonly add: (node: NewNode) => Effect.Effect<Node, Conflict>
+    /** A node that joined again: its former certificate is refused from now on, in a row that is forgotten already. */
+    readonly renew: (node: NewNode) => Effect.Effect<void, NotFound | Conflict>
     readonly seen: (id: string, version: string) => Effect.Effect<void>
     /** For good. NotFound also when it is revoked already. */
     readonly revoke: (id: string, by: string) => Effect.Effect<void, NotFound>

@@ -2,6 +2,7 @@ import { Layer } from "effect"
 import { AuditRepo } from "./AuditRepo.ts"
 import { ClientsRepo } from "./ClientsRepo.ts"
 import { Database, type DatabaseTarget } from "./Database.ts"
+import { DeliveriesRepo } from "./DeliveriesRepo.ts"
 import { JoinTokensRepo } from "./JoinTokensRepo.ts"
 import { ListsRepo } from "./ListsRepo.ts"
 import { NodesRepo } from "./NodesRepo.ts"
@@ -16,6 +17,7 @@ export const storeLayer = (target: DatabaseTarget) =>
   Layer.mergeAll(
     AuditRepo.layer,
     ClientsRepo.layer,
+    DeliveriesRepo.layer,
     JoinTokensRepo.layer,
     ListsRepo.layer,
     NodesRepo.layer,

@@ -2,6 +2,7 @@ import { writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
 import { Deferred, Effect, Exit, Fiber, type Layer, ManagedRuntime, Redacted } from "effect"
+import { sql } from "kysely"
 import { Database, type DatabaseTarget, databaseTarget } from "../../../src/manager/store/Database.ts"
 import { ListsRepo } from "../../../src/manager/store/ListsRepo.ts"
 import { ServicesRepo } from "../../../src/manager/store/ServicesRepo.ts"
@@ -153,6 +154,24 @@ test("two processes write to one SQLite file at the same time", async () => {
   }
   const revisions = (await Promise.all([release(), release()])).flat()
   expect(revisions.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 80 }, (_, index) => index + 1))
+})
+
+test("a transaction whose MySQL connection breaks before its commit runs again, whole", async () => {
+  const target = await engines[1]!.fresh()
+  let rounds = 0
+  const cut = Effect.gen(function* () {
+    const settings = yield* SettingsRepo
+    const database = yield* Database
+    const work = Effect.gen(function* () {
+      const number = yield* settings.next("rounds")
+      if (++rounds === 1) yield* Effect.ignore(database.query((db) => sql`kill connection_id()`.execute(db)))
+      yield* settings.set("note", "x")
+      return number
+    })
+    return yield* database.transaction(work)
+  })
+  expect(await Effect.runPromise(Effect.provide(cut, storeLayer(target)))).toBe(1)
+  expect(rounds).toBe(2)
 })
 
 describe("what can't be a database", () => {
