@@ -34,22 +34,25 @@ const post = (url: string, body: string, localAddress: string) =>
  */
 export class SimulatedAgent {
   readonly ip: string
+  /** Added to the time that writing takes. */
+  ackDelayMs = 0
+  readonly #name: string
   readonly #folder: string
   readonly #revisions = new Map<string, number>()
   #nodeId = ""
   #seq = 1
   #wake: Array<() => void> = []
 
-  constructor(ip: string, folder: string) {
+  constructor(ip: string, folder: string, name = `agent-${ip.replaceAll(".", "-")}`) {
     this.ip = ip
+    this.#name = name
     this.#folder = join(folder, ip, "discovery")
     mkdirSync(this.#folder, { recursive: true })
   }
 
   async join(url: string, token: string) {
-    const name = `agent-${this.ip.replaceAll(".", "-")}`
-    const { key, csr } = await makeRequest(name)
-    const body = { token, name, ip: this.ip, port: 8821, csr, version: "0.1.0" }
+    const { key, csr } = await makeRequest(this.#name)
+    const body = { token, name: this.#name, ip: this.ip, port: 8821, csr, version: "0.1.0" }
     const answer = await post(`${url}/join`, JSON.stringify(body), this.ip)
     this.#nodeId = answer.nodeId
     const server = new RpcServer({
@@ -94,6 +97,7 @@ export class SimulatedAgent {
   async #apply(list: List) {
     const startedAt = performance.now()
     await writeDurably(join(this.#folder, `${list.service}.json`), JSON.stringify(list))
+    if (this.ackDelayMs > 0) await Bun.sleep(this.ackDelayMs)
     this.#revisions.set(list.service, list.revision)
     this.#seq++
     for (const wake of this.#wake.splice(0)) wake()
