@@ -2,7 +2,7 @@ import * as net from "node:net"
 import { pid } from "node:process"
 import * as tls from "node:tls"
 
-/** Who the verified certificate of the other side names. `serial` in lower-case hex. */
+/** Who the verified certificate of the other side names. `serial`: lower-case hex, no leading zero. */
 export interface Identity {
   readonly commonName: string
   readonly serial: string
@@ -80,7 +80,7 @@ class SocketDuplex implements Duplex {
   constructor(socket: net.Socket, peer: Identity | undefined) {
     this.#socket = socket
     this.peer = peer
-    this.remote = socket.remoteAddress === undefined ? "unix" : `${socket.remoteAddress}:${socket.remotePort}`
+    this.remote = remoteOf(socket)
     socket.setNoDelay(true)
     socket.on("error", (error: Error) => {
       this.#error ??= error
@@ -127,7 +127,7 @@ const identityOf = (socket: tls.TLSSocket): Identity | undefined => {
   const certificate = socket.getPeerCertificate()
   const name: unknown = certificate?.subject?.CN
   if (typeof name !== "string") return undefined
-  return { commonName: name, serial: certificate.serialNumber.toLowerCase() }
+  return { commonName: name, serial: certificate.serialNumber.toLowerCase().replace(/^0+(?=.)/, "") }
 }
 
 const secureOptions = (material: TlsMaterial) => ({
@@ -137,6 +137,14 @@ const secureOptions = (material: TlsMaterial) => ({
   minVersion: tlsVersion as tls.SecureVersion,
 })
 
+const remoteOf = (socket: net.Socket) =>
+  socket.remoteAddress === undefined ? "unix" : `${socket.remoteAddress}:${socket.remotePort}`
+
+const forget = (timers: Map<string, ReturnType<typeof setTimeout>>, remote: string) => {
+  clearTimeout(timers.get(remote))
+  timers.delete(remote)
+}
+
 const plainServer = (options: ListenOptions): net.Server =>
   net.createServer((socket) => options.onConnection(new SocketDuplex(socket, undefined)))
 
@@ -145,9 +153,19 @@ const secureServer = (options: ListenOptions, material: TlsMaterial): net.Server
     ...secureOptions(material),
     requestCert: true,
     rejectUnauthorized: true,
-    handshakeTimeout: handshakeTimeoutMs,
+  })
+  // Bun has no handshake timeout. What it announces here is the TLS socket, elsewhere the one below: the address is both's.
+  const shaking = new Map<string, ReturnType<typeof setTimeout>>()
+  server.on("connection", (socket) => {
+    const remote = remoteOf(socket)
+    shaking.set(
+      remote,
+      setTimeout(() => socket.destroy(), handshakeTimeoutMs),
+    )
+    socket.once("close", () => forget(shaking, remote))
   })
   server.on("secureConnection", (socket) => {
+    forget(shaking, remoteOf(socket))
     const peer = identityOf(socket)
     if (!socket.authorized || peer === undefined) {
       socket.destroy()
