@@ -14,6 +14,11 @@ export type ServicePortOptions = {
   onFault(fault: RpcFault): void
 }
 
+const acceptGraceMs = 150
+const helloGraceMs = 100
+
+const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
+
 const refusal = (trust: TrustFile, duplex: Duplex): RpcError | undefined => {
   const { peer } = duplex
   if (peer === undefined || !trust.isRevoked(peer.serial)) return undefined
@@ -76,9 +81,14 @@ export class ServicePort {
     for (const duplex of this.#trusted) if (refusal(this.#options.trust, duplex) !== undefined) duplex.destroy()
   }
 
-  /** Accepts no more, and returns when the open calls are answered or the time is up. */
+  /**
+   * Returns when the open calls are answered or the time is up. What the kernel has handed to this worker before the
+   * agent turned new connections elsewhere is still taken in and greeted: closing at once would reset it.
+   */
   async drain(timeoutMs: number): Promise<void> {
+    await sleep(Math.min(acceptGraceMs, timeoutMs))
     await this.#listener?.close()
+    await sleep(Math.min(helloGraceMs, timeoutMs))
     await this.server.drain(timeoutMs)
   }
 }

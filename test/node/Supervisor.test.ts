@@ -1,18 +1,272 @@
 import { expect, test } from "bun:test"
-import { readFileSync } from "node:fs"
+import { existsSync, readFileSync, writeFileSync } from "node:fs"
+import { createServer } from "node:net"
+import { nodeMethods } from "../../src/protocol/NodeManager.ts"
+import { RpcError } from "../../src/protocol/RpcError.ts"
+import { RpcConnection } from "../../src/rpc/RpcConnection.ts"
 import { greeterModule } from "../support/executable.ts"
 import { freePort } from "../support/muster.ts"
 import { waitFor } from "../support/waitFor.ts"
 import { assignment, callOnce, TestNode } from "./TestNode.ts"
 
+const started = async () => (await new TestNode().join()).start()
+const local = async () => ({ ip: "127.0.0.1", port: await freePort() })
+
+const slowModule = `
+export const pid = () => process.pid
+export const slow = async (ms) => { await new Promise((r) => setTimeout(r, ms)); return process.pid }
+export const spin = (ms) => { const end = Date.now() + ms; while (Date.now() < end); return process.pid }
+export const leave = () => process.exit(3)
+`
+
 test("a service's workers answer on its port, and a stop leaves no process behind", async () => {
-  await using node = await (await new TestNode().join()).start()
-  const port = await freePort()
-  await node.apply(1, assignment({ ip: "127.0.0.1", port }, greeterModule))
+  await using node = await started()
+  const listen = await local()
+  await node.apply(1, assignment(listen, greeterModule))
   const pids = await node.running(2)
   expect(new Set(pids).size).toBe(2)
-  expect(await callOnce(port, "hello", ["世界"])).toMatch(/^Hello, 世界! Process \d+ says so\.$/)
+  expect(await callOnce(listen.port, "hello", ["世界"])).toMatch(/^Hello, 世界! Process \d+ says so\.$/)
   await node.stop()
   expect(node.left()).toEqual([])
-  expect(readFileSync(node.path("logs", `greeter@${port}.log`), "utf8")).toContain("ready with 2 methods")
+  expect(readFileSync(node.path("logs", `greeter@${listen.port}.log`), "utf8")).toContain("ready with 2 methods")
+})
+
+test("a worker killed under load fails the calls in flight on it and no others, and is replaced", async () => {
+  await using node = await started()
+  const listen = await local()
+  await node.apply(1, assignment(listen, node.module("slow.js", slowModule), { workers: 3 }))
+  const pids = await node.running(3)
+  const victim = pids[1] ?? 0
+  const failures: Array<{ error: unknown; inFlight: boolean }> = []
+  let answered = 0
+  const stop = new AbortController()
+  let killed = false
+  const caller = async () => {
+    while (!stop.signal.aborted) {
+      const connection = await RpcConnection.open({ to: { host: listen.ip, port: listen.port }, client: "load" })
+      const onVictim = connection.hello.worker.pid === victim
+      for (let nth = 0; nth < 20 && !stop.signal.aborted && connection.state === "open"; nth++) {
+        const result = connection.call("slow", [2], { timeoutMs: 5_000 })
+        await result.then(
+          () => (answered += 1),
+          (error: unknown) => failures.push({ error, inFlight: onVictim && killed }),
+        )
+      }
+      connection.close()
+    }
+  }
+  const callers = Array.from({ length: 16 }, caller)
+  await waitFor(() => answered > 500)
+  killed = true
+  process.kill(victim, "SIGKILL")
+  const after = await waitFor(async () => {
+    const now = await node.running(3)
+    return !now.includes(victim) && now
+  })
+  const then = answered
+  await waitFor(() => answered > then + 500)
+  stop.abort()
+  await Promise.all(callers)
+  expect(failures.filter(({ inFlight }) => !inFlight)).toEqual([])
+  expect(failures.length).toBeLessThanOrEqual(16)
+  for (const { error } of failures) expect(error instanceof RpcError && error.code).toBe("unavailable")
+  expect(after.filter((pid) => pids.includes(pid))).toEqual([pids[0] ?? 0, pids[2] ?? 0])
+  const { workers } = await node.process()
+  expect(workers.map(({ restarts }) => restarts)).toEqual([0, 1, 0])
+  expect(node.logs).toContain("down: killed by SIGKILL; next try in")
+}, 60_000)
+
+test("changing the number of workers touches only the difference", async () => {
+  await using node = await started()
+  const listen = await local()
+  const module = node.module("slow.js", slowModule)
+  await node.apply(1, assignment(listen, module, { workers: 2 }))
+  const two = await node.running(2)
+  await node.apply(2, assignment(listen, module, { workers: 4, specRevision: 2 }))
+  const four = await node.running(4)
+  expect(four.slice(0, 2)).toEqual(two)
+  await node.apply(3, assignment(listen, module, { workers: 1, specRevision: 3 }))
+  expect(await node.running(1)).toEqual(two.slice(0, 1))
+  for (let nth = 0; nth < 20; nth++) expect(await callOnce(listen.port, "pid")).toBe(two[0])
+  expect(node.left().length).toBe(1)
+})
+
+test("a restart replaces the workers one after the other, and no caller notices", async () => {
+  await using node = await started()
+  const listen = await local()
+  await node.apply(1, assignment(listen, node.module("slow.js", slowModule)))
+  const before = await node.running(2)
+  const stop = new AbortController()
+  let answered = 0
+  const failures: Array<unknown> = []
+  const callers = Array.from({ length: 8 }, async () => {
+    while (!stop.signal.aborted) {
+      await callOnce(listen.port, "slow", [2]).then(
+        () => (answered += 1),
+        (error: unknown) => failures.push(error),
+      )
+    }
+  })
+  await waitFor(() => answered > 50)
+  await node.call(nodeMethods.restartProcess, { name: `greeter@${listen.port}` })
+  await waitFor(async () => {
+    const now = await node.running(2)
+    return now.every((pid) => !before.includes(pid))
+  })
+  stop.abort()
+  await Promise.all(callers)
+  expect(failures).toEqual([])
+  await expect(node.call(nodeMethods.restartProcess, { name: "nobody@1" })).rejects.toThrow(
+    'this node runs no "nobody@1"',
+  )
+})
+
+test("a changed variable reaches the workers, and an unchanged set touches nothing", async () => {
+  await using node = await started()
+  const listen = await local()
+  const module = node.module("env.js", "export const tell = () => [process.env.GREETING, process.env.NODE_ENV]")
+  await node.apply(1, assignment(listen, module, { env: { GREETING: "one" } }))
+  const before = await node.running(2)
+  expect(await callOnce(listen.port, "tell")).toEqual(["one", "production"])
+  await node.apply(2, assignment(listen, module, { env: { GREETING: "one" }, specRevision: 2 }))
+  expect(await node.running(2)).toEqual(before)
+  await node.apply(3, assignment(listen, module, { env: { GREETING: "two" }, specRevision: 3 }))
+  await waitFor(async () => (await node.running(2)).every((pid) => !before.includes(pid)))
+  expect(await callOnce(listen.port, "tell")).toEqual(["two", "production"])
+})
+
+test("a module that can't be loaded is named with file, line and column, and is tried again until it can", async () => {
+  await using node = await started()
+  const listen = await local()
+  const module = node.module("broken.ts", "export const fine = 1\nexport const hello = (name: string => name\n")
+  await node.apply(1, assignment(listen, module, { workers: 1 }))
+  const status = await waitFor(async () => {
+    const now = await node.process()
+    return now.state === "BACKOFF" && now
+  })
+  expect(status.reason).toMatch(new RegExp(`^${module}:2:\\d+: `))
+  expect(status.workers[0]?.reason).toBe(status.reason)
+  writeFileSync(module, "export const hello = (name: string) => name\n")
+  await node.running(1)
+  expect(await callOnce(listen.port, "hello", ["x"])).toBe("x")
+  expect((await node.process()).reason).toBeNull()
+})
+
+test("a new version that can't be loaded replaces one worker and leaves the others serving", async () => {
+  await using node = await started()
+  const listen = await local()
+  await node.apply(1, assignment(listen, node.module("good.js", slowModule), { workers: 3 }))
+  const before = await node.running(3)
+  const broken = node.module("bad.js", "import './nowhere.js'\nexport const pid = () => 0\n")
+  await node.apply(2, assignment(listen, broken, { workers: 3, specRevision: 2 }))
+  const status = await waitFor(async () => {
+    const now = await node.process()
+    return now.workers.some(({ state }) => state === "BACKOFF") && now
+  })
+  expect(status.state).toBe("RUNNING")
+  expect(status.reason).toContain("nowhere.js")
+  for (let nth = 0; nth < 20; nth++) expect(before.slice(1)).toContain((await callOnce(listen.port, "pid")) as number)
+  await node.apply(3, assignment(listen, node.module("good.js", slowModule), { workers: 3, specRevision: 3 }))
+  expect((await node.running(3)).slice(1)).not.toContain(before[0])
+})
+
+test("the agent starts its services from its disk with no manager there", async () => {
+  await using node = await started()
+  const listen = await local()
+  await node.apply(4, assignment(listen, greeterModule))
+  await node.running(2)
+  await node.stop()
+  expect(node.left()).toEqual([])
+  await node.start()
+  await node.running(2)
+  expect((await node.status()).processesRevision).toBe(4)
+  expect(await callOnce(listen.port, "hello", ["again"])).toContain("Hello, again!")
+})
+
+test("a port that another program has is named, and the service starts when it is free", async () => {
+  await using node = await started()
+  const server = createServer()
+  const port = await new Promise<number>((resolve) => {
+    server.listen({ host: "127.0.0.1", port: 0 }, () => resolve((server.address() as { port: number }).port))
+  })
+  await node.apply(1, assignment({ ip: "127.0.0.1", port }, greeterModule))
+  const status = await waitFor(async () => {
+    const now = await node.process()
+    return now.reason !== null && now
+  })
+  expect(status.state).toBe("BACKOFF")
+  expect(status.reason).toStartWith(`127.0.0.1:${port} is in use by pid ${process.pid} (`)
+  server.close()
+  await node.running(2)
+})
+
+test("a stopped service refuses its callers, and runs again when it is wanted again", async () => {
+  await using node = await started()
+  const listen = await local()
+  await node.apply(1, assignment(listen, greeterModule))
+  await node.running(2)
+  await node.apply(2, assignment(listen, greeterModule, { desired: "stopped", specRevision: 2 }))
+  await waitFor(async () => (await node.process()).state === "STOPPED")
+  expect(node.left()).toEqual([])
+  await expect(callOnce(listen.port, "hello", ["x"])).rejects.toThrow(
+    /ECONNREFUSED|refused|Cannot connect|unavailable/i,
+  )
+  await node.apply(3, assignment(listen, greeterModule, { specRevision: 3 }))
+  await node.running(2)
+  await node.apply(4)
+  await waitFor(() => node.left().length === 0)
+  expect((await node.status()).processes).toEqual([])
+})
+
+test("a call that runs when its worker is stopped is answered", async () => {
+  await using node = await started()
+  const listen = await local()
+  await node.apply(1, assignment(listen, node.module("slow.js", slowModule), { workers: 1 }))
+  const [pid] = await node.running(1)
+  const answer = callOnce(listen.port, "slow", [800])
+  await waitFor(() => existsSync(`/proc/${pid}`))
+  await Bun.sleep(100)
+  await node.apply(2)
+  expect(await answer).toBe(pid)
+  await waitFor(() => node.left().length === 0)
+})
+
+test("a worker that hears no signal is killed when its time to drain is over", async () => {
+  await using node = await started()
+  const listen = await local()
+  await node.apply(1, assignment(listen, node.module("slow.js", slowModule), { workers: 1, drainTimeoutMs: 100 }))
+  await node.running(1)
+  const spinning = callOnce(listen.port, "spin", [60_000])
+  await Bun.sleep(200)
+  await node.apply(2)
+  await expect(spinning).rejects.toThrow()
+  await waitFor(() => node.left().length === 0, { timeoutMs: 8_000 })
+  expect(node.logs).toContain("did not stop in time, killing it")
+})
+
+test("what a worker has started ends with it", async () => {
+  await using node = await started()
+  const listen = await local()
+  const module = node.module(
+    "parent.js",
+    `import { spawn } from "node:child_process"
+     const child = spawn("sleep", ["300"], { stdio: "ignore" })
+     export const grandchild = () => child.pid`,
+  )
+  await node.apply(1, assignment(listen, module, { workers: 1 }))
+  const [pid] = await node.running(1)
+  const grandchild = (await callOnce(listen.port, "grandchild")) as number
+  expect(existsSync(`/proc/${grandchild}`)).toBe(true)
+  process.kill(pid ?? 0, "SIGKILL")
+  await waitFor(() => !existsSync(`/proc/${grandchild}`))
+})
+
+test("an older process set is refused, and the same one is no change", async () => {
+  await using node = await started()
+  const listen = await local()
+  await node.apply(5, assignment(listen, greeterModule, { workers: 1 }))
+  const [pid] = await node.running(1)
+  expect(await node.apply(5)).toEqual({ revision: 5 })
+  await expect(node.apply(4)).rejects.toThrow("process set revision 4 is older than 5, which this node has")
+  expect(await node.running(1)).toEqual([pid ?? 0])
 })

@@ -199,7 +199,9 @@ export const makeWorkerSet = Effect.fnUntraced(function* (initial: ProcessAssign
         listen: assignment.listen,
         specRevision: assignment.specRevision,
         desired: assignment.spec.desired,
-        ...summary,
+        state: worst(),
+        reason: worstReason(),
+        since: summary.since,
         workers: [...places.values()].map((place) => place.slot.status).toSorted((a, b) => a.slot - b.slot),
       }
     },
