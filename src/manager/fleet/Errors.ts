@@ -52,3 +52,9 @@ export class JoinRefused extends Data.TaggedError("JoinRefused")<{
   readonly reason: JoinRefusal
   readonly message: string
 }> {}
+
+/** The node is not connected, or did not do what it was asked. */
+export class NodeUnavailable extends Data.TaggedError("NodeUnavailable")<{
+  readonly nodeId: string
+  readonly message: string
+}> {}

@@ -117,21 +117,13 @@ const make = Effect.gen(function* () {
     const { revision } = released
     const delivery = yield* desired.delivery(serviceId, revision)
     if (delivery === undefined) return yield* new NotFound({ what: "service", id: service.id })
-    const before = yield* repo.push(
-      serviceId,
-      chosen.map((client) => client.id),
-      revision,
-    )
-    const startedAt = yield* Clock.currentTimeMillis
-    yield* deliveries.begin({ serviceId, revision, by, startedAt, clientIds: chosen.map((client) => client.id) })
+    const chosenIds = chosen.map((client) => client.id)
+    const before = yield* repo.push(serviceId, chosenIds, revision)
+    const job = { serviceId, revision, by, startedAt: yield* Clock.currentTimeMillis, clientIds: chosenIds }
+    yield* deliveries.begin(job)
     yield* FiberMap.remove(jobs, serviceId)
     yield* FiberMap.run(jobs, serviceId, run(delivery, chosen, before))
-    const counts = { total: chosen.length, ok: 0, failed: 0, left: chosen.length }
-    const started: PushJob = deliveries.job(serviceId) ?? {
-      ...{ serviceId, revision, by, startedAt, endedAt: null, clientIds: chosen.map((client) => client.id) },
-      ...counts,
-    }
-    return started
+    return deliveries.job(serviceId) ?? { ...job, endedAt: null, total: chosen.length, ok: 0, failed: 0, left: 0 }
   })
 
   const start = Effect.fn("Pushes.start")((serviceId: string, clientIds: "all" | ReadonlyArray<string>, by: string) =>

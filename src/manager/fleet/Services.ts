@@ -1,8 +1,17 @@
-import { Context, type Effect } from "effect"
+import { Context, Effect, Layer } from "effect"
 import type { Endpoint } from "../../domain/Endpoint.ts"
-import type { Conflict, GuardRefused, KernelService, NotFound, Stale } from "./Errors.ts"
+import type { Conflict, GuardRefused, KernelService, NodeUnavailable, NotFound, Stale } from "./Errors.ts"
 import type { EndpointStatusInput, ProcessInput, ServiceInput, ServiceUpdate } from "./Inputs.ts"
+import { Overview } from "./Overview.ts"
+import { listCommands } from "./ListCommands.ts"
+import { ownCommands } from "./OwnCommands.ts"
 import type { ClientView, ServiceDetail, ServiceSummary } from "./Views.ts"
+
+const make = Effect.gen(function* () {
+  const overview = yield* Overview
+  const { byName, get, list } = overview
+  return Services.of({ list, get, byName, ...(yield* listCommands), ...(yield* ownCommands) })
+})
 
 /** Commands and rules on services. Inputs are decoded before (Inputs.ts); `by` is the user's name, for the audit. */
 export class Services extends Context.Service<
@@ -23,6 +32,7 @@ export class Services extends Context.Service<
       input: ServiceUpdate,
       by: string,
     ) => Effect.Effect<{ readonly revision: number }, NotFound | Conflict | Stale | GuardRefused | KernelService>
+    /** Its clients lose its file, its nodes its processes. */
     readonly remove: (id: string, by: string) => Effect.Effect<void, NotFound | KernelService>
     /** An operational change: starts from the released revision, never carries a draft along, and is pushed at once. */
     readonly setEndpointStatus: (
@@ -48,8 +58,8 @@ export class Services extends Context.Service<
       by: string,
     ) => Effect.Effect<{ readonly revision: number }, NotFound | KernelService>
     readonly removeProcess: (id: string, by: string) => Effect.Effect<void, NotFound | KernelService>
-    /** Restarts the service's processes on one node. Fails with NotFound when the node is not connected or runs none. */
-    readonly restartProcess: (id: string, nodeId: string, by: string) => Effect.Effect<void, NotFound>
+    /** Restarts the service's processes on one node; NotFound when it runs none. */
+    readonly restartProcess: (id: string, nodeId: string, by: string) => Effect.Effect<void, NotFound | NodeUnavailable>
     /** A removed client that is added again is restored, with what it had acked. */
     readonly addClients: (
       id: string,
@@ -59,4 +69,6 @@ export class Services extends Context.Service<
     readonly removeClient: (id: string, clientId: string, by: string) => Effect.Effect<void, NotFound>
     readonly restoreClient: (id: string, clientId: string, by: string) => Effect.Effect<void, NotFound>
   }
->()("muster/manager/fleet/Services") {}
+>()("muster/manager/fleet/Services") {
+  static readonly layer = Layer.effect(Services, make)
+}

@@ -5,7 +5,7 @@ import { Authority } from "./Authority.ts"
 import { Changes } from "./Changes.ts"
 import { Deliveries } from "./Deliveries.ts"
 import { Desired, type DesiredNode } from "./Desired.ts"
-import { type NodeAddress, NodeCallError } from "./NodeLink.ts"
+import type { NodeAddress, NodeCallError } from "./NodeLink.ts"
 import {
   deliver,
   makeSession,

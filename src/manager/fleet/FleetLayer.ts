@@ -1,0 +1,23 @@
+import { Layer } from "effect"
+import { Aftermath } from "./Aftermath.ts"
+import { Authority } from "./Authority.ts"
+import { Changes } from "./Changes.ts"
+import { Deliveries } from "./Deliveries.ts"
+import { Desired } from "./Desired.ts"
+import { Fleet } from "./Fleet.ts"
+import { Joining } from "./Joining.ts"
+import { NodeList } from "./NodeList.ts"
+import { Overview } from "./Overview.ts"
+import { Pushes } from "./Pushes.ts"
+import { Services } from "./Services.ts"
+import { Sessions } from "./Sessions.ts"
+
+/** All of the fleet, on a store (storeLayer). Ends every session, and stores what was acked, with its scope. */
+export const fleetLayer = (config: { readonly dataDir: string }) =>
+  Layer.mergeAll(Services.layer, Joining.layer, Fleet.layer).pipe(
+    Layer.provideMerge(NodeList.layer),
+    Layer.provideMerge(Layer.mergeAll(Pushes.layer, Overview.layer, Aftermath.layer)),
+    Layer.provideMerge(Sessions.layer),
+    Layer.provideMerge(Layer.mergeAll(Deliveries.layer, Desired.layer)),
+    Layer.provideMerge(Layer.mergeAll(Changes.layer, Authority.layer(config))),
+  )
