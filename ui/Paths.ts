@@ -37,7 +37,7 @@ export const paths = {
   restoreClient: (id: string, client: string) => `/services/${id}/clients/${client}/restore`, // POST
 
   pushPreview: (id: string) => `/services/${id}/push/preview`, // GET PushDialog (?ids= repeated, none = all)
-  push: (id: string) => `/services/${id}/push`, // POST ids (repeated or none = all) -> #push; DELETE cancels
+  push: (id: string) => `/services/${id}/push`, // POST ids (repeated or with commas, none = all) -> #push; DELETE cancels
   closePush: (id: string) => `/services/${id}/push/close`, // POST -> #push
 
   process: (id: string) => `/services/${id}/process`, // PUT the form -> 422 ProcessForm | form + toast; DELETE

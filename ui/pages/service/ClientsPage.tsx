@@ -1,6 +1,7 @@
 import { clientIs, filterClients, isFiltered } from "../../Lists.ts"
 import { Empty } from "../../parts/Empty.tsx"
 import { Icon } from "../../parts/Icon.tsx"
+import { ListBody, membersVersion } from "../../parts/ListBody.tsx"
 import { Search, Segments } from "../../parts/ListTools.tsx"
 import { paths } from "../../Paths.ts"
 import type { ClientFilter, ClientView, ListQuery, PageContext, PushJob, ServiceDetail } from "../../ViewModels.ts"
@@ -16,13 +17,13 @@ export const ClientsPage = ({ page, service, job, query }: PageProps) => (
     <PushCard page={page} service={service} job={job} />
     <section class="card" aria-label={page.t.clients.title}>
       <Tools page={page} service={service} query={query} />
-      <div id="clients-list">
+      <ListBody list="clients" version={clientsVersion(service)} filtered={isFiltered(query)}>
         {isFiltered(query) ? (
           <Filtered page={page} service={service} query={query} />
         ) : (
-          <ClientsTable page={page} service={service} />
+          <All page={page} service={service} />
         )}
-      </div>
+      </ListBody>
     </section>
   </ServicePage>
 )
@@ -79,18 +80,16 @@ const AddButton = ({ page, service, primary = false }: Props & { primary?: boole
   </button>
 )
 
-/** `#clients-all`: the whole list; replaced by live updates when a client comes or goes. */
-export const ClientsTable = ({ page, service }: Props) => (
-  <div id="clients-all">
-    {service.clientsList.length === 0 ? (
-      <Empty icon="clients" title={page.t.clients.empty} help={page.t.clients.emptyHelp} whole>
-        <AddButton page={page} service={service} primary />
-      </Empty>
-    ) : (
-      <Table page={page} service={service} clients={service.clientsList} />
-    )}
-  </div>
-)
+export const clientsVersion = (service: ServiceDetail) => membersVersion(service.clientsList.map((client) => client.id))
+
+const All = ({ page, service }: Props) =>
+  service.clientsList.length === 0 ? (
+    <Empty icon="clients" title={page.t.clients.empty} help={page.t.clients.emptyHelp} whole>
+      <AddButton page={page} service={service} primary />
+    </Empty>
+  ) : (
+    <Table page={page} service={service} clients={service.clientsList} />
+  )
 
 const Filtered = ({ page, service, query }: Props & { query: ListQuery<ClientFilter> }) => {
   const clients = filterClients(service.clientsList, service.revision, query)

@@ -1,8 +1,10 @@
 import { Empty } from "../../parts/Empty.tsx"
 import { Icon } from "../../parts/Icon.tsx"
+import { ListBody, membersVersion } from "../../parts/ListBody.tsx"
 import { Time } from "../../parts/Time.tsx"
 import { paths } from "../../Paths.ts"
 import type { PageContext, ServiceDetail } from "../../ViewModels.ts"
+import { endpointElementId } from "./EndpointKey.ts"
 import { EndpointRow } from "./EndpointRow.tsx"
 import { ServicePage } from "./ServicePage.tsx"
 
@@ -12,21 +14,18 @@ type Props = { page: PageContext; service: ServiceDetail }
 export const EndpointsPage = ({ page, service }: Props) => (
   <ServicePage page={page} service={service} tab="endpoints">
     <section class="card" aria-label={page.t.endpoints.title}>
-      <EndpointsTable page={page} service={service} />
+      <ListBody list="endpoints" version={endpointsVersion(service)}>
+        {service.endpointsList.length === 0 ? (
+          <NoEndpoints page={page} service={service} />
+        ) : (
+          <Table page={page} service={service} />
+        )}
+      </ListBody>
     </section>
   </ServicePage>
 )
 
-/** `#endpoints-all`: summary and table; replaced by live updates when an endpoint comes or goes. */
-export const EndpointsTable = ({ page, service }: Props) => (
-  <div id="endpoints-all">
-    {service.endpointsList.length === 0 ? (
-      <NoEndpoints page={page} service={service} />
-    ) : (
-      <Table page={page} service={service} />
-    )}
-  </div>
-)
+export const endpointsVersion = (service: ServiceDetail) => membersVersion(service.endpointsList.map(endpointElementId))
 
 const NoEndpoints = ({ page, service }: Props) => {
   const { endpoints } = page.t

@@ -134,7 +134,7 @@ const JobButtons = ({ page, service, job }: Props & { job: PushJob }) => {
           type="button"
           class="button button-small button-primary"
           hx-post={paths.push(service.id)}
-          hx-vals={JSON.stringify({ ids: failed })}
+          hx-vals={JSON.stringify({ ids: failed.join(",") })}
         >
           <Icon name="refresh" />
           {page.t.push.retry(failed.length)}

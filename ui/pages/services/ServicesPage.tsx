@@ -3,6 +3,7 @@ import { Shell } from "../../layout/Shell.tsx"
 import { filterServices, isFiltered, serviceIs } from "../../Lists.ts"
 import { Empty } from "../../parts/Empty.tsx"
 import { Icon } from "../../parts/Icon.tsx"
+import { ListBody, membersVersion } from "../../parts/ListBody.tsx"
 import { Search, Segments } from "../../parts/ListTools.tsx"
 import { paths } from "../../Paths.ts"
 import type { ListQuery, PageContext, ServiceFilter, ServiceSummary } from "../../ViewModels.ts"
@@ -42,13 +43,13 @@ export const ServicesPage = ({ page, services, query }: Props) => (
           label={page.t.services.find}
         />
       </div>
-      <div id="services-list">
+      <ListBody list="services" version={servicesVersion(services)} filtered={isFiltered(query)}>
         {isFiltered(query) ? (
           <Filtered page={page} services={filterServices(services, query)} />
         ) : (
-          <ServicesTable page={page} services={services} />
+          <All page={page} services={services} />
         )}
-      </div>
+      </ListBody>
     </section>
   </Shell>
 )
@@ -64,21 +65,20 @@ export const serviceSegments = (page: PageContext, services: ReadonlyArray<Servi
   ]
 }
 
-/** `#services-all`: the whole list; replaced by live updates when a service comes or goes. */
-export const ServicesTable = ({ page, services }: { page: PageContext; services: ReadonlyArray<ServiceSummary> }) => (
-  <div id="services-all">
-    {services.length === 0 ? (
-      <Empty icon="services" title={page.t.services.empty} help={page.t.services.emptyHelp} whole>
-        <a class="button button-primary" href={paths.newService}>
-          <Icon name="plus" />
-          {page.t.services.add}
-        </a>
-      </Empty>
-    ) : (
-      <Table page={page} services={services} />
-    )}
-  </div>
-)
+export const servicesVersion = (services: ReadonlyArray<ServiceSummary>) =>
+  membersVersion(services.map((service) => service.id))
+
+const All = ({ page, services }: { page: PageContext; services: ReadonlyArray<ServiceSummary> }) =>
+  services.length === 0 ? (
+    <Empty icon="services" title={page.t.services.empty} help={page.t.services.emptyHelp} whole>
+      <a class="button button-primary" href={paths.newService}>
+        <Icon name="plus" />
+        {page.t.services.add}
+      </a>
+    </Empty>
+  ) : (
+    <Table page={page} services={services} />
+  )
 
 const Filtered = ({ page, services }: { page: PageContext; services: ReadonlyArray<ServiceSummary> }) =>
   services.length === 0 ? (

@@ -1,0 +1,134 @@
+import { endpointKey } from "../../../src/domain/Endpoint.ts"
+import { Card } from "../../parts/Card.tsx"
+import { Empty } from "../../parts/Empty.tsx"
+import { Icon } from "../../parts/Icon.tsx"
+import { Status, type Tone } from "../../parts/Status.tsx"
+import { Time } from "../../parts/Time.tsx"
+import { paths } from "../../Paths.ts"
+import type { InstanceView, PageContext, ServiceDetail, WorkerState, WorkerView } from "../../ViewModels.ts"
+
+type Props = { page: PageContext; service: ServiceDetail }
+
+/** `#instances`: the service's process on each node, worker by worker. */
+export const Instances = ({ page, service }: Props) => {
+  const { process } = page.t
+  if (service.process === null) return <div id="instances" hidden></div>
+  const { instances, revision } = service.process
+  return (
+    <Card id="instances" title={process.instances}>
+      {instances.length === 0 ? (
+        <Empty icon="process" title={process.noInstances} help={process.noInstancesHelp} />
+      ) : (
+        instances.map((instance) => (
+          <Instance page={page} serviceId={service.id} instance={instance} revision={revision} />
+        ))
+      )}
+    </Card>
+  )
+}
+
+const tones: Readonly<Record<WorkerState, Tone>> = {
+  RUNNING: "ok",
+  STARTING: "info",
+  STOPPING: "info",
+  STOPPED: "off",
+  BACKOFF: "warn",
+  EXITED: "bad",
+  FATAL: "bad",
+}
+
+const State = ({ page, state }: { page: PageContext; state: WorkerState }) => (
+  <Status tone={tones[state]}>{page.t.worker[state]}</Status>
+)
+
+type InstanceProps = { page: PageContext; serviceId: string; instance: InstanceView; revision: number }
+
+const Instance = ({ page, serviceId, instance, revision }: InstanceProps) => {
+  const { process } = page.t
+  const { status, nodeName, nodeId, error } = instance
+  return (
+    <section class="instance" aria-label={nodeName}>
+      <header class="instance-head">
+        <b>{nodeName}</b>
+        {status !== null && <span class="mono quiet">{endpointKey(status.listen)}</span>}
+        {status === null ? (
+          <span class={error === null ? "quiet" : "bad"}>{error ?? process.notReported}</span>
+        ) : (
+          <State page={page} state={status.state} />
+        )}
+        {status !== null && status.specRevision < revision && (
+          <span class="warn small">{process.outdated(status.specRevision, revision)}</span>
+        )}
+        {status !== null && (
+          <button
+            type="button"
+            class="button button-small push-right"
+            hx-post={paths.restart(serviceId)}
+            hx-vals={JSON.stringify({ node: nodeId })}
+            hx-confirm={process.restartTitle(nodeName)}
+            data-confirm-help={process.restartHelp}
+            data-confirm-yes={process.restart}
+            aria-label={process.restartOf(nodeName)}
+          >
+            <Icon name="restart" />
+            {process.restart}
+          </button>
+        )}
+      </header>
+      {status !== null && <Reason text={status.reason ?? error} />}
+      {status !== null && status.workers.length > 0 && <Workers page={page} name={nodeName} workers={status.workers} />}
+    </section>
+  )
+}
+
+const Reason = ({ text }: { text: string | null }) => (text === null ? null : <p class="instance-reason bad">{text}</p>)
+
+const Workers = (props: { page: PageContext; name: string; workers: ReadonlyArray<WorkerView> }) => {
+  const { page, name, workers } = props
+  const { column, process } = page.t
+  return (
+    <div class="table-wrap">
+      <table class="table table-fixed table-workers" aria-label={process.workersTable(name)}>
+        <colgroup>
+          <col class="width-worker" />
+          <col class="width-status" />
+          <col class="width-time" />
+          <col class="width-status" />
+          <col />
+        </colgroup>
+        <thead>
+          <tr>
+            <th scope="col">{column.slot}</th>
+            <th scope="col">{column.status}</th>
+            <th scope="col">{column.since}</th>
+            <th scope="col" class="number">
+              {column.restarts}
+            </th>
+            <th scope="col">{column.reason}</th>
+          </tr>
+        </thead>
+        <tbody>
+          {workers.map((worker) => (
+            <Worker page={page} worker={worker} />
+          ))}
+        </tbody>
+      </table>
+    </div>
+  )
+}
+
+const Worker = ({ page, worker }: { page: PageContext; worker: WorkerView }) => (
+  <tr>
+    <td class="nowrap">
+      {worker.slot} {worker.pid !== null && <span class="quiet">{page.t.process.pid(worker.pid)}</span>}
+    </td>
+    <td>
+      <State page={page} state={worker.state} />
+    </td>
+    <td class="quiet nowrap">
+      <Time page={page} at={worker.since} />
+    </td>
+    <td class={worker.restarts > 0 ? "number warn" : "number quiet"}>{worker.restarts}</td>
+    <td class={worker.state === "RUNNING" ? "quiet break" : "bad break"}>{worker.reason ?? "–"}</td>
+  </tr>
+)

@@ -1,0 +1,23 @@
+import { Callout } from "../../parts/Field.tsx"
+import type { PageContext, ProcessFormModel, ServiceDetail } from "../../ViewModels.ts"
+import { Instances } from "./Instances.tsx"
+import { ProcessForm } from "./ProcessForm.tsx"
+import { ServicePage } from "./ServicePage.tsx"
+
+type Props = { page: PageContext; service: ServiceDetail; form: ProcessFormModel }
+
+/** How the service's processes are run, and how they run on each node. */
+export const ProcessPage = ({ page, service, form }: Props) => (
+  <ServicePage page={page} service={service} tab="process">
+    {service.kernel ? (
+      <Callout tone="info">
+        <p>{page.t.process.kernelHelp}</p>
+      </Callout>
+    ) : (
+      <>
+        <Instances page={page} service={service} />
+        <ProcessForm page={page} serviceId={service.id} model={form} />
+      </>
+    )}
+  </ServicePage>
+)
