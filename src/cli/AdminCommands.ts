@@ -10,7 +10,7 @@ import { dataFlag, jsonFlag, pageFlag } from "./SharedFlags.ts"
 const files = "Files: DATA/manager/cli-token lets this command in; DATA/ca/ca.pem verifies a page with HTTPS."
 const codes = "Exit codes: 0 done, 1 the manager refused or did not answer, 2 the command line is wrong."
 
-const NewToken = Schema.Struct({ token: Schema.String, expiresAt: Schema.Number, command: Schema.String })
+const NewToken = Schema.Struct({ token: Schema.String, expiresAt: Schema.Int, command: Schema.String })
 
 export const tokenCommand = command({
   words: ["token", "create"],
@@ -45,11 +45,11 @@ const NodeRow = Schema.Struct({
   id: Schema.String,
   name: Schema.String,
   ip: Schema.String,
-  port: Schema.Number,
+  port: Schema.Int,
   connection: Schema.String,
   error: Schema.NullOr(Schema.String),
   version: Schema.NullOr(Schema.String),
-  services: Schema.Number,
+  services: Schema.Int,
 })
 
 export const nodesCommand = command({
@@ -80,14 +80,14 @@ export const nodesCommand = command({
   },
 })
 
-const Counts = Schema.Struct({ total: Schema.Number, online: Schema.Number, up: Schema.Number })
+const Counts = Schema.Struct({ total: Schema.Int, online: Schema.Int, up: Schema.Int })
 const ServiceRow = Schema.Struct({
   id: Schema.String,
   name: Schema.String,
   health: Schema.String,
-  revision: Schema.NullOr(Schema.Number),
+  revision: Schema.NullOr(Schema.Int),
   endpoints: Counts,
-  clients: Schema.Struct({ total: Schema.Number, current: Schema.Number, failed: Schema.Number }),
+  clients: Schema.Struct({ total: Schema.Int, current: Schema.Int, failed: Schema.Int }),
 })
 
 export const servicesCommand = command({
@@ -118,18 +118,18 @@ export const servicesCommand = command({
 
 const Outcome = Schema.Struct({
   job: Schema.Struct({
-    revision: Schema.Number,
-    total: Schema.Number,
-    ok: Schema.Number,
-    failed: Schema.Number,
-    left: Schema.Number,
+    revision: Schema.Int,
+    total: Schema.Int,
+    ok: Schema.Int,
+    failed: Schema.Int,
+    left: Schema.Int,
   }),
   clients: Schema.Array(
     Schema.Struct({
       ip: Schema.String,
       node: Schema.NullOr(Schema.String),
       state: Schema.NullOr(Schema.String),
-      revision: Schema.NullOr(Schema.Number),
+      revision: Schema.NullOr(Schema.Int),
       error: Schema.NullOr(Schema.Struct({ message: Schema.String })),
     }),
   ),

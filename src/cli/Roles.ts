@@ -2,6 +2,7 @@ import { Cause, Context, Effect, Exit, Fiber, Layer } from "effect"
 import { readText } from "../platform/DurableFile.ts"
 import { hostname, keepAlive, writeOut } from "../platform/Env.ts"
 import { onStop } from "../platform/Signals.ts"
+import { listen } from "../platform/Transport.ts"
 import { version } from "../platform/Version.ts"
 import { CommandFailed, exitCodes, UsageError } from "./Failure.ts"
 import type { HostPort } from "./Flag.ts"
@@ -27,6 +28,7 @@ export const runRole = async (settings: RoleSettings): Promise<number> => {
 }
 
 const manager = Effect.fn("Roles.manager")(function* (settings: RoleSettings) {
+  yield* claim("listen", settings.page)
   const handle = yield* startManager(settings)
   announce([...pageLines(handle), ["data", settings.data]], settings)
   return yield* Effect.never
@@ -34,6 +36,7 @@ const manager = Effect.fn("Roles.manager")(function* (settings: RoleSettings) {
 
 const node = Effect.fn("Roles.node")(function* (settings: RoleSettings) {
   const { join, token } = settings
+  yield* claim("listen", settings.agent)
   const given = join === undefined || token === undefined ? undefined : { url: join, token }
   const handle = yield* startNode(settings, given)
   announce([...agentLines(handle, settings.agent), ["data", settings.data]], settings)
@@ -41,6 +44,8 @@ const node = Effect.fn("Roles.node")(function* (settings: RoleSettings) {
 })
 
 const standalone = Effect.fn("Roles.standalone")(function* (settings: RoleSettings) {
+  yield* claim("listen", settings.page)
+  yield* claim("node-listen", settings.agent)
   const page = yield* startManager(settings)
   // A node that was here before goes on as the one it is; only a new data folder needs a token, made without a person.
   const isNew = (yield* Effect.promise(() => readText(`${settings.data}/node.json`))) === undefined
@@ -51,6 +56,29 @@ const standalone = Effect.fn("Roles.standalone")(function* (settings: RoleSettin
 })
 
 const roles = { manager, node, standalone } as const
+
+/**
+ * Finds out that a port is taken before anything is made: a first start that failed later would have told nobody the
+ * password of the first admin.
+ */
+const claim = Effect.fn("Roles.claim")(function* (name: string, at: HostPort) {
+  if (at.port === 0) return
+  const listener = yield* Effect.tryPromise({
+    try: () => listen({ on: at, onConnection: (duplex) => duplex.destroy() }),
+    catch: (cause) => new UsageError({ message: `--${name} ${show(at)} ${whyNot(cause)}` }),
+  })
+  yield* Effect.promise(() => listener.close())
+})
+
+const show = ({ host, port }: HostPort) => (host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`)
+
+const whyNot = (cause: unknown): string => {
+  const code = cause instanceof Error && "code" in cause ? cause.code : undefined
+  if (code === "EADDRINUSE") return "is in use: another program listens there"
+  if (code === "EADDRNOTAVAIL" || code === "ENOTFOUND" || code === "EINVAL") return "is not an address of this host"
+  if (code === "EACCES") return "needs more rights than this process has"
+  return `cannot be listened on: ${cause instanceof Error ? cause.message : String(cause)}`
+}
 
 /** Each role loads only what it runs. */
 const startManager = Effect.fn("Roles.startManager")(function* (settings: RoleSettings) {
@@ -81,7 +109,7 @@ const pageLines = ({ firstAdmin, url }: Page): ReadonlyArray<Line> => [
 ]
 
 const agentLines = ({ nodeId, port }: { nodeId: string; port: number }, { host }: HostPort): ReadonlyArray<Line> => [
-  ["node", `${nodeId}, agent on ${host.includes(":") ? `[${host}]` : host}:${port}`],
+  ["node", `${nodeId}, agent on ${show({ host, port })}`],
 ]
 
 /** For the person who started it; programs ask the API. */
