@@ -1,9 +1,10 @@
 import { execFileSync, spawn } from "node:child_process"
-import { existsSync, mkdirSync, mkdtempSync, openSync, readFileSync } from "node:fs"
+import { existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, writeFileSync } from "node:fs"
 import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import mysql from "mysql2/promise"
+import { issue, makeAuthority, makeRequest } from "../../src/platform/Certificates.ts"
 import { waitFor } from "./waitFor.ts"
 
 const user = "muster"
@@ -11,6 +12,8 @@ const password = "p@ss/w:rd"
 
 type Server = {
   readonly port: number
+  /** The file of the CA that its certificate, for 127.0.0.1 alone, is of. */
+  readonly ca: string
   /** `mysql://…` of a new, empty database. */
   readonly freshDatabase: () => Promise<string>
 }
@@ -39,6 +42,18 @@ const freePort = () =>
 
 const tail = (file: string) => (existsSync(file) ? readFileSync(file, "utf8").split("\n").slice(-8).join("\n") : "")
 
+const certify = async (folder: string) => {
+  const nowMs = Date.now()
+  const authority = await makeAuthority({ nowMs })
+  const request = await makeRequest("mariadb")
+  const issued = await issue(authority, request.csr, { cn: "mariadb", addresses: ["127.0.0.1"], days: 1, nowMs })
+  const paths = { ca: join(folder, "ca.pem"), cert: join(folder, "cert.pem"), key: join(folder, "key.pem") }
+  writeFileSync(paths.ca, authority.pem)
+  writeFileSync(paths.cert, issued.pem)
+  writeFileSync(paths.key, request.key)
+  return paths
+}
+
 const begin = async (): Promise<Server> => {
   const mariadbd = find("mariadbd")
   const install = find("mariadb-install-db")
@@ -60,6 +75,7 @@ const begin = async (): Promise<Server> => {
     ],
     { stdio: ["ignore", "ignore", openSync(log, "a")] },
   )
+  const { ca, cert, key } = await certify(folder)
   const port = await freePort()
   const child = spawn(
     "sh",
@@ -75,6 +91,9 @@ const begin = async (): Promise<Server> => {
       `--pid-file=${join(folder, "pid")}`,
       `--port=${port}`,
       "--bind-address=127.0.0.1",
+      `--ssl-ca=${ca}`,
+      `--ssl-cert=${cert}`,
+      `--ssl-key=${key}`,
       "--skip-name-resolve",
       "--character-set-server=utf8mb4",
       "--collation-server=utf8mb4_bin",
@@ -105,6 +124,7 @@ const begin = async (): Promise<Server> => {
   let databases = 0
   return {
     port,
+    ca,
     freshDatabase: async () => {
       const name = `muster_${++databases}`
       await query(

@@ -1,4 +1,5 @@
 import { writeFileSync } from "node:fs"
+import { type AddressInfo, connect, createServer } from "node:net"
 import { fileURLToPath } from "node:url"
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
 import { Deferred, Effect, Exit, Fiber, type Layer, ManagedRuntime, Redacted } from "effect"
@@ -154,6 +155,34 @@ test("two processes write to one SQLite file at the same time", async () => {
   }
   const revisions = (await Promise.all([release(), release()])).flat()
   expect(revisions.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 80 }, (_, index) => index + 1))
+})
+
+describe("a MySQL database over TLS", () => {
+  const cipher = Effect.flatMap(Database, (database) =>
+    database.run((db) => sql<{ Value: string }>`show status like 'Ssl_cipher'`.execute(db)),
+  ).pipe(Effect.map(({ rows }) => rows[0]?.Value))
+  const open = (url: URL) =>
+    Effect.runPromise(
+      Effect.result(Effect.provide(cipher, Database.layer({ engine: "mysql", url: Redacted.make(url.href) }))),
+    )
+
+  test("is used when its certificate is for its address and of a CA that is trusted", async () => {
+    const server = await mariadb()
+    const url = new URL(await server.freshDatabase())
+    expect(await open(url)).toMatchObject({ success: "" })
+    url.searchParams.set("tls", "verify")
+    expect(await open(url)).toMatchObject({ failure: { message: expect.stringContaining("certificate") } })
+    url.searchParams.set("ca", server.ca)
+    expect(await open(url)).toMatchObject({ success: expect.stringContaining("_") })
+    for (const elsewhere of ["localhost", "127.0.0.2"]) {
+      const relay = createServer((from) => from.pipe(connect(server.port, "127.0.0.1")).pipe(from))
+      await new Promise<void>((resolve) => relay.listen(0, elsewhere, resolve))
+      url.host = `${elsewhere}:${(relay.address() as AddressInfo).port}`
+      const answer = await open(url)
+      relay.close()
+      expect(answer).toMatchObject({ failure: { message: expect.stringContaining("does not match certificate") } })
+    }
+  })
 })
 
 test("a transaction whose MySQL connection breaks before its commit runs again, whole", async () => {
