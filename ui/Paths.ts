@@ -45,6 +45,7 @@ export const paths = {
 
   nodes: "/nodes", //        GET page (?f=&q=)
   node: (id: string) => `/nodes/${id}`, // DELETE revokes -> row + toast
+  forgetNode: (id: string) => `/nodes/${id}/record`, // DELETE takes a revoked node off the page
   join: "/nodes/join", //    GET JoinDialog
   tokens: "/nodes/tokens", // POST kind, hours -> JoinCommand into #join-result, and #tokens
   token: (id: string) => `/nodes/tokens/${id}`, // DELETE -> #tokens

@@ -18,18 +18,18 @@ import type { Language, Messages } from "./messages/Messages.ts"
  *   ClientsPage {service, job, query}    ProcessPage {service, form}     NodesPage {nodes, tokens, query}
  *   ErrorPage {status}
  *
- * Live updates (ui/Live.tsx): the view of a topic becomes `LiveFragment`s, the SSE hub sends those that changed.
- *   liveDashboard(page, model)           topics services, nodes  #tiles #attention
- *   liveServices(page, services)         topic services          #services-all #service-<id> #services-count-<filter>
+ * Live updates (ui/Live.tsx): the view of a topic becomes `LiveFragment`s, and the stream sends those that changed.
+ *   liveDashboard(page, model)           topics services, nodes  #tiles #first-steps #attention
+ *   liveServices(page, services)         topic services          #services-members #service-<id> #services-count-<filter>
  *   liveService(page, service, job)      topic service:<id>      #service-status #tab-count-<tab> #draft #push
- *                                        #endpoints-all #endpoint-<key> #clients-all #client-<id>
- *                                        #clients-count-<filter> #instances
- *   liveNodes(page, nodes, tokens)       topic nodes             #nodes-all #node-<id> #nodes-count-<filter> #tokens
+ *                                        #endpoints-members #endpoints-summary #endpoint-<key> #clients-members
+ *                                        #client-<id> #clients-count-<filter> #instances
+ *   liveNodes(page, nodes, tokens)       topic nodes             #nodes-members #node-<id> #nodes-count-<filter> #tokens
  *
- * Forms (ui/parts/): LoginForm, PasswordForm, ServiceForm, EndpointEditor, ProcessForm, AddClientsForm. Each answers
- * its own request: 422 with itself and the errors. ui/forms/ reads their fields (`readServiceForm` and so on).
+ * Forms: LoginForm, PasswordForm, ServiceForm, EndpointEditor, ProcessForm, AddClientsForm. Each answers its own request:
+ * 422 with itself and the errors. ui/forms/ opens them (`open…`), reads their fields (`read…`) and checks them (`check…`).
  *
- * Dialogs, swapped into #dialogs: AddClientsDialog, PushDialog, GuardDialog, JoinDialog, KeysDialog.
+ * Dialogs, swapped into #dialogs: AddClientsDialog, PushDialog, GuardDialog (as DialogAnswer), JoinDialog, KeysDialog.
  *
  * Answers to other actions (ui/Answers.tsx): what changed on the page, and a toast.
  */

@@ -1,0 +1,106 @@
+import type { Child } from "hono/jsx"
+import { Attention } from "./pages/dashboard/Attention.tsx"
+import { FirstSteps } from "./pages/dashboard/FirstSteps.tsx"
+import { Tiles } from "./pages/dashboard/Tiles.tsx"
+import { NodeRow } from "./pages/nodes/NodeRow.tsx"
+import { nodeSegments, nodesVersion } from "./pages/nodes/NodesPage.tsx"
+import { TokensCard } from "./pages/nodes/TokensCard.tsx"
+import { ClientRow } from "./pages/service/ClientRow.tsx"
+import { clientSegments, clientsVersion } from "./pages/service/ClientsPage.tsx"
+import { DraftBanner } from "./pages/service/DraftBanner.tsx"
+import { endpointElementId } from "./pages/service/EndpointKey.ts"
+import { EndpointRow } from "./pages/service/EndpointRow.tsx"
+import { EndpointsSummary, endpointsVersion } from "./pages/service/EndpointsPage.tsx"
+import { Instances } from "./pages/service/Instances.tsx"
+import { PushCard } from "./pages/service/PushCard.tsx"
+import { ServiceStatus, TabCount } from "./pages/service/ServiceHead.tsx"
+import { ServiceRow } from "./pages/services/ServiceRow.tsx"
+import { serviceSegments, servicesVersion } from "./pages/services/ServicesPage.tsx"
+import { formatNumber } from "./parts/Format.ts"
+import { Members } from "./parts/ListBody.tsx"
+import type { Segment } from "./parts/ListTools.tsx"
+import { Partial } from "./parts/Partial.tsx"
+import { render } from "./Render.ts"
+import type {
+  DashboardModel,
+  NodeView,
+  PageContext,
+  PushJob,
+  ServiceDetail,
+  ServiceSummary,
+  TokenView,
+} from "./ViewModels.ts"
+
+/**
+ * One part of a page as it is now, ready for the stream: the same component that drew it first. `key` is its element's
+ * id; a page that has no such element ignores it, so one topic serves all tabs and all filters.
+ */
+export type LiveFragment = { readonly key: string; readonly html: string }
+
+const fragment = (key: string, node: Child, swap?: "innerHTML"): LiveFragment => ({
+  key,
+  html: render(
+    <Partial target={`#${key}`} {...(swap === undefined ? {} : { swap })}>
+      {node}
+    </Partial>,
+  ),
+})
+
+const counts = (page: PageContext, list: string, segments: ReadonlyArray<Segment>) =>
+  segments.map(({ key, count }) => fragment(`${list}-count-${key}`, formatNumber(page.lang, count), "innerHTML"))
+
+const members = (list: string, version: string) =>
+  fragment(`${list}-members`, <Members list={list} version={version} />)
+
+/** The dashboard; topics `services` and `nodes`. */
+export const liveDashboard = (page: PageContext, model: DashboardModel): ReadonlyArray<LiveFragment> => [
+  fragment("tiles", <Tiles page={page} model={model} />),
+  fragment("first-steps", <FirstSteps page={page} model={model} />),
+  fragment("attention", <Attention page={page} model={model} />),
+]
+
+/** The list of services; topic `services`. */
+export const liveServices = (
+  page: PageContext,
+  services: ReadonlyArray<ServiceSummary>,
+): ReadonlyArray<LiveFragment> => [
+  members("services", servicesVersion(services)),
+  ...counts(page, "services", serviceSegments(page, services)),
+  ...services.map((service) => fragment(`service-${service.id}`, <ServiceRow page={page} service={service} />)),
+]
+
+/** The tabs of one service; topic `service:<id>`. */
+export const liveService = (
+  page: PageContext,
+  service: ServiceDetail,
+  job: PushJob | undefined,
+): ReadonlyArray<LiveFragment> => [
+  fragment("service-status", <ServiceStatus page={page} service={service} />),
+  fragment("tab-count-endpoints", <TabCount page={page} tab="endpoints" count={service.endpointsList.length} />),
+  fragment("tab-count-clients", <TabCount page={page} tab="clients" count={service.clientsList.length} />),
+  fragment("draft", <DraftBanner page={page} service={service} />),
+  fragment("push", <PushCard page={page} service={service} job={job} />),
+  members("clients", clientsVersion(service)),
+  ...counts(page, "clients", clientSegments(page, service)),
+  ...service.clientsList.map((client) =>
+    fragment(`client-${client.id}`, <ClientRow page={page} service={service} client={client} />),
+  ),
+  members("endpoints", endpointsVersion(service)),
+  fragment("endpoints-summary", <EndpointsSummary page={page} service={service} />),
+  ...service.endpointsList.map((endpoint) =>
+    fragment(endpointElementId(endpoint), <EndpointRow page={page} service={service} endpoint={endpoint} />),
+  ),
+  fragment("instances", <Instances page={page} service={service} />),
+]
+
+/** The nodes and their tokens; topic `nodes`. */
+export const liveNodes = (
+  page: PageContext,
+  nodes: ReadonlyArray<NodeView>,
+  tokens: ReadonlyArray<TokenView>,
+): ReadonlyArray<LiveFragment> => [
+  members("nodes", nodesVersion(nodes)),
+  ...counts(page, "nodes", nodeSegments(page, nodes)),
+  ...nodes.map((node) => fragment(`node-${node.id}`, <NodeRow page={page} node={node} />)),
+  fragment("tokens", <TokensCard page={page} tokens={tokens} />),
+]
