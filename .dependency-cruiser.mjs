@@ -8,8 +8,18 @@ const only = (name, from, allowed) => ({
 
 export default {
   forbidden: [
-    { name: "no-circular", severity: "error", from: {}, to: { circular: true } },
-    { name: "no-orphans", severity: "error", from: { orphan: true, pathNot: "^src/main\\.ts$" }, to: {} },
+    {
+      name: "no-circular",
+      severity: "error",
+      from: {},
+      to: { circular: true, viaOnly: { dependencyTypesNot: ["type-only"] } },
+    },
+    {
+      name: "no-orphans",
+      severity: "error",
+      from: { orphan: true, pathNot: ["^src/main\\.ts$", "\\.d\\.ts$", "^ui/assets/"] },
+      to: {},
+    },
     only("domain-imports-nothing", "^src/domain/", []),
     only("protocol-imports-domain", "^src/protocol/", ["^src/domain/"]),
     only("platform-imports-domain", "^src/platform/", ["^src/domain/"]),

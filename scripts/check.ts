@@ -65,7 +65,15 @@ const checks: ReadonlyArray<Check> = [
   tool("format", ["oxfmt", "--check", ...paths]),
   tool("lint", ["oxlint", "--deny-warnings", ...paths]),
   tool("types", ["tsc", "--noEmit"]),
-  tool("effect", ["effect-tsgo", "diagnostics", "--project", join(root, "tsconfig.json"), "--strict", "--format=text"]),
+  tool("effect", [
+    "effect-tsgo",
+    "diagnostics",
+    "--project",
+    join(root, "tsconfig.json"),
+    "--strict",
+    "--format=text",
+    "--severity=error,warning",
+  ]),
   imports,
   tool("unused", ["knip", "--no-progress"]),
 ]

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs"
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
 import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -162,6 +162,3 @@ export const sweep = (folder: string) => {
   }
   return left
 }
-
-/** Where a process's link points, such as `exe` or `cwd`. */
-export const procLink = (pid: number, name: string) => readlinkSync(`/proc/${pid}/${name}`)
