@@ -9,9 +9,10 @@ import type { RequestInfo } from "../../platform/HttpServer.ts"
 import { CliToken } from "../people/CliToken.ts"
 import { People } from "../people/People.ts"
 import { defect, htmlFailure, jsonFailure } from "./Answers.tsx"
-import { type Ask, isHtmx, type Route, type SignedAsk } from "./Ask.ts"
+import { type Ask, isHtmx, type SignedAsk } from "./Ask.ts"
 import { BodyTooLarge, type Failure, ForeignRequest, NoSuchPage, SignInNeeded } from "./Failure.ts"
 import { flash } from "./Flash.ts"
+import type { PageRoute, PageServices } from "./Routes.ts"
 import { fromOwnPage, isWrite, secureHeaders } from "./Security.ts"
 import { sessionCookie } from "./SessionCookie.ts"
 
@@ -68,7 +69,7 @@ const isDocument = (c: Context) =>
   c.req.method === "GET" && !isHtmx(c) && (c.req.header("accept") ?? "").includes("text/html")
 
 /** Whether this may be done by who asks, before the handler sees it. */
-const admit = (c: Context, route: Pick<Route<never>, "access" | "bytesMax">, who: Who): Failure | undefined => {
+const admit = (c: Context, route: Pick<PageRoute, "access" | "bytesMax">, who: Who): Failure | undefined => {
   const length = Number(c.req.header("content-length") ?? "0")
   if (length > route.bytesMax) return new BodyTooLarge({ bytesMax: route.bytesMax })
   if (route.access !== "open" && who.kind === "nobody") return new SignInNeeded()
@@ -80,15 +81,11 @@ const admit = (c: Context, route: Pick<Route<never>, "access" | "bytesMax">, who
 }
 
 /** The whole page: each route of the table behind the same checks, and one place where a handler's effect runs. */
-export const makeApp = <R>(
-  routes: ReadonlyArray<Route<R>>,
-  context: Services.Context<R | People | CliToken>,
-  assets: Assets,
-) => {
+export const makeApp = (routes: ReadonlyArray<PageRoute>, context: Services.Context<PageServices>, assets: Assets) => {
   const app = new Hono<Bindings>()
   const run = Effect.runPromiseExitWith(context)
 
-  const respond = Effect.fn("App.respond")(function* (c: Context, route: Route<R>) {
+  const respond = Effect.fn("App.respond")(function* (c: Context, route: PageRoute) {
     const who = yield* whoAsks(c, route.speaks)
     const info = c.env as RequestInfo
     const ask: Ask = {
@@ -109,7 +106,7 @@ export const makeApp = <R>(
     return route.speaks === "json" ? jsonFailure(failure.value) : htmlFailure(ask, failure.value)
   })
 
-  const handle = (route: Route<R>) => async (c: Context) => {
+  const handle = (route: PageRoute) => async (c: Context) => {
     // A reader who goes away interrupts a read. A write that has begun is finished: half of it helps nobody.
     const signal = isWrite(c.req.method) ? undefined : c.req.raw.signal
     const exit = await run(respond(c, route), signal === undefined ? {} : { signal })
@@ -123,7 +120,7 @@ export const makeApp = <R>(
   app.get("/assets/:name", (c) => assets.respond(c.req.param("name"), c.req.raw))
   for (const route of routes) app.on(route.method, route.path, handle(route))
 
-  const missing = (speaks: "html" | "json"): Route<R> => ({
+  const missing = (speaks: "html" | "json"): PageRoute => ({
     method: "GET",
     path: "*",
     speaks,

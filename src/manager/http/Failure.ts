@@ -4,6 +4,7 @@ import type {
   GuardRefused,
   JoinRefused,
   KernelService,
+  NodeUnavailable,
   NotFound,
   NothingToPush,
   PushRunning,
@@ -68,6 +69,7 @@ export type Failure =
   | KernelService
   | Malformed
   | NoSuchPage
+  | NodeUnavailable
   | NotFound
   | NothingToPush
   | PushRunning
@@ -85,6 +87,8 @@ export const failureStatus = {
   KernelService: 409,
   Malformed: 400,
   NoSuchPage: 404,
+  // Not 503, which says that the manager itself is unavailable: no page would show what it carries.
+  NodeUnavailable: 409,
   NotFound: 404,
   NothingToPush: 409,
   PushRunning: 409,

@@ -1,0 +1,43 @@
+import { Effect, Stream } from "effect"
+import { People } from "../people/People.ts"
+import { Services } from "../fleet/Services.ts"
+import { query, type SignedAsk } from "./Ask.ts"
+import { NoSuchPage, SignInNeeded } from "./Failure.ts"
+import { Live, type View } from "./Live.ts"
+
+const views: Readonly<Record<string, View>> = {
+  dash: "dash",
+  "services,nodes": "dash",
+  services: "services",
+  nodes: "nodes",
+}
+
+const viewOf = Effect.fn("Events.view")(function* (topics: string) {
+  const known = views[topics]
+  if (known !== undefined) return known
+  const id = /^service:([^,]+)$/.exec(topics)?.[1]
+  if (id === undefined) return yield* new NoSuchPage({ path: `/events?t=${topics}` })
+  const services = yield* Services
+  yield* services.get(id)
+  return `service:${id}` satisfies View
+})
+
+/** `GET /events?t=<topics>`: the one stream of a page, until the page, the session or the server ends. */
+export const events = Effect.fn("Events.open")(function* (ask: SignedAsk) {
+  const { sessionId } = ask
+  if (sessionId === undefined) return yield* new SignInNeeded()
+  const view = yield* viewOf(query(ask, "t"))
+  const live = yield* Live
+  const people = yield* People
+  const alive = people.session(sessionId).pipe(Effect.map((session) => session !== undefined))
+  const context = yield* Effect.context<never>()
+  const body = live
+    .watch({ view, lang: ask.page.lang, sessionId, alive })
+    .pipe(
+      Stream.encodeText,
+      Stream.toReadableStreamWith(context, { signal: AbortSignal.any([ask.c.req.raw.signal, ask.closing]) }),
+    )
+  return new Response(body, {
+    headers: { "content-type": "text/event-stream", "cache-control": "no-store", "x-accel-buffering": "no" },
+  })
+})

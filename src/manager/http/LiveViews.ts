@@ -1,0 +1,45 @@
+import { Clock, Effect } from "effect"
+import { liveDashboard, liveNodes, liveService, liveServices } from "../../../ui/Live.tsx"
+import { catalogues } from "../../../ui/messages/Catalogues.ts"
+import type { Language } from "../../../ui/messages/Messages.ts"
+import type { PageContext } from "../../../ui/ViewModels.ts"
+import { Fleet } from "../fleet/Fleet.ts"
+import { Joining } from "../fleet/Joining.ts"
+import { Pushes } from "../fleet/Pushes.ts"
+import { Services } from "../fleet/Services.ts"
+import { dashboardModel } from "./DashboardRoute.tsx"
+import { Live, type View } from "./Live.ts"
+
+/** Rendered once for all who read this language, so it holds nothing of a person: no name, no token, no theme. */
+const anybody = (lang: Language, now: number): PageContext => ({
+  lang,
+  t: catalogues[lang],
+  theme: "auto",
+  csrf: "",
+  path: "/",
+  user: null,
+  now,
+})
+
+const serviceFragments = Effect.fn("LiveViews.service")(function* (page: PageContext, id: string) {
+  const services = yield* Services
+  const pushes = yield* Pushes
+  return yield* services.get(id).pipe(
+    Effect.flatMap((service) => Effect.map(pushes.current(id), (job) => liveService(page, service, job))),
+    // Deleted while somebody looks at it: their page stays as it was, and its next click says so.
+    Effect.catchTag("NotFound", () => Effect.succeed([])),
+  )
+})
+
+const render = Effect.fn("LiveViews.render")(function* (view: View, lang: Language) {
+  const page = anybody(lang, yield* Clock.currentTimeMillis)
+  if (view === "dash") return liveDashboard(page, yield* dashboardModel)
+  if (view === "services") return liveServices(page, yield* Services.use((services) => services.list))
+  if (view === "nodes") {
+    const tokens = yield* Joining.use((joining) => joining.tokens)
+    return liveNodes(page, yield* Fleet.use((fleet) => fleet.nodes), tokens)
+  }
+  return yield* serviceFragments(page, view.slice("service:".length))
+})
+
+export const liveLayer = Live.layer(render)

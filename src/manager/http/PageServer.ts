@@ -1,0 +1,92 @@
+import { Context, Data, Effect, Layer } from "effect"
+import { isLoopback } from "../../domain/Loopback.ts"
+import { Assets } from "../../platform/Assets.ts"
+import { readText } from "../../platform/DurableFile.ts"
+import { hostname } from "../../platform/Env.ts"
+import { type HttpTls, ListenError, serve } from "../../platform/HttpServer.ts"
+import { Authority } from "../fleet/Authority.ts"
+import { makeApp } from "./App.ts"
+import { makeRoutes, type PageServices } from "./Routes.ts"
+
+export type PageConfig = {
+  readonly listen: { readonly host: string; readonly port: number }
+  /** Files of the page's own certificate and key (PEM); undefined: one of the cluster's authority where one is needed. */
+  readonly tls: { readonly cert: string; readonly key: string } | undefined
+  /** Plain HTTP although the page is not on loopback. */
+  readonly insecureHttp: boolean
+}
+
+/** The page can't be served. `message` is one sentence for the person who started it. */
+export class PageUnavailable extends Data.TaggedError("PageUnavailable")<{
+  readonly reason: ListenError["reason"] | "certificate"
+  readonly message: string
+  readonly cause?: unknown
+}> {}
+
+/** What runs at the stop may take so long; then it is cut off. */
+const graceMs = 3_000
+
+const readPem = Effect.fnUntraced(function* (path: string) {
+  const text = yield* Effect.tryPromise({
+    try: () => readText(path),
+    catch: (cause) => new PageUnavailable({ reason: "certificate", message: `Cannot read ${path}`, cause }),
+  })
+  if (text?.includes("-----BEGIN ") === true) return text
+  const message = text === undefined ? `There is no file ${path}` : `${path} is no PEM file`
+  return yield* new PageUnavailable({ reason: "certificate", message: `${message}: the page has no certificate` })
+})
+
+const isWildcard = (host: string) => host === "0.0.0.0" || host === "::"
+
+/** The name under which others reach the page: the host's own when it listens on all addresses. */
+const publicHost = ({ host }: PageConfig["listen"]) => (isWildcard(host) ? hostname() : host)
+
+const tlsFor = Effect.fnUntraced(function* (config: PageConfig) {
+  const { listen, tls, insecureHttp } = config
+  if (tls !== undefined) {
+    const given: HttpTls = { cert: yield* readPem(tls.cert), key: yield* readPem(tls.key) }
+    return given
+  }
+  if (isLoopback(listen.host) || insecureHttp) return undefined
+  const authority = yield* Authority
+  const names = isWildcard(listen.host) ? [hostname(), "127.0.0.1", "::1"] : [listen.host, hostname()]
+  return yield* authority.page(names)
+})
+
+const make = Effect.fnUntraced(function* (config: PageConfig) {
+  const { host, port } = config.listen
+  const tls = yield* tlsFor(config)
+  const context = yield* Effect.context<PageServices>()
+  const app = makeApp(makeRoutes(), context, new Assets())
+  const fork = Effect.runForkWith(context)
+  const server = yield* Effect.acquireRelease(
+    Effect.tryPromise({
+      try: () =>
+        serve({
+          hostname: host,
+          port,
+          tls,
+          fetch: (request, info) => app.fetch(request, info),
+          onFault: (error) => void fork(Effect.logError("the page's server failed", error)),
+        }),
+      catch: (cause) =>
+        cause instanceof ListenError
+          ? new PageUnavailable({ reason: cause.reason, message: cause.message, cause })
+          : new PageUnavailable({ reason: "other", message: `Cannot serve the page: ${String(cause)}`, cause }),
+    }),
+    (server) => Effect.promise(() => server.stop(graceMs)),
+  )
+  if (config.insecureHttp && tls === undefined && !isLoopback(host)) {
+    yield* Effect.logWarning(`the page is plain HTTP on ${host}: passwords and tokens can be read on the way`)
+  }
+  const name = publicHost(config.listen)
+  const shown = name.includes(":") ? `[${name}]` : name
+  return PageServer.of({ url: `${tls === undefined ? "http" : "https"}://${shown}:${server.port}` })
+})
+
+/** The manager's page and API, served until the scope ends. */
+export class PageServer extends Context.Service<PageServer, { readonly url: string }>()(
+  "muster/manager/http/PageServer",
+) {
+  static readonly layer = (config: PageConfig) => Layer.effect(PageServer, make(config))
+}

@@ -1,0 +1,70 @@
+import { Effect } from "effect"
+import { checkProcessForm, openProcessForm, readProcessForm } from "../../../ui/forms/ProcessFields.ts"
+import { Instances } from "../../../ui/pages/service/Instances.tsx"
+import { ProcessForm } from "../../../ui/pages/service/ProcessForm.tsx"
+import { ProcessPage } from "../../../ui/pages/service/ProcessPage.tsx"
+import { Partial } from "../../../ui/parts/Partial.tsx"
+import { ProcessInput } from "../fleet/Inputs.ts"
+import { Services } from "../fleet/Services.ts"
+import { page, parts, toast } from "./Answers.tsx"
+import { param, type SignedAsk } from "./Ask.ts"
+import { decoder, formFields } from "./Input.ts"
+
+const processInput = decoder(ProcessInput)
+
+export const processPage = Effect.fn("Process.page")(function* (ask: SignedAsk) {
+  const services = yield* Services
+  const service = yield* services.get(yield* param(ask, "id"))
+  return page(<ProcessPage page={ask.page} service={service} form={openProcessForm(service.process)} />)
+})
+
+/** The form as it is stored now, and what runs. */
+const processNow = Effect.fn("Process.now")(function* (ask: SignedAsk, id: string) {
+  const services = yield* Services
+  const service = yield* services.get(id)
+  return {
+    form: <ProcessForm page={ask.page} serviceId={id} model={openProcessForm(service.process)} />,
+    instances: (
+      <Partial target="#instances">
+        <Instances page={ask.page} service={service} />
+      </Partial>
+    ),
+  }
+})
+
+export const setProcess = Effect.fn("Process.set")(function* (ask: SignedAsk) {
+  const services = yield* Services
+  const id = yield* param(ask, "id")
+  const values = readProcessForm(yield* formFields(ask))
+  const { fields, errors } = checkProcessForm(values)
+  if (fields === undefined) {
+    const { process } = yield* services.get(id)
+    const model = { revision: process?.revision ?? null, values, errors }
+    return parts([<ProcessForm page={ask.page} serviceId={id} model={model} />], 422)
+  }
+  const { revision } = yield* services.setProcess(id, yield* processInput(fields), ask.by)
+  const { form, instances } = yield* processNow(ask, id)
+  return parts([form, instances, toast(ask.page, "ok", ask.page.t.process.saved(revision))])
+})
+
+export const removeProcess = Effect.fn("Process.remove")(function* (ask: SignedAsk) {
+  const services = yield* Services
+  const id = yield* param(ask, "id")
+  yield* services.removeProcess(id, ask.by)
+  const { form, instances } = yield* processNow(ask, id)
+  return parts([
+    <Partial target="#process-form">{form}</Partial>,
+    instances,
+    toast(ask.page, "ok", ask.page.t.process.removed),
+  ])
+})
+
+export const restartProcess = Effect.fn("Process.restart")(function* (ask: SignedAsk) {
+  const services = yield* Services
+  const id = yield* param(ask, "id")
+  const node = (yield* formFields(ask)).get("node") ?? ""
+  const before = yield* services.get(id)
+  const name = before.process?.instances.find((instance) => instance.nodeId === node)?.nodeName ?? node
+  yield* services.restartProcess(id, node, ask.by)
+  return parts([toast(ask.page, "ok", ask.page.t.process.restarting(name))])
+})

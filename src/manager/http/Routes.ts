@@ -1,0 +1,125 @@
+import type { Fleet } from "../fleet/Fleet.ts"
+import type { Joining } from "../fleet/Joining.ts"
+import type { Pushes } from "../fleet/Pushes.ts"
+import type { Services } from "../fleet/Services.ts"
+import type { CliToken } from "../people/CliToken.ts"
+import type { People } from "../people/People.ts"
+import type { ListsRepo } from "../store/ListsRepo.ts"
+import * as account from "./AccountRoutes.tsx"
+import * as api from "./ApiRoutes.ts"
+import type { Access, Answer, Method, Route, SignedAsk } from "./Ask.ts"
+import * as clients from "./ClientRoutes.tsx"
+import { dashboardPage } from "./DashboardRoute.tsx"
+import * as endpoints from "./EndpointRoutes.tsx"
+import { events } from "./EventsRoute.ts"
+import { makeJoinRoutes } from "./JoinRoutes.ts"
+import type { Live } from "./Live.ts"
+import * as nodes from "./NodeRoutes.tsx"
+import * as process from "./ProcessRoutes.tsx"
+import * as push from "./PushRoutes.tsx"
+import * as services from "./ServiceRoutes.tsx"
+
+/** What the handlers use. */
+export type PageServices = CliToken | Fleet | Joining | ListsRepo | Live | People | Pushes | Services
+
+type Handler = (ask: SignedAsk) => Answer<PageServices>
+export type PageRoute = Route<PageServices>
+
+const kibibyte = 1024
+const bytesMax = 64 * kibibyte
+/** A list of 10,000 endpoints, as JSON or as the fields of a form. */
+const listBytesMax = 3 * 1024 * kibibyte
+
+const route =
+  (access: Access, speaks: PageRoute["speaks"], bytes = bytesMax) =>
+  (method: Method, path: string, handler: Handler): PageRoute => ({
+    method,
+    path,
+    speaks,
+    access,
+    bytesMax: bytes,
+    handler,
+  })
+
+const open = route("open", "html")
+const page = route("session", "html")
+const list = route("session", "html", listBytesMax)
+const openJson = route("open", "json")
+const json = route("api", "json")
+const listJson = route("api", "json", listBytesMax)
+
+/**
+ * Every URL of the manager, but /assets/<name>. Reads are GET and write nothing; every write is POST, PUT or DELETE.
+ * `html` routes are asked by our own pages, with the session's cookie and, to write, its token. `json` routes take that
+ * or `Authorization: Bearer` with the command line's token.
+ */
+export const makeRoutes = (): ReadonlyArray<PageRoute> => {
+  const join = makeJoinRoutes()
+  return [
+    open("GET", "/login", account.loginPage),
+    open("POST", "/login", account.login),
+    open("GET", "/lang/:lang", account.language),
+    page("POST", "/logout", account.logout),
+    page("GET", "/password", account.passwordPage),
+    page("PUT", "/password", account.changePassword),
+    page("GET", "/keys", account.keys),
+    page("GET", "/events", events),
+
+    page("GET", "/", dashboardPage),
+
+    page("GET", "/services", services.servicesPage),
+    list("POST", "/services", services.createService),
+    page("GET", "/services/new", services.newServicePage),
+    list("POST", "/services/editor", services.endpointEditor),
+    page("GET", "/services/:id", services.serviceHome),
+    list("PUT", "/services/:id", services.updateService),
+    page("DELETE", "/services/:id", services.deleteService),
+    page("GET", "/services/:id/edit", services.editServicePage),
+
+    page("GET", "/services/:id/endpoints", endpoints.endpointsPage),
+    page("PUT", "/services/:id/endpoints/status", endpoints.setEndpointStatus),
+    page("POST", "/services/:id/draft", endpoints.releaseDraft),
+    page("DELETE", "/services/:id/draft", endpoints.discardDraft),
+
+    page("GET", "/services/:id/clients", clients.clientsPage),
+    page("POST", "/services/:id/clients", clients.addClients),
+    page("GET", "/services/:id/clients/new", clients.addClientsDialog),
+    page("DELETE", "/services/:id/clients/:client", clients.removeClient),
+    page("POST", "/services/:id/clients/:client/restore", clients.restoreClient),
+
+    page("GET", "/services/:id/push/preview", push.pushDialog),
+    page("POST", "/services/:id/push", push.startPush),
+    page("DELETE", "/services/:id/push", push.cancelPush),
+    page("POST", "/services/:id/push/close", push.closePush),
+
+    page("GET", "/services/:id/process", process.processPage),
+    page("PUT", "/services/:id/process", process.setProcess),
+    page("DELETE", "/services/:id/process", process.removeProcess),
+    page("POST", "/services/:id/process/restart", process.restartProcess),
+
+    page("GET", "/nodes", nodes.nodesPage),
+    page("GET", "/nodes/join", nodes.joinDialog),
+    page("POST", "/nodes/tokens", nodes.createToken),
+    page("DELETE", "/nodes/tokens/:id", nodes.revokeToken),
+    page("DELETE", "/nodes/:id", nodes.revokeNode),
+    page("DELETE", "/nodes/:id/record", nodes.forgetNode),
+
+    openJson("GET", "/api/health", api.health),
+    json("GET", "/api/services", api.listServices),
+    listJson("POST", "/api/services", api.createService),
+    json("GET", "/api/services/:name", api.getService),
+    listJson("PUT", "/api/services/:name", api.updateService),
+    json("DELETE", "/api/services/:name", api.deleteService),
+    json("PUT", "/api/services/:name/process", api.setProcess),
+    json("POST", "/api/services/:name/clients", api.addClients),
+    json("DELETE", "/api/services/:name/clients/:ip", api.removeClient),
+    json("POST", "/api/services/:name/pushes", api.push),
+    json("GET", "/api/nodes", api.listNodes),
+    json("DELETE", "/api/nodes/:id", api.revokeNode),
+    json("GET", "/api/tokens", api.listTokens),
+    json("POST", "/api/tokens", api.createToken),
+
+    openJson("GET", "/join/ca", join.authority),
+    openJson("POST", "/join", join.join),
+  ]
+}
