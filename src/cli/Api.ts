@@ -47,7 +47,7 @@ export const ask = async <A>(
 }
 
 const readAnswer = <A>(answer: Schema.ConstraintDecoder<A>, got: HttpAnswer, what: string): A => {
-  const json = Option.getOrUndefined(Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Unknown))(got.body))
+  const json = Option.getOrUndefined(Schema.decodeOption(Schema.fromJsonString(Schema.Unknown))(got.body))
   if (got.status >= 400) {
     const refusal = Option.getOrUndefined(Schema.decodeUnknownOption(Refusal)(json))
     throw new CommandFailed({

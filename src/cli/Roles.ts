@@ -1,4 +1,4 @@
-import { Cause, Context, Effect, Exit, Fiber, Layer } from "effect"
+import { Cause, Context, Effect, Exit, Fiber, Layer, ManagedRuntime } from "effect"
 import { readText } from "../platform/DurableFile.ts"
 import { hostname, keepAlive, writeOut } from "../platform/Env.ts"
 import { onStop } from "../platform/Signals.ts"
@@ -12,16 +12,13 @@ import type { RoleSettings } from "./RoleCommand.ts"
 /** Runs a role until a signal stops it. Answers the exit code; throws UsageError or CommandFailed. */
 export const runRole = async (settings: RoleSettings): Promise<number> => {
   const release = keepAlive()
-  const fiber = Effect.runFork(roles[settings.role](settings).pipe(Effect.scoped, Effect.provide(logLayer(settings))))
+  const runtime = ManagedRuntime.make(logLayer(settings))
+  const fiber = runtime.runFork(Effect.scoped(roles[settings.role](settings)))
   onStop((signal) => {
-    Effect.runFork(
-      Effect.logInfo(`${signal}: stopping; a second one stops at once`).pipe(
-        Effect.provide(logLayer(settings)),
-        Effect.andThen(Fiber.interrupt(fiber)),
-      ),
-    )
+    const note = Effect.logInfo(`${signal}: stopping; a second one stops at once`)
+    runtime.runFork(Effect.andThen(note, Fiber.interrupt(fiber)))
   })
-  const exit = await Effect.runPromise(Fiber.await(fiber))
+  const exit = await runtime.runPromise(Fiber.await(fiber))
   release()
   if (Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause)) return exitCodes.done
   throw failureOf(exit.cause)
@@ -121,6 +118,7 @@ const announce = (lines: ReadonlyArray<Line>, { role }: RoleSettings) => {
 /** What the person who typed the command can put right is told as such, everything else as a failure. */
 const failureOf = (cause: Cause.Cause<unknown>): UsageError | CommandFailed => {
   const error = Cause.squash(cause)
+  if (error instanceof UsageError) return error
   const message = error instanceof Error && error.message !== "" ? error.message : Cause.pretty(cause)
   return isUsage(error) ? new UsageError({ message }) : new CommandFailed({ message })
 }
