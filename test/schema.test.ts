@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test"
 import { Effect, ManagedRuntime } from "effect"
 import { sql } from "kysely"
 import { Database } from "../src/manager/store/Database.ts"
-import { engines } from "./manager/store/engines.ts"
+import { engines, removeFresh } from "./manager/store/engines.ts"
 
 type Column = { readonly type: "number" | "string"; readonly nullable: boolean; readonly generated: boolean }
 type Schema = Record<string, Record<string, Column>>
@@ -39,6 +39,8 @@ const actual = {
       case when generation_expression is null or generation_expression = '' then 0 else 1 end as "generated"
     from information_schema.columns where table_schema = database()`,
 }
+
+afterAll(removeFresh)
 
 describe.each(engines)("the schema on $name", ({ fresh }) => {
   let runtime: ManagedRuntime.ManagedRuntime<Database, unknown>

@@ -1,6 +1,6 @@
 import { Clock, Context, Effect, Layer, Schema } from "effect"
 import { newId } from "../../platform/Ids.ts"
-import { Database, upsert } from "./Database.ts"
+import { Database } from "./Database.ts"
 import { Conflict, NotFound } from "./Errors.ts"
 import { decodeRow, decodeRows, TextOrNull, TimeOrNull } from "./Rows.ts"
 
@@ -204,76 +204,10 @@ const make = Effect.gen(function* () {
     ),
   )
 
-  const ack = Effect.fn("ClientsRepo.ack")(function* (
-    client: Pick<Client, "id" | "serviceId">,
-    given: { readonly nodeId: string; readonly revision: number; readonly tookMs: number },
-  ) {
-    const now = yield* Clock.currentTimeMillis
-    const { nodeId, revision, tookMs } = given
-    const values = { node_id: nodeId, revision, acked_at: now, took_ms: tookMs, error: null, error_at: null }
-    const known = yield* database.run((db) =>
-      db.selectFrom("ack").select("client_id").where("client_id", "=", client.id).executeTakeFirst(),
-    )
-    // An ack that was overtaken by a newer one of the same node changes nothing.
-    const update = (db: Parameters<Parameters<typeof database.run>[0]>[0]) =>
-      db
-        .updateTable("ack")
-        .set(values)
-        .where("client_id", "=", client.id)
-        .where((eb) => eb.or([eb("node_id", "!=", nodeId), eb("revision", "is", null), eb("revision", "<=", revision)]))
-        .executeTakeFirst()
-    if (known !== undefined) return yield* Effect.asVoid(database.run(update))
-    yield* upsert(database, update, (db) =>
-      db
-        .insertInto("ack")
-        .values({ client_id: client.id, service_id: client.serviceId, ...values })
-        .execute(),
-    )
-  })
-
-  const fail = Effect.fn("ClientsRepo.fail")(function* (
-    client: Pick<Client, "id" | "serviceId">,
-    given: { readonly nodeId: string; readonly message: string },
-  ) {
-    const now = yield* Clock.currentTimeMillis
-    const { nodeId, message } = given
-    const nothing = { revision: null, acked_at: null, took_ms: null }
-    // Another node at this address has none of what the former one acked.
-    yield* database.run((db) =>
-      db
-        .updateTable("ack")
-        .set({ ...nothing, node_id: nodeId })
-        .where("client_id", "=", client.id)
-        .where("node_id", "!=", nodeId)
-        .execute(),
-    )
-    yield* upsert(
-      database,
-      (db) =>
-        db
-          .updateTable("ack")
-          .set({ error: message, error_at: now })
-          .where("client_id", "=", client.id)
-          .executeTakeFirst(),
-      (db) =>
-        db
-          .insertInto("ack")
-          .values({
-            client_id: client.id,
-            service_id: client.serviceId,
-            node_id: nodeId,
-            ...nothing,
-            error: message,
-            error_at: now,
-          })
-          .execute(),
-    )
-  })
-
-  return ClientsRepo.of({ all, of, add, remove, restore, allAcks, acksOf, ack, fail })
+  return ClientsRepo.of({ all, of, add, remove, restore, allAcks, acksOf })
 })
 
-/** Clients of services, and what was delivered to them. A removed client is kept with its acks, and can be restored. */
+/** Clients of services, and what was delivered to them (written by DeliveriesRepo). A removed client is kept with its acks, and can be restored. */
 export class ClientsRepo extends Context.Service<
   ClientsRepo,
   {
@@ -290,16 +224,6 @@ export class ClientsRepo extends Context.Service<
     readonly restore: (serviceId: string, clientId: string) => Effect.Effect<Client, NotFound | Conflict>
     readonly allAcks: Effect.Effect<ReadonlyArray<Ack>>
     readonly acksOf: (serviceId: string) => Effect.Effect<ReadonlyArray<Ack>>
-    /** The node has this revision durably; clears the error. `tookMs`: from sending to the ack. */
-    readonly ack: (
-      client: Pick<Client, "id" | "serviceId">,
-      given: { readonly nodeId: string; readonly revision: number; readonly tookMs: number },
-    ) => Effect.Effect<void>
-    /** The delivery failed; what was acked before stays. */
-    readonly fail: (
-      client: Pick<Client, "id" | "serviceId">,
-      given: { readonly nodeId: string; readonly message: string },
-    ) => Effect.Effect<void>
   }
 >()("muster/manager/store/ClientsRepo") {
   static readonly layer = Layer.effect(ClientsRepo, make)

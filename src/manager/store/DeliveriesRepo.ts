@@ -119,15 +119,16 @@ const make = Effect.gen(function* () {
   )
 
   const chosen = (serviceId: string, clientIds: "all" | ReadonlyArray<string>) =>
-    database.run((db) =>
-      db
+    database.run((db) => {
+      const query = db
         .selectFrom("client")
         .select(["id", "pushed_revision"])
         .where("service_id", "=", serviceId)
         .where("deleted_at", "is", null)
-        .$if(clientIds !== "all", (query) => query.where("id", "in", clientIds === "all" ? [] : [...clientIds]))
-        .execute(),
-    )
+      if (clientIds === "all") return query.execute()
+      // MySQL takes no empty list.
+      return clientIds.length === 0 ? Promise.resolve([]) : query.where("id", "in", [...clientIds]).execute()
+    })
 
   const setTarget = (clientIds: ReadonlyArray<string>, revision: number | null) =>
     clientIds.length === 0
@@ -192,6 +193,7 @@ const make = Effect.gen(function* () {
   const record = Effect.fn("DeliveriesRepo.record")((outcomes: ReadonlyArray<Outcome>) =>
     database.transaction(
       database.run(async (db) => {
+        if (outcomes.length === 0) return
         const ids = [...new Set(outcomes.map((outcome) => outcome.clientId))]
         const known = await db.selectFrom("ack").select("client_id").where("client_id", "in", ids).execute()
         const seen = new Set(known.map((row) => row.client_id))

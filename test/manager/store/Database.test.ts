@@ -10,7 +10,7 @@ import { ServicesRepo } from "../../../src/manager/store/ServicesRepo.ts"
 import { SettingsRepo } from "../../../src/manager/store/SettingsRepo.ts"
 import { storeLayer } from "../../../src/manager/store/Store.ts"
 import { mariadb } from "../../support/mariadb.ts"
-import { engines, freshSqlite } from "./engines.ts"
+import { engines, freshSqlite, removeFresh } from "./engines.ts"
 
 type Store = Layer.Success<ReturnType<typeof storeLayer>>
 
@@ -18,6 +18,8 @@ const refusal = (target: DatabaseTarget) =>
   Effect.runPromise(
     Effect.flip(Effect.provide(Database, Database.layer(target))).pipe(Effect.map((error) => error.message)),
   )
+
+afterAll(removeFresh)
 
 describe.each(engines)("a database on $name", ({ fresh }) => {
   let target: DatabaseTarget

@@ -5,7 +5,7 @@ import { migrate, type SchemaHistory, statementsOf } from "../../../src/manager/
 import type { Tables } from "../../../src/manager/store/Tables.ts"
 import { mysqlDialect } from "../../../src/platform/Mysql.ts"
 import { sqliteDialect } from "../../../src/platform/Sqlite.ts"
-import { engines } from "./engines.ts"
+import { engines, removeFresh } from "./engines.ts"
 
 const versions = "create table schema_version (version integer not null primary key, applied_at bigint not null);\n"
 const original: SchemaHistory = {
@@ -20,6 +20,8 @@ const next = (...statements: ReadonlyArray<string>): SchemaHistory => ({
 })
 const good = next("alter table thing add column note varchar(9) null", "update thing set note = 'kept'")
 const bad = next("alter table thing add column note varchar(9) null", "update nothing set note = 'x'")
+
+afterAll(removeFresh)
 
 describe.each(engines)("a migration on $name", ({ fresh }) => {
   let db: Kysely<Tables>

@@ -3,8 +3,9 @@ import { Effect, type Layer, ManagedRuntime, Schema } from "effect"
 import type { Endpoint } from "../../../src/domain/Endpoint.ts"
 import { ServiceName } from "../../../src/domain/ServiceName.ts"
 import { AuditRepo } from "../../../src/manager/store/AuditRepo.ts"
-import { ClientsRepo } from "../../../src/manager/store/ClientsRepo.ts"
+import { type Client, ClientsRepo } from "../../../src/manager/store/ClientsRepo.ts"
 import { Database } from "../../../src/manager/store/Database.ts"
+import { DeliveriesRepo, type Outcome } from "../../../src/manager/store/DeliveriesRepo.ts"
 import { JoinTokensRepo } from "../../../src/manager/store/JoinTokensRepo.ts"
 import { ListsRepo } from "../../../src/manager/store/ListsRepo.ts"
 import { NodesRepo } from "../../../src/manager/store/NodesRepo.ts"
@@ -13,7 +14,7 @@ import { ServicesRepo } from "../../../src/manager/store/ServicesRepo.ts"
 import { SettingsRepo } from "../../../src/manager/store/SettingsRepo.ts"
 import { storeLayer } from "../../../src/manager/store/Store.ts"
 import { newId } from "../../../src/platform/Ids.ts"
-import { engines } from "./engines.ts"
+import { engines, removeFresh } from "./engines.ts"
 
 type Store = Layer.Success<ReturnType<typeof storeLayer>>
 
@@ -33,6 +34,15 @@ const spec = {
   desired: "running" as const,
   drainTimeoutMs: 30_000,
 }
+
+const acked = (client: Client, nodeId: string, revision: number, tookMs: number | null): Outcome => {
+  return { clientId: client.id, serviceId: client.serviceId, nodeId, at: 7, revision, tookMs, error: null }
+}
+const failed = (client: Client, nodeId: string, error: string): Outcome => {
+  return { clientId: client.id, serviceId: client.serviceId, nodeId, at: 7, revision: null, tookMs: null, error }
+}
+
+afterAll(removeFresh)
 
 describe.each(engines)("the store on $name", ({ fresh }) => {
   let runtime: ManagedRuntime.ManagedRuntime<Store, unknown>
@@ -160,7 +170,7 @@ describe.each(engines)("the store on $name", ({ fresh }) => {
       const error = yield* Effect.flip(clients.add(id, ["10.1.0.3", "10.1.0.2"], "ann"))
       expect(error).toMatchObject({ _tag: "Conflict", field: "ip", value: "10.1.0.2" })
       expect(yield* clients.of(id)).toEqual([one!, two!])
-      yield* clients.ack(one!, { nodeId: node.id, revision: 3, tookMs: 1.5 })
+      yield* (yield* DeliveriesRepo).record([acked(one!, node.id, 3, 1.5)])
       yield* clients.remove(id, one!.id, "bob")
       expect((yield* Effect.flip(clients.remove(id, one!.id, "bob")))._tag).toBe("NotFound")
       expect([yield* clients.of(id), yield* clients.acksOf(id)]).toEqual([[two!], []])
@@ -175,29 +185,80 @@ describe.each(engines)("the store on $name", ({ fresh }) => {
   )
 
   it(
-    "keeps the newest ack of a node, the error since, and nothing of the node before it",
+    "keeps the last ack of a node, the error since, and nothing of the node before it",
     Effect.gen(function* () {
+      const { record } = yield* DeliveriesRepo
       const clients = yield* ClientsRepo
       const { id } = yield* create("Acks")
       const node = yield* join("a-node", "10.2.0.1")
       const [client] = yield* clients.add(id, ["10.2.0.1"], "ann")
       const only = clients.acksOf(id).pipe(Effect.map((acks) => acks[0]))
-      yield* clients.fail(client!, { nodeId: node.id, message: "connection refused" })
+      yield* record([])
+      yield* record([failed(client!, node.id, "connection refused")])
       expect(yield* only).toMatchObject({ revision: null, error: "connection refused" })
-      yield* clients.ack(client!, { nodeId: node.id, revision: 2, tookMs: 4 })
-      yield* clients.ack(client!, { nodeId: node.id, revision: 1, tookMs: 9 })
-      expect(yield* only).toMatchObject({ revision: 2, tookMs: 4, error: null, errorAt: null })
-      yield* clients.fail(client!, { nodeId: node.id, message: "timed out" })
-      expect(yield* only).toMatchObject({ revision: 2, error: "timed out" })
-      yield* clients.ack(client!, { nodeId: node.id, revision: 2, tookMs: 5 })
-      expect(yield* only).toMatchObject({ revision: 2, tookMs: 5, error: null })
+      yield* record([acked(client!, node.id, 1, 9), acked(client!, node.id, 2, 4)])
+      expect(yield* only).toMatchObject({ revision: 2, ackedAt: 7, tookMs: 4, error: null, errorAt: null })
+      yield* record([failed(client!, node.id, "timed out")])
+      expect(yield* only).toMatchObject({ revision: 2, error: "timed out", errorAt: 7 })
+      yield* record([acked(client!, node.id, 2, null)])
+      expect(yield* only).toMatchObject({ revision: 2, tookMs: 4, error: null })
       yield* (yield* NodesRepo).revoke(node.id, "ann")
       const next = yield* join("a-node", "10.2.0.1", "a-next")
-      yield* clients.fail(client!, { nodeId: next.id, message: "no disk" })
+      yield* record([failed(client!, next.id, "no disk")])
       expect(yield* only).toMatchObject({ nodeId: next.id, revision: null, ackedAt: null, error: "no disk" })
-      yield* clients.ack(client!, { nodeId: next.id, revision: 1, tookMs: 1 })
+      yield* record([acked(client!, next.id, 1, 1)])
       expect(yield* only).toMatchObject({ nodeId: next.id, revision: 1, error: null })
       expect((yield* clients.allAcks).filter((ack) => ack.serviceId === id)).toHaveLength(1)
+    }),
+  )
+
+  it(
+    "knows what was pushed to whom, and takes a push back",
+    Effect.gen(function* () {
+      const deliveries = yield* DeliveriesRepo
+      const lists = yield* ListsRepo
+      const clients = yield* ClientsRepo
+      const { id } = yield* create("Pushed")
+      const list = yield* lists.release(id, { endpoints: [endpoint("10.6.0.9")], tls: "auto", by: "ann" })
+      const [one, two] = yield* clients.add(id, ["10.6.0.1", "10.6.0.2"], "ann")
+      const due = (ip: string) =>
+        deliveries.dueAt(ip).pipe(Effect.map((found) => found.map((due) => due.pushedRevision)))
+      expect(yield* due("10.6.0.1")).toEqual([null])
+      expect(yield* deliveries.pushedOnce(id)).toBe(false)
+      expect((yield* deliveries.push(id, [], 1)).size).toBe(0)
+      expect(yield* deliveries.push(id, [one!.id], 1)).toEqual(new Map([[one!.id, null]]))
+      const before = yield* deliveries.push(id, "all", 2)
+      expect(before).toEqual(
+        new Map([
+          [one!.id, 1],
+          [two!.id, null],
+        ]),
+      )
+      expect(yield* Effect.all([due("10.6.0.1"), due("10.6.0.2")])).toEqual([[2], [2]])
+      yield* deliveries.unpush(before)
+      expect(yield* Effect.all([due("10.6.0.1"), due("10.6.0.2")])).toEqual([[1], [null]])
+      expect(yield* deliveries.pushedOnce(id)).toBe(true)
+      expect(yield* deliveries.revision(id, 1)).toMatchObject({ ...list, service: "Pushed" })
+      expect(yield* deliveries.revision(id, 2)).toBeUndefined()
+      yield* clients.remove(id, one!.id, "ann")
+      expect([yield* due("10.6.0.1"), yield* deliveries.removedAt("10.6.0.1")]).toEqual([[], ["Pushed"]])
+      yield* (yield* ServicesRepo).remove(id, "ann")
+      expect([yield* due("10.6.0.2"), yield* deliveries.removedAt("10.6.0.2")]).toEqual([[], ["Pushed"]])
+    }),
+  )
+
+  it(
+    "goes on with the numbers of a deleted service when another gets its name",
+    Effect.gen(function* () {
+      const lists = yield* ListsRepo
+      const input = { endpoints: [], tls: "auto" as const, by: "ann" }
+      const first = yield* create("Again")
+      yield* lists.release(first.id, input)
+      yield* lists.release(first.id, input)
+      yield* (yield* ServicesRepo).remove(first.id, "ann")
+      const second = yield* create("Again")
+      yield* (yield* DeliveriesRepo).continueNumbers(second.id, "Again")
+      expect((yield* lists.release(second.id, input)).revision).toBe(3)
     }),
   )
 
@@ -238,6 +299,21 @@ describe.each(engines)("the store on $name", ({ fresh }) => {
       yield* nodes.forget(node.id)
       expect((yield* nodes.list).filter(({ name }) => name === "n1")).toEqual([next])
       expect((yield* nodes.trust).revoked).toContain("aa01")
+    }),
+  )
+
+  it(
+    "refuses the former certificate of a node that joined again, and no other",
+    Effect.gen(function* () {
+      const nodes = yield* NodesRepo
+      const node = yield* join("re", "10.7.0.1", "bb01")
+      const { revision } = yield* nodes.trust
+      yield* nodes.renew({ ...node, certificateSerial: "bb02", port: 9000, version: "2" })
+      expect(yield* nodes.get(node.id)).toMatchObject({ certificateSerial: "bb02", port: 9000, revokedAt: null })
+      expect((yield* nodes.list).filter(({ name }) => name === "re").map(({ id }) => id)).toEqual([node.id])
+      const trust = yield* nodes.trust
+      expect(trust.revision).toBe(revision + 1)
+      expect(["bb01", "bb02"].map((serial) => trust.revoked.includes(serial))).toEqual([true, false])
     }),
   )
 

@@ -1,7 +1,6 @@
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { afterAll } from "bun:test"
 import { Redacted } from "effect"
 import type { DatabaseTarget } from "../../../src/manager/store/Database.ts"
 import { mariadb } from "../../support/mariadb.ts"
@@ -17,13 +16,14 @@ export const engines: ReadonlyArray<{ readonly name: string; readonly fresh: () 
 
 const folders: Array<string> = []
 
-/** Where a new SQLite file may be; its folder goes after the tests of the file. */
+/** Where a new SQLite file may be. */
 export const freshSqlite = (): string => {
   const folder = mkdtempSync(join(tmpdir(), "muster-store-"))
   folders.push(folder)
   return join(folder, "muster.db")
 }
 
-afterAll(() => {
+/** For `afterAll` of each file of tests. */
+export const removeFresh = () => {
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true })
-})
+}
