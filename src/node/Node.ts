@@ -1,6 +1,6 @@
-import { Context, Data, Effect, Layer } from "effect"
+import { Context, Data, Effect, Layer, References } from "effect"
 import { version } from "../platform/Version.ts"
-import { ControlPort } from "./control/ControlPort.ts"
+import { assertListenable, ControlPort } from "./control/ControlPort.ts"
 import { NodeMethods } from "./control/NodeMethods.ts"
 import { type DataFolder, dataFolder, makeFolders } from "./DataFolder.ts"
 import { Disk } from "./Disk.ts"
@@ -78,6 +78,7 @@ export const nodeLayer = (config: NodeConfig) =>
       const folder = dataFolder(config.dataDir)
       const member = yield* membership(config)
       yield* makeFolders(folder)
+      yield* assertListenable(config.listen)
       const { nodeId } = member.identity
       const control = ControlPort.layer({ listen: config.listen, tls: member.tls }).pipe(
         Layer.provide(NodeMethods.layer({ nodeId, version })),
@@ -85,5 +86,5 @@ export const nodeLayer = (config: NodeConfig) =>
         Layer.provide(NodeChanges.layer),
       )
       return handle(config, member).pipe(Layer.provide(control))
-    }).pipe(Effect.annotateLogs({ node: config.name })),
-  ).pipe(Layer.provide(Disk.layer))
+    }),
+  ).pipe(Layer.provide([Disk.layer, Layer.succeed(References.CurrentLogAnnotations, { node: config.name })]))

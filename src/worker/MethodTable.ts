@@ -7,6 +7,9 @@ const isFunction = (value: unknown): value is UserFunction => typeof value === "
 
 const isClass = (value: UserFunction) => /^class\b/.test(Function.prototype.toString.call(value))
 
+/** A function that can be called without `new`. */
+const isPlain = (value: unknown): value is UserFunction => isFunction(value) && !isClass(value)
+
 const isGroup = (value: unknown): value is object =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
@@ -23,14 +26,14 @@ const membersOf = (owner: object): ReadonlyArray<readonly [string, UserFunction]
   for (let level: object | null = owner; !ends.has(level); level = Object.getPrototypeOf(level) as object | null) {
     for (const [name, property] of Object.entries(Object.getOwnPropertyDescriptors(level ?? {}))) {
       const value: unknown = property.value
-      if (isCallable(name) && !found.has(name) && isFunction(value)) found.set(name, value.bind(owner) as UserFunction)
+      if (isCallable(name) && !found.has(name) && isPlain(value)) found.set(name, value.bind(owner) as UserFunction)
     }
   }
   return [...found]
 }
 
 const methodsOf = (name: string, value: unknown): ReadonlyArray<readonly [string, UserFunction]> => {
-  if (isFunction(value) && !isClass(value)) return [[name, value]]
+  if (isPlain(value)) return [[name, value]]
   if (!isFunction(value) && !isGroup(value)) return []
   return membersOf(value).map(([member, method]) => [`${name}.${member}`, method])
 }

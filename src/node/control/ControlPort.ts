@@ -1,6 +1,6 @@
 import { Cause, Context, Data, Effect, Layer } from "effect"
 import { nodeManager } from "../../domain/ServiceName.ts"
-import { listenFailed } from "../../platform/ListenSocket.ts"
+import { assertPortFree, ListenFailed, listenFailed } from "../../platform/ListenSocket.ts"
 import { resolveAddress } from "../../platform/ResolveAddress.ts"
 import { type Duplex, listen, type Listener, type TlsMaterial } from "../../platform/Transport.ts"
 import { controlLimits } from "../../protocol/Limits.ts"
@@ -24,15 +24,26 @@ const drainMs = 1_000
 const errorCode = (cause: unknown) =>
   cause instanceof Error && "code" in cause && typeof cause.code === "string" ? cause.code : "UNKNOWN"
 
+const refused = ({ host, port }: { host: string; port: number }, cause: unknown) => {
+  const code = errorCode(cause)
+  const error = cause instanceof ListenFailed || code === "UNKNOWN" ? cause : listenFailed({ ip: host, port }, code)
+  return new ControlPortFailed({
+    code,
+    message: `Cannot listen: ${error instanceof Error ? error.message : String(error)}`,
+  })
+}
+
+/** Fails when the port is taken: asked before any service is started, so that none is started in vain. */
+export const assertListenable = (address: { host: string; port: number }) =>
+  Effect.tryPromise({
+    try: async () => assertPortFree({ ip: await resolveAddress(address.host), port: address.port }),
+    catch: (cause) => refused(address, cause),
+  })
+
 const open = (address: { host: string; port: number }, tls: TlsMaterial, onConnection: (duplex: Duplex) => void) =>
   Effect.tryPromise({
     try: async () => listen({ on: { ...address, host: await resolveAddress(address.host) }, tls, onConnection }),
-    catch: (cause) => {
-      const code = errorCode(cause)
-      if (code === "UNKNOWN") return new ControlPortFailed({ code, message: `Cannot listen: ${String(cause)}` })
-      const failed = listenFailed({ ip: address.host, port: address.port }, code)
-      return new ControlPortFailed({ code, message: `Cannot listen: ${failed.message}` })
-    },
+    catch: (cause) => refused(address, cause),
   })
 
 const close = (listener: Listener, server: RpcServer) =>

@@ -52,16 +52,14 @@ export class Supervisor extends Context.Service<
         const oneAtATime = yield* Semaphore.make(1)
         const scope = yield* Scope.make()
         const sets = new Map<string, WorkerSet>()
-        const scopes = new WeakMap<WorkerSet, Scope.Closeable>()
         /** Sets that were taken away and still drain. */
         const leaving = new Set<WorkerSet>()
         let revision = 0
 
         const start = Effect.fnUntraced(function* (assignment: ProcessAssignment) {
           const own = yield* Scope.fork(scope)
-          const set = yield* makeWorkerSet(assignment).pipe(Scope.provide(own), Effect.provideContext(needs))
+          const set = yield* makeWorkerSet(assignment, own).pipe(Scope.provide(own), Effect.provideContext(needs))
           sets.set(assignment.name, set)
-          scopes.set(set, own)
         })
 
         const leave = Effect.fnUntraced(function* (set: WorkerSet) {

@@ -23,6 +23,8 @@ type Blocked = { readonly reason: string; readonly since: number; readonly failu
 
 /** All workers of one assignment: as many as its spec says, on one port. */
 export interface WorkerSet {
+  /** Everything that supervises it; to be closed after `stop`. */
+  readonly scope: Scope.Closeable
   readonly assignment: ProcessAssignment
   readonly assign: (assignment: ProcessAssignment) => Effect.Effect<void>
   /** Replaces the workers one after the other. */
@@ -45,11 +47,10 @@ const severity = ["FATAL", "BACKOFF", "STARTING", "STOPPING", "EXITED", "STOPPED
  * Keeps one assignment's workers as they should be. A single fiber looks at what is and what should be, takes the next
  * steps, and looks again at each change; so it makes no difference in which order wishes and exits come.
  */
-export const makeWorkerSet = Effect.fnUntraced(function* (initial: ProcessAssignment) {
+export const makeWorkerSet = Effect.fnUntraced(function* (initial: ProcessAssignment, scope: Scope.Closeable) {
   const launcher = yield* WorkerLauncher
   const changes = yield* NodeChanges
   const sockets = yield* makeSocketGroup(initial.listen)
-  const scope = yield* Scope.Scope
   const pokes = yield* Queue.sliding<void>(1)
   const retry = yield* FiberHandle.make()
   const gone = yield* Deferred.make<void>()
@@ -173,6 +174,7 @@ export const makeWorkerSet = Effect.fnUntraced(function* (initial: ProcessAssign
   yield* poke
 
   const set: WorkerSet = {
+    scope,
     get assignment() {
       return assignment
     },
