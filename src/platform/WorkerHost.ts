@@ -15,11 +15,11 @@ export const setEnv = (name: string, value: string): void => {
   process.env[name] = value
 }
 
-/** Shows in `ps` and `top`, where it is cut to 15 bytes. */
-export const setTitle = async (title: string): Promise<void> => {
+/** `title` shows in `ps` (where the runtime can do that), the first 15 bytes of `short` in `top`. */
+export const setTitle = async (title: string, short: string): Promise<void> => {
   process.title = title
   const name = new Uint8Array(16)
-  name.set(new TextEncoder().encode(title).subarray(0, 15))
+  name.set(new TextEncoder().encode(short).subarray(0, 15))
   await libc().then(
     (c) => c.prctl(PR_SET_NAME, name, 0, 0, 0),
     () => -1,

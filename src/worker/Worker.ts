@@ -120,7 +120,10 @@ class Worker {
 /** The main of the internal role `worker`. Its settings come from MUSTER_WORKER; it ends by a signal or a fault. */
 export const runWorker = async (): Promise<void> => {
   const settings = readSettings()
-  await setTitle(`${settings.slot}:${settings.service}`)
+  await setTitle(
+    `muster --role=worker --worker=${settings.name}/${settings.slot}`,
+    `${settings.slot}:${settings.service}`,
+  )
   setEnv("MUSTER_DATA", settings.dataDir)
   let worker: Worker | undefined
   let asked: string | undefined

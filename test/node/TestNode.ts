@@ -108,6 +108,18 @@ export class TestNode {
     return this
   }
 
+  /** Talks to an agent that runs elsewhere on this node's folder. */
+  async attach(port: number) {
+    this.#manager?.close()
+    this.#manager = undefined
+    this.#port = port
+    return await this.connect().then((connection) => connection.close())
+  }
+
+  managerTls() {
+    return manager
+  }
+
   async connect(tls?: TlsMaterial) {
     return await RpcConnection.open({
       to: { host: "127.0.0.1", port: this.#port },

@@ -17,6 +17,15 @@ export const executable = () => {
   return built
 }
 
+let deno: string | undefined
+
+/** Deno itself: node_modules/.bin/deno is a wrapper that passes no signal on. */
+export const denoPath = () => {
+  const wrapper = join(root, "node_modules/.bin/deno")
+  deno ??= Bun.spawnSync([wrapper, "eval", "console.log(Deno.execPath())"]).stdout.toString().trim()
+  return deno
+}
+
 export type Runtime = "executable" | "bun" | "deno"
 
 /** The command that runs Muster: the executable, or its source on Bun or Deno. */
@@ -24,5 +33,5 @@ export const command = (runtime: Runtime): ReadonlyArray<string> => {
   const main = join(root, "src/main.ts")
   if (runtime === "executable") return [executable()]
   if (runtime === "bun") return [process.execPath, main]
-  return [join(root, "node_modules/.bin/deno"), "run", "-A", "-q", "--unstable-net", main]
+  return [denoPath(), "run", "-A", "-q", "--unstable-net", main]
 }

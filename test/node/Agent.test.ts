@@ -1,0 +1,95 @@
+import { afterEach, expect, test } from "bun:test"
+import { join } from "node:path"
+import { denoPath, greeterModule, root } from "../support/executable.ts"
+import { freePort } from "../support/muster.ts"
+import { waitFor } from "../support/waitFor.ts"
+import { assignment, callOnce, entry, TestNode } from "./TestNode.ts"
+
+const agent = join(root, "test/node/fixtures/agent.ts")
+const runtimes = {
+  bun: [process.execPath, agent],
+  deno: [denoPath(), "run", "-A", "-q", "--unstable-net", agent],
+}
+
+const agents: Array<Bun.Subprocess> = []
+afterEach(() => {
+  for (const one of agents.splice(0)) if (one.exitCode === null) one.kill("SIGKILL")
+})
+
+/** Runs the node's agent as a process of its own. */
+const startAgent = async (node: TestNode, runtime: keyof typeof runtimes) => {
+  const log = node.path("agent.log")
+  await Bun.write(log, "")
+  const child = Bun.spawn([...runtimes[runtime], node.dataDir, entry], {
+    cwd: root,
+    stdin: "ignore",
+    stdout: Bun.file(log),
+    stderr: "inherit",
+  })
+  agents.push(child)
+  const port = await waitFor(async () => /^PORT (\d+)$/m.exec(await Bun.file(log).text())?.[1], { timeoutMs: 20_000 })
+  await node.attach(Number(port))
+  return child
+}
+
+for (const runtime of ["bun", "deno"] as const) {
+  test(`an agent on ${runtime} serves with workers on ${runtime}, and its stop leaves no process behind`, async () => {
+    await using node = await new TestNode().join()
+    const child = await startAgent(node, runtime)
+    const listen = { ip: "127.0.0.1", port: await freePort() }
+    await node.apply(1, assignment(listen, greeterModule))
+    const pids = await node.running(2)
+    const answers = await Promise.all(Array.from({ length: 20 }, () => callOnce(listen.port, "hello", ["世界"])))
+    for (const answer of answers) expect(answer).toMatch(/^Hello, 世界! Process \d+ says so\.$/)
+    process.kill(pids[0] ?? 0, "SIGKILL")
+    await waitFor(async () => !(await node.running(2)).includes(pids[0] ?? 0))
+    const secure = await freePort()
+    await node.apply(2, { ...assignment({ ...listen, port: secure }, greeterModule, { tls: "on", specRevision: 2 }) })
+    await node.running(2)
+    expect(await callOnce(secure, "ping", [], await node.managerTls())).toBe("pong")
+    child.kill("SIGTERM")
+    await child.exited
+    expect(node.left()).toEqual([])
+  }, 60_000)
+
+  test(`a broken module is named with its place on ${runtime}`, async () => {
+    await using node = await new TestNode().join()
+    const child = await startAgent(node, runtime)
+    const listen = { ip: "127.0.0.1", port: await freePort() }
+    const module = node.module("broken.js", "export const a = 1\nexport const b = = 2\n")
+    await node.apply(1, assignment(listen, module, { workers: 1 }))
+    const broken = await waitFor(async () => (await node.process()).reason)
+    expect(broken).toStartWith(`${module}:2:`)
+    const throwing = node.module("throwing.js", "export const a = () => 1\n\n  throw new TypeError('not today')\n")
+    await node.apply(2, assignment(listen, throwing, { workers: 1, specRevision: 2 }))
+    const thrown = await waitFor(async () => {
+      const { reason } = await node.process()
+      return reason?.startsWith(throwing) === true && reason
+    })
+    expect(thrown).toStartWith(`${throwing}:3:`)
+    expect(thrown).toContain("TypeError: not today")
+    child.kill("SIGTERM")
+    await child.exited
+  }, 60_000)
+}
+
+test("workers of an agent that was killed finish their calls and end, and the next agent starts the services", async () => {
+  await using node = await new TestNode().join()
+  const child = await startAgent(node, "bun")
+  const listen = { ip: "127.0.0.1", port: await freePort() }
+  const module = node.module(
+    "slow.js",
+    "export const slow = async (ms) => { await new Promise((r) => setTimeout(r, ms)); return process.pid }",
+  )
+  await node.apply(1, assignment(listen, module))
+  const pids = await node.running(2)
+  const answer = callOnce(listen.port, "slow", [700])
+  await Bun.sleep(100)
+  child.kill("SIGKILL")
+  await child.exited
+  expect(pids).toContain((await answer) as number)
+  await startAgent(node, "bun")
+  const next = await node.running(2)
+  expect(next.filter((pid) => pids.includes(pid))).toEqual([])
+  expect(await callOnce(listen.port, "slow", [1])).toBeNumber()
+}, 60_000)
