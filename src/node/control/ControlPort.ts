@@ -6,6 +6,7 @@ import { type Duplex, listen, type Listener, type TlsMaterial } from "../../plat
 import { controlLimits } from "../../protocol/Limits.ts"
 import { RpcError } from "../../protocol/RpcError.ts"
 import { type Handler, type RpcFault, RpcServer } from "../../rpc/RpcServer.ts"
+import { NodeChanges } from "../NodeChanges.ts"
 import { Trust } from "../trust/Trust.ts"
 import { type Method, NodeMethods } from "./NodeMethods.ts"
 
@@ -65,6 +66,7 @@ export class ControlPort extends Context.Service<ControlPort, { readonly port: n
       Effect.gen(function* () {
         const methods = yield* NodeMethods
         const trust = yield* Trust
+        const changes = yield* NodeChanges
         const context = yield* Effect.context<never>()
         const run = Effect.runPromiseWith(context)
         const log = Effect.runForkWith(context)
@@ -92,7 +94,10 @@ export class ControlPort extends Context.Service<ControlPort, { readonly port: n
                 executed: "no",
               })
             }
-            return run(method(args[0]), { signal: call.signal })
+            return run(method(args[0]), { signal: call.signal }).catch((error: unknown) => {
+              if (!call.signal.aborted) throw error
+              throw new RpcError("cancelled", "the call was cancelled, or the agent stops", { executed: "maybe" })
+            })
           }
         }
 
@@ -115,7 +120,8 @@ export class ControlPort extends Context.Service<ControlPort, { readonly port: n
         })
         const listener = yield* Effect.acquireRelease(
           open(o.listen, o.tls, (duplex) => server.accept(duplex)),
-          (listener) => close(listener, server),
+          // The announcement answers the long polls, so that the drain has nothing to wait for.
+          (listener) => Effect.andThen(changes.announce, close(listener, server)),
         )
         return ControlPort.of({ port: listener.port })
       }),
