@@ -3,6 +3,7 @@ import type { ErrorCode } from "../../domain/ErrorCode.ts"
 import type { ProcessSet } from "../../domain/ProcessSpec.ts"
 import { nodeManager } from "../../domain/ServiceName.ts"
 import type { TlsMaterial } from "../../platform/Transport.ts"
+import { controlLimits } from "../../protocol/Limits.ts"
 import { Applied, ListAck, nodeMethods, NodeStatus } from "../../protocol/NodeManager.ts"
 import type { ApplyListRequest, ApplyTrustRequest } from "../../protocol/NodeManager.ts"
 import { RpcError } from "../../protocol/RpcError.ts"
@@ -87,6 +88,7 @@ export const openLink = Effect.fnUntraced(function* (node: NodeAddress, tls: Tls
         client: managerName,
         service: nodeManager,
         handshakeTimeoutMs: connectTimeoutMs,
+        limits: controlLimits,
       })
       // Interrupted meanwhile: nobody is left to close it.
       if (signal.aborted) connection.close()

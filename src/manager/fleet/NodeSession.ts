@@ -1,5 +1,6 @@
 import { Clock, Data, Deferred, Effect, Queue, Random, Semaphore } from "effect"
 import { backoffDelay, sessionBackoff } from "../../domain/Backoff.ts"
+import { endpointKey } from "../../domain/Endpoint.ts"
 import type { EndpointList } from "../../domain/EndpointList.ts"
 import type { TlsMaterial } from "../../platform/Transport.ts"
 import type { NodeStatus } from "../../protocol/NodeManager.ts"
@@ -220,7 +221,7 @@ export const runSession = Effect.fnUntraced(function* (session: SessionState, du
     const delayMs = backoffDelay(sessionBackoff, failures, yield* Random.next)
     if (session.connection === "connected") session.since = now
     session.connection = session.connection === "never" ? "never" : "away"
-    session.error = cause.message
+    session.error = `No connection to ${endpointKey(session.node)}: ${cause.message}`
     session.nextTryAt = now + delayMs
     yield* duties.changed(session, "connection")
     yield* Effect.sleep(delayMs)

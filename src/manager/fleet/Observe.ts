@@ -31,7 +31,7 @@ const unreached = (session: SessionState, kernel: boolean): Observed => ({
   // The agent itself is observed by the connection to it, and by nothing else.
   state: kernel && session.connection === "away" ? "down" : "unknown",
   since: session.since,
-  reason: session.error === null ? "its node is not connected yet" : `its node is not connected: ${session.error}`,
+  reason: session.error ?? "its node is not connected yet",
 })
 
 /** What was last seen of an endpoint. */

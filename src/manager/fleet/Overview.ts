@@ -129,9 +129,11 @@ const make = Effect.gen(function* () {
   const clientsOf = Effect.fnUntraced(function* (serviceId: string) {
     const acks = new Map((yield* clients.acksOf(serviceId)).map((ack) => [ack.clientId, ack]))
     const nodeOf = nodesByIp(yield* nodes.list)
-    return (yield* clients.of(serviceId)).map((client) =>
-      clientView(client, acks.get(client.id), nodeOf.get(client.ip)),
+    // Those that were added together are in the order of their addresses.
+    const ordered = (yield* clients.of(serviceId)).toSorted(
+      (a, b) => a.createdAt - b.createdAt || a.ip.localeCompare(b.ip, "en", { numeric: true }),
     )
+    return ordered.map((client) => clientView(client, acks.get(client.id), nodeOf.get(client.ip)))
   })
 
   const list = Effect.gen(function* () {
