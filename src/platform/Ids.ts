@@ -11,8 +11,6 @@ const timePart = (ms: number): string => {
 
 /** A new ULID: 26 characters that sort by the millisecond they were made in. */
 export const newId = (): string => {
-  // An id is made outside of the program's logic: its time only sorts it.
-  // @effect-diagnostics-next-line globalDate:off
   const time = timePart(Date.now())
   let random = ""
   for (const byte of randomBytes(16)) random += alphabet[byte % 32]

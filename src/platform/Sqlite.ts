@@ -1,3 +1,4 @@
+import { closeSync, openSync } from "node:fs"
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite"
 import { type Dialect, SqliteDialect, type SqliteDatabase, type SqliteStatement } from "kysely"
 
@@ -36,10 +37,12 @@ class NodeSqlite implements SqliteDatabase {
   readonly #statements = new Map<string, Statement>()
 
   constructor(path: string) {
+    // Hashes of passwords are in it: made for its owner alone, and SQLite makes the files beside it alike.
+    if (path !== ":memory:") closeSync(openSync(path, "a", 0o600))
     this.#database = new DatabaseSync(path, { timeout: busyTimeoutMs, enableForeignKeyConstraints: true })
     try {
-      // WAL: readers never wait for the writer. `normal` may lose the last transactions of a power cut, never the file;
-      // a revision that a node has acked must not come again with other content, so it is `full`.
+      // WAL: readers never wait for the writer. `full`: what a node has acked must still be here after a power cut, or
+      // its revision would be given again to another list.
       this.#database.exec("pragma journal_mode = wal; pragma synchronous = full; pragma temp_store = memory")
     } catch (error) {
       this.#database.close()
