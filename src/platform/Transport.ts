@@ -66,7 +66,7 @@ export interface ListenOptions {
 /** What a server says of itself in HELLO. */
 export const processId: number = pid
 
-const handshakeTimeoutMs = 5_000
+const handshakeTimeoutMs = 3_000
 const tlsVersion = "TLSv1.3"
 
 class SocketDuplex implements Duplex {

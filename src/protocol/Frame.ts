@@ -34,7 +34,7 @@ export const headerBytes = 12
 export const countedHeaderBytes = 8
 
 const lastType = FrameType.oneway
-const bodiless: ReadonlySet<number> = new Set([FrameType.cancel, FrameType.ping, FrameType.pong])
+const bodiless: ReadonlySet<number> = new Set([FrameType.end, FrameType.cancel, FrameType.ping, FrameType.pong])
 const connectionWide: ReadonlySet<number> = new Set([FrameType.hello, FrameType.goaway, FrameType.oneway])
 const ofOneCall: ReadonlySet<number> = new Set([
   FrameType.request,
@@ -169,9 +169,10 @@ export class FrameReader {
     const length = this.#length(bytes, at)
     const type = bytes[at + 4] as number
     const flags = bytes[at + 5] as number
+    const known = type !== 0 && type <= lastType
+    if (!known) checkUnknown(type, flags)
     if (bytes[at + 6] !== 0 || bytes[at + 7] !== 0) throw protocolError("The frame's reserved field is not 0")
-    if (type === 0 || type > lastType) checkUnknown(type, flags)
-    else checkKnown({ type, flags, length, id: uint32(bytes, at + 8) })
+    if (known) checkKnown({ type, flags, length, id: uint32(bytes, at + 8) })
     return length + headerBytes - countedHeaderBytes
   }
 

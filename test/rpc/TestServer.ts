@@ -1,0 +1,42 @@
+import { listen, type Listener, type TlsMaterial } from "../../src/platform/Transport.ts"
+import { RpcConnection, type OpenOptions } from "../../src/rpc/RpcConnection.ts"
+import { RpcServer, type Handler, type RpcFault, type RpcServerOptions } from "../../src/rpc/RpcServer.ts"
+
+export interface TestServer {
+  readonly server: RpcServer
+  readonly port: number
+  readonly faults: Array<RpcFault>
+  connect(options?: Partial<OpenOptions>): Promise<RpcConnection>
+  close(): Promise<void>
+}
+
+type Options = Partial<Omit<RpcServerOptions, "methods" | "onFault">> & { readonly tls?: TlsMaterial }
+
+/** A server with these methods on a free port of loopback. */
+export const startServer = async (methods: Readonly<Record<string, Handler>>, options: Options = {}) => {
+  const faults: Array<RpcFault> = []
+  const { tls, ...rest } = options
+  const server = new RpcServer({
+    service: "test",
+    worker: { id: 0, count: 1 },
+    ...rest,
+    methods: (name) => (Object.hasOwn(methods, name) ? methods[name] : undefined),
+    onFault: (fault) => void faults.push(fault),
+  })
+  const at: Listener = await listen({
+    on: { host: "127.0.0.1", port: 0 },
+    tls,
+    onConnection: (duplex) => server.accept(duplex),
+  })
+  const started: TestServer = {
+    server,
+    port: at.port,
+    faults,
+    connect: (more) => RpcConnection.open({ to: { host: "127.0.0.1", port: at.port }, client: "test", ...more }),
+    close: async () => {
+      await at.close()
+      await server.drain(0)
+    },
+  }
+  return started
+}
