@@ -9,6 +9,7 @@ import { ListsRepo } from "../../../src/manager/store/ListsRepo.ts"
 import { ServicesRepo } from "../../../src/manager/store/ServicesRepo.ts"
 import { SettingsRepo } from "../../../src/manager/store/SettingsRepo.ts"
 import { storeLayer } from "../../../src/manager/store/Store.ts"
+import { denoPath } from "../../support/executable.ts"
 import { mariadb } from "../../support/mariadb.ts"
 import { engines, freshSqlite, removeFresh } from "./engines.ts"
 
@@ -145,18 +146,30 @@ describe.each(engines)("a database on $name", ({ fresh }) => {
   })
 })
 
-test("two processes write to one SQLite file at the same time", async () => {
-  const path = freshSqlite()
-  await Effect.runPromise(Effect.provide(Effect.asVoid(Database), storeLayer({ engine: "sqlite", path })))
+describe("two processes", () => {
   const script = fileURLToPath(new URL("releaser.ts", import.meta.url))
-  const release = async (): Promise<ReadonlyArray<number>> => {
-    const child = Bun.spawn([process.execPath, script, path, "40"], { stdout: "pipe", stderr: "inherit" })
+  const onBun = [process.execPath, script]
+  const release = async (command: ReadonlyArray<string>, database: string, times: number) => {
+    const child = Bun.spawn([...command, database, String(times)], { stdout: "pipe", stderr: "inherit" })
     const text = await new Response(child.stdout).text()
     expect(await child.exited).toBe(0)
     return JSON.parse(text) as ReadonlyArray<number>
   }
-  const revisions = (await Promise.all([release(), release()])).flat()
-  expect(revisions.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 80 }, (_, index) => index + 1))
+  const upTo = (count: number) => Array.from({ length: count }, (_, index) => index + 1)
+
+  test("write to one SQLite file at the same time", async () => {
+    const path = freshSqlite()
+    await Effect.runPromise(Effect.provide(Effect.asVoid(Database), storeLayer({ engine: "sqlite", path })))
+    const revisions = await Promise.all([release(onBun, path, 40), release(onBun, path, 40)])
+    expect(revisions.flat().toSorted((a, b) => a - b)).toEqual(upTo(80))
+  })
+
+  test("make one MySQL database and write to it at the same time, on Bun and on Deno", async () => {
+    const url = await (await mariadb()).freshDatabase()
+    const onDeno = [denoPath(), "run", "-A", "-q", script]
+    const revisions = await Promise.all([release(onBun, url, 20), release(onBun, url, 20), release(onDeno, url, 20)])
+    expect(revisions.flat().toSorted((a, b) => a - b)).toEqual(upTo(60))
+  })
 })
 
 describe("a MySQL database over TLS", () => {

@@ -1,10 +1,12 @@
-// Releases the list of node_manager some times on a database file, as a second manager process would.
+// Releases the list of node_manager some times on a database (a file or a URL), as a second manager process would.
+import process from "node:process"
 import { Effect } from "effect"
+import { databaseTarget } from "../../../src/manager/store/Database.ts"
 import { ListsRepo } from "../../../src/manager/store/ListsRepo.ts"
 import { ServicesRepo } from "../../../src/manager/store/ServicesRepo.ts"
 import { storeLayer } from "../../../src/manager/store/Store.ts"
 
-const [path = "", times = "0"] = process.argv.slice(2)
+const [database, times = "0"] = process.argv.slice(2)
 
 const releases = Effect.gen(function* () {
   const lists = yield* ListsRepo
@@ -18,5 +20,5 @@ const releases = Effect.gen(function* () {
 })
 
 console.log(
-  JSON.stringify(await Effect.runPromise(releases.pipe(Effect.provide(storeLayer({ engine: "sqlite", path }))))),
+  JSON.stringify(await Effect.runPromise(releases.pipe(Effect.provide(storeLayer(databaseTarget(database, ".")))))),
 )
