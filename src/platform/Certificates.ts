@@ -1,3 +1,4 @@
+import "reflect-metadata"
 import "./ReflectMetadata.ts"
 import * as x509 from "@peculiar/x509"
 import { createHash, randomBytes } from "node:crypto"

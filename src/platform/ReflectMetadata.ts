@@ -1,3 +1,3 @@
-// Imported before the certificate library. In the executable a CommonJS module that is imported directly would be run
-// after it; one behind a module of ours is run in the order of the imports.
+// Imported beside the polyfill itself, before the certificate library. From source, CommonJS modules run when they are
+// loaded, so the direct import counts; in the executable they run when they are first needed, so this one does.
 import "reflect-metadata"
