@@ -1,0 +1,10 @@
+// All of the hand-written browser code: delegated listeners on data attributes. htmx does the rest; it is loaded before.
+import "./copy.js"
+import "./dialogs.js"
+import "./keyboard.js"
+import "./lists.js"
+import "./live.js"
+import "./menus.js"
+import "./theme.js"
+import "./times.js"
+import "./toasts.js"
