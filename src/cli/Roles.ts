@@ -11,6 +11,8 @@ import type { RoleSettings } from "./RoleCommand.ts"
 
 /** Runs a role until a signal stops it. Answers the exit code; throws UsageError or CommandFailed. */
 export const runRole = async (settings: RoleSettings): Promise<number> => {
+  // Both roles use a library that needs it. Bun, from source, may run a CommonJS module after its importers otherwise.
+  await import("../platform/ReflectMetadata.ts")
   const release = keepAlive()
   const runtime = ManagedRuntime.make(logLayer(settings))
   const fiber = runtime.runFork(Effect.scoped(roles[settings.role](settings)))
