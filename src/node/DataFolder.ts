@@ -11,7 +11,6 @@ export const dataFolder = (dataDir: string) => ({
   processes: join(dataDir, "processes.json"),
   trust: join(dataDir, "trust.json"),
   logs: join(dataDir, "logs"),
-  leftovers: join(dataDir, "run", "workers.json"),
   socket: agentSocketPath(dataDir),
 })
 export type DataFolder = ReturnType<typeof dataFolder>
@@ -19,7 +18,9 @@ export type DataFolder = ReturnType<typeof dataFolder>
 /** Makes the folders a node writes to. */
 export const makeFolders = Effect.fn("DataFolder.make")(function* (folder: DataFolder) {
   const disk = yield* Disk
-  for (const path of [folder.root, folder.discovery, folder.logs, join(folder.root, "run"), folder.socket.folder]) {
-    yield* disk.makeFolder(path)
-  }
+  yield* disk.makeFolder(folder.root)
+  // Endpoint lists are no secret, and programs of other users read them where the data folder lets them in.
+  yield* disk.makeFolder(folder.discovery, 0o755)
+  yield* disk.makeFolder(folder.logs)
+  yield* disk.makePrivateFolder(folder.socket.folder)
 })

@@ -1,5 +1,13 @@
 import { Context, Data, Effect, Layer, Schema } from "effect"
-import { listFolder, makeFolder, readText, removeDurably, setAside, writeDurably } from "../platform/DurableFile.ts"
+import {
+  listFolder,
+  makeFolder,
+  makePrivateFolder,
+  readText,
+  removeDurably,
+  setAside,
+  writeDurably,
+} from "../platform/DurableFile.ts"
 
 /** The disk said no: full, read-only, not permitted, broken. */
 export class DiskFailed extends Data.TaggedError("DiskFailed")<{ readonly path: string; readonly reason: string }> {
@@ -13,10 +21,13 @@ export class Disk extends Context.Service<
   Disk,
   {
     readonly read: (path: string) => Effect.Effect<string | undefined, DiskFailed>
-    readonly write: (path: string, text: string) => Effect.Effect<void, DiskFailed>
+    /** `mode`: who may read it; default 0600. */
+    readonly write: (path: string, text: string, mode?: number) => Effect.Effect<void, DiskFailed>
     readonly remove: (path: string) => Effect.Effect<void, DiskFailed>
     readonly list: (path: string) => Effect.Effect<ReadonlyArray<string>, DiskFailed>
-    readonly makeFolder: (path: string) => Effect.Effect<void, DiskFailed>
+    readonly makeFolder: (path: string, mode?: number) => Effect.Effect<void, DiskFailed>
+    /** Only this user may enter it, and it is no one else's. */
+    readonly makePrivateFolder: (path: string) => Effect.Effect<void, DiskFailed>
     /** Keeps a file that can't be used out of the way; gives its new path. */
     readonly setAside: (path: string) => Effect.Effect<string, DiskFailed>
   }
@@ -29,10 +40,11 @@ export class Disk extends Context.Service<
       })
     return Disk.of({
       read: (path) => attempt(path, () => readText(path)),
-      write: (path, text) => attempt(path, () => writeDurably(path, text)),
+      write: (path, text, mode) => attempt(path, () => writeDurably(path, text, mode)),
       remove: (path) => attempt(path, () => removeDurably(path)),
       list: (path) => attempt(path, () => listFolder(path)),
-      makeFolder: (path) => attempt(path, () => makeFolder(path)),
+      makeFolder: (path, mode) => attempt(path, () => makeFolder(path, mode)),
+      makePrivateFolder: (path) => attempt(path, () => makePrivateFolder(path)),
       setAside: (path) => attempt(path, () => setAside(path)),
     })
   })

@@ -1,4 +1,5 @@
 import { Context, Data, Effect, Layer, References } from "effect"
+import { endpointKey } from "../domain/Endpoint.ts"
 import { version } from "../platform/Version.ts"
 import { assertListenable, ControlPort } from "./control/ControlPort.ts"
 import { NodeMethods } from "./control/NodeMethods.ts"
@@ -64,6 +65,12 @@ const handle = (config: NodeConfig, member: Membership) =>
     Effect.gen(function* () {
       const { port } = yield* ControlPort
       yield* Effect.logInfo(`listening on ${config.listen.host}:${port}`)
+      const known = member.identity
+      if (known.port !== port) {
+        yield* Effect.logWarning(
+          `joined as ${endpointKey(known)}, where the manager looks for it: join again, or listen on port ${known.port}`,
+        )
+      }
       return NodeHandle.of({ nodeId: member.identity.nodeId, port })
     }),
   )

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto"
 import { constants } from "node:fs"
-import { access, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises"
+import { access, chmod, lstat, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises"
 import { basename, dirname, join } from "node:path"
 
 const temporaryPattern = /^\..+\.[0-9a-f]{16}\.tmp$/
@@ -59,6 +59,19 @@ export const removeDurably = async (path: string): Promise<void> => {
 export const makeFolder = async (path: string, mode = 0o700): Promise<void> => {
   await mkdir(path, { recursive: true, mode })
   await access(path, constants.W_OK)
+}
+
+/**
+ * Makes a folder that only this user may enter. Rejects when it is there and somebody else's: below the temporary
+ * folder anybody could have made it first.
+ */
+export const makePrivateFolder = async (path: string): Promise<void> => {
+  await mkdir(path, { recursive: true, mode: 0o700 })
+  const found = await lstat(path)
+  if (!found.isDirectory() || found.uid !== process.getuid?.()) {
+    throw new Error(`${path} is not a folder of this user: remove it`)
+  }
+  await chmod(path, 0o700)
 }
 
 /** Names of the files in a folder, sorted. What a write that was cut off has left behind is removed on the way. */

@@ -45,6 +45,28 @@ export const describeLoadError = (error: unknown, path: string): string => {
   return found ?? `${path}: ${text(error)}`
 }
 
+type Plugin = {
+  Bun?: {
+    plugin(plugin: {
+      name: string
+      setup(build: {
+        module(name: string, load: () => { exports: Readonly<Record<string, unknown>>; loader: "object" }): void
+      }): void
+    }): void
+  }
+}
+
+/**
+ * Lets user code import `name` without having it in its node_modules. Bun only: on Deno the import map of deno.json
+ * does it.
+ */
+export const provideModule = (name: string, exports: Readonly<Record<string, unknown>>): void => {
+  ;(globalThis as Plugin).Bun?.plugin({
+    name,
+    setup: (build) => build.module(name, () => ({ exports: { ...exports }, loader: "object" })),
+  })
+}
+
 /** The exports of a user's module. Its own files and node_modules are found from where it really lies. */
 export const loadUserModule = async (path: string): Promise<Readonly<Record<string, unknown>>> => {
   if (!statSync(path, { throwIfNoEntry: false })?.isFile()) throw new ModuleFailed(`${path}: there is no such file`)

@@ -1,5 +1,6 @@
+import * as client from "../client/index.ts"
 import { join } from "../platform/Paths.ts"
-import { loadUserModule, ModuleFailed } from "../platform/UserModule.ts"
+import { loadUserModule, ModuleFailed, provideModule } from "../platform/UserModule.ts"
 import {
   exit,
   logLine,
@@ -23,7 +24,8 @@ const reportEveryMs = 1_000
 /** A last word to the agent must not hold up the end. */
 const lastWordMs = 500
 
-const log = (level: string, message: string) => logLine(`${new Date().toISOString()} ${level} ${message}`)
+/** All workers of a service write to one file: a line says which of them it is from. */
+const log = (level: string, message: string) => logLine(`${new Date().toISOString()} ${level} [${ownPid()}] ${message}`)
 
 const describe = (error: unknown) =>
   error instanceof Error ? (error.stack ?? `${error.name}: ${error.message}`) : String(error)
@@ -125,6 +127,7 @@ export const runWorker = async (): Promise<void> => {
     `${settings.slot}:${settings.service}`,
   )
   setEnv("MUSTER_DATA", settings.dataDir)
+  provideModule("muster/client", client)
   let worker: Worker | undefined
   let asked: string | undefined
   const stop = (why: string) => {

@@ -1,5 +1,6 @@
 import { afterEach, expect, test } from "bun:test"
 import { join } from "node:path"
+import { nodeMethods } from "../../src/protocol/NodeManager.ts"
 import { denoPath, greeterModule, root } from "../support/executable.ts"
 import { freePort } from "../support/muster.ts"
 import { waitFor } from "../support/waitFor.ts"
@@ -47,6 +48,29 @@ for (const runtime of ["bun", "deno"] as const) {
     await node.apply(2, { ...assignment({ ...listen, port: secure }, greeterModule, { tls: "on", specRevision: 2 }) })
     await node.running(2)
     expect(await callOnce(secure, "ping", [], await node.managerTls())).toBe("pong")
+    child.kill("SIGTERM")
+    await child.exited
+    expect(node.left()).toEqual([])
+  }, 60_000)
+
+  test(`user code on ${runtime} calls other services through muster/client`, async () => {
+    await using node = await new TestNode().join()
+    const child = await startAgent(node, runtime)
+    const listen = { ip: "127.0.0.1", port: await freePort() }
+    const endpoints = [{ ...listen, weight: 100, status: "online" }]
+    const released = { releasedAt: 1, releasedBy: "test" }
+    const list = { service: "greeter", revision: 1, tls: "auto", endpoints, ...released }
+    await node.call(nodeMethods.applyList, { list })
+    const module = node.module(
+      "relay.js",
+      `import { connect } from "muster/client"
+       let greeter
+       export const hello = (name) => "hello " + name
+       export const relay = async (name) => (greeter ??= await connect("greeter")).call("hello", name)`,
+    )
+    await node.apply(1, assignment(listen, module))
+    await node.running(2)
+    expect(await callOnce(listen.port, "relay", ["you"])).toBe("hello you")
     child.kill("SIGTERM")
     await child.exited
     expect(node.left()).toEqual([])

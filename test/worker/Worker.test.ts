@@ -77,11 +77,11 @@ test("what a handler throws is internal with its message, and its stack is in th
     expect(await failure(call(method))).toMatchObject({ code: "internal", message })
   }
   await waitFor(() =>
-    /\d{4}-\d\d-\d\dT[\d:.]+Z ERROR rejects failed for 127\.0\.0\.1:\d+: Error: it went wrong later\n\s+at /.test(
+    /\d{4}-\d\d-\d\dT[\d:.]+Z ERROR \[\d+\] rejects failed for 127\.0\.0\.1:\d+: Error: it went wrong later\n\s+at /.test(
       log(),
     ),
   )
-  expect(log()).toMatch(/ERROR throws failed for .*: TypeError: it went wrong\n\s+at .*main\.ts:\d+/)
+  expect(log()).toMatch(/ERROR \[\d+\] throws failed for .*: TypeError: it went wrong\n\s+at .*main\.ts:\d+/)
 })
 
 test("a method that is missing is unimplemented, and one that answers what can't be sent is internal", async () => {
@@ -106,7 +106,9 @@ test("an error that nobody catches ends the worker with its stack in the log, an
   ] as const) {
     const pid = (await call(method)) as number
     await waitFor(async () => !(await node.running(2)).includes(pid))
-    expect(log()).toMatch(new RegExp(`ERROR (uncaughtException|unhandledRejection): Error: ${message}\\n\\s+at `))
+    expect(log()).toMatch(
+      new RegExp(`ERROR \\[\\d+\\] (uncaughtException|unhandledRejection): Error: ${message}\\n\\s+at `),
+    )
     expect(node.logs).toContain(`down: Error: ${message}; next try in`)
   }
 })

@@ -19,6 +19,7 @@ export class GuardRefused extends Data.TaggedError("GuardRefused")<{
 }
 
 const suffix = ".json"
+const publicMode = 0o644
 const encode = Schema.encodeEffect(EndpointList)
 
 const readAll = Effect.fnUntraced(function* (folder: string) {
@@ -73,7 +74,7 @@ export class Discovery extends Context.Service<
             return yield* new GuardRefused({ service, revision, verdict })
           }
           const began = yield* Clock.monotonicTimeNanos
-          yield* disk.write(pathOf(service), stateText(yield* encode(list).pipe(Effect.orDie)))
+          yield* disk.write(pathOf(service), stateText(yield* encode(list).pipe(Effect.orDie)), publicMode)
           const durableMs = Number((yield* Clock.monotonicTimeNanos) - began) / 1e6
           lists.set(service, list)
           yield* changes.announce

@@ -76,7 +76,7 @@ export const makeSlot = Effect.fnUntraced(function* (options: SlotOptions) {
     switch (now._tag) {
       case "RUNNING":
         return yield* Effect.logInfo(
-          before._tag === "STARTING" ? `ready after ${seconds(now.since - before.since)}` : "ready",
+          before._tag === "STARTING" ? `ready after ${Math.round(now.since - before.since)} ms` : "ready",
         )
       case "BACKOFF": {
         const wait = seconds(now.until - (yield* monotonicMs))
