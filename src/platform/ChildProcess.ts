@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process"
 import { closeSync, openSync, readFileSync, readdirSync, statSync } from "node:fs"
 import { selfCommand } from "./SelfCommand.ts"
+import { onStopAtOnce } from "./Signals.ts"
 
 /** A process for certain: pids are used again, a pid with its start time and boot is not. */
 export type ProcessIdentity = {
@@ -134,6 +135,12 @@ export const spawnSelf = (args: ReadonlyArray<string>, o: SpawnOptions): Child =
   }
 }
 
+/** Processes of ours that run. They outlive our death, but not a person who asked twice for the end. */
+const running = new Set<ProcessIdentity>()
+onStopAtOnce(() => {
+  for (const identity of running) signalGroup(identity, "SIGKILL")
+})
+
 const watch = (child: ReturnType<typeof spawn>): Child => {
   let ended: Exit | undefined
   const listeners: Array<(exit: Exit) => void> = []
@@ -146,6 +153,8 @@ const watch = (child: ReturnType<typeof spawn>): Child => {
   child.on("exit", (code, signal) => end({ code, signal }))
   if (child.pid === undefined) throw new Error(`${child.spawnfile} can't be started`)
   const identity = identityOf(child.pid) ?? { pid: child.pid, startTime: "", bootId: currentBootId() }
+  running.add(identity)
+  child.on("exit", () => running.delete(identity))
   return {
     identity,
     onExit: (listener) => {

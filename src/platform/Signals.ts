@@ -4,6 +4,7 @@ type Phase = "running" | "stopping"
 
 let phase: Phase = "running"
 let stop: ((signal: string) => void) | undefined
+const atOnce: Array<() => void> = []
 
 const numbers: Record<string, number> = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 }
 
@@ -29,10 +30,18 @@ export const onStop = (handler: (signal: string) => void): void => {
   stop = handler
 }
 
+/** What must not outlive a second signal. Runs just before the process ends, and may not wait. */
+export const onStopAtOnce = (handler: () => void): void => {
+  atOnce.push(handler)
+}
+
 const ignore = () => {}
 
 const receive = (signal: string) => {
-  if (phase === "stopping" || stop === undefined) process.exit(128 + (numbers[signal] ?? 0))
+  if (phase === "stopping" || stop === undefined) {
+    for (const handler of atOnce) handler()
+    process.exit(128 + (numbers[signal] ?? 0))
+  }
   phase = "stopping"
   stop(signal)
 }

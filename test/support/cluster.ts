@@ -190,7 +190,9 @@ export class Cluster {
       async () => {
         const detail = await this.api.service(name)
         const own = detail.endpointsList.filter(({ nodeId }) => nodeId !== null)
-        return own.length > 0 && own.every(({ workers }) => workers !== null && workers.ready === workers.want)
+        const isReady = ({ workers }: (typeof own)[number]) =>
+          (workers?.ready ?? 0) > 0 && workers?.ready === workers?.want
+        return own.length > 0 && own.every(isReady)
       },
       { timeoutMs: 20_000, what: `all workers of ${name} are ready` },
     )

@@ -1,8 +1,11 @@
+import { writeFileSync } from "node:fs"
+
 /** Which worker answered. */
 export const who = () => ({ pid: process.pid })
 
-/** Answers after `ms`, without using the CPU. */
-export const work = async (ms: number) => {
+/** Answers after `ms`, without using the CPU. Touches the file `mark` when it begins. */
+export const work = async (ms: number, mark?: string) => {
+  if (mark !== undefined) writeFileSync(mark, "")
   await new Promise((resolve) => setTimeout(resolve, ms))
   return process.pid
 }
