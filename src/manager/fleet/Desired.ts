@@ -30,6 +30,12 @@ export type DesiredNode = {
 /** Revisions that are kept in memory: many nodes that come back at once ask for the same. */
 const revisionsMax = 64
 
+/**
+ * A node that was revoked and joins anew, or comes from another cluster, brings what it had with its revisions: what
+ * it gets now must be above those. So each node's numbers begin with the second it joined in.
+ */
+const aboveFormer = (node: NodeAddress, revision: number) => Math.floor(node.joinedAt / 1_000) + revision
+
 const addressIndex = (services: ReadonlyArray<Service>, released: ReadonlyMap<string, ReleasedList>) => {
   const found = new Map<string, Array<Service>>()
   for (const service of services) {
@@ -76,7 +82,8 @@ const make = Effect.gen(function* () {
       return stored === undefined ? [] : [{ spec: stored.spec, specRevision: stored.revision, endpoints }]
     })
     const processes = placement(node.ip, placeable)
-    return { revision: yield* revisionOf(node.id, sha256Hex(JSON.stringify(processes))), processes }
+    const revision = yield* revisionOf(node.id, sha256Hex(JSON.stringify(processes)))
+    return { revision: aboveFormer(node, revision), processes }
   })
 
   const revisions = new Map<string, Delivery>()
@@ -109,7 +116,9 @@ const make = Effect.gen(function* () {
       const due = yield* deliveries.dueAt(node.ip)
       const live = new Set<string>(due.map((one) => one.service))
       const gone = (yield* deliveries.removedAt(node.ip)).filter((name) => !live.has(name))
-      return { due, gone, processes: yield* processesOf(node), trust: yield* trust } satisfies DesiredNode
+      const { revision, revoked } = yield* trust
+      const wanted = { due, gone, processes: yield* processesOf(node) }
+      return { ...wanted, trust: { revision: aboveFormer(node, revision), revoked } } satisfies DesiredNode
     }),
   })
 })

@@ -156,7 +156,8 @@ const make = Effect.gen(function* () {
       yield* desired.trustChanged
       yield* sessions.wakeAll
     }
-    yield* sessions.begin({ id: nodeId, ip, port })
+    const { joinedAt } = yield* Effect.orDie(nodes.get(nodeId))
+    yield* sessions.begin({ id: nodeId, ip, port, joinedAt })
     yield* nodeList.refresh(token.createdBy)
     yield* changes.publish("nodes")
     const answer: JoinAnswer = { nodeId, ip, certificate: issued.pem, ca: authority.caPem }

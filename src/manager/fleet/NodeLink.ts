@@ -10,7 +10,12 @@ import { RpcError } from "../../protocol/RpcError.ts"
 import { RpcConnection } from "../../rpc/RpcConnection.ts"
 import { managerName, nodeName } from "./Authority.ts"
 
-export type NodeAddress = { readonly id: string; readonly ip: string; readonly port: number }
+export type NodeAddress = {
+  readonly id: string
+  readonly ip: string
+  readonly port: number
+  readonly joinedAt: number
+}
 
 /** A node could not be reached, or refused a call. `message` is for the page. */
 export class NodeCallError extends Data.TaggedError("NodeCallError")<{

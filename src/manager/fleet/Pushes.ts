@@ -14,9 +14,6 @@ import type { PushJob } from "./Views.ts"
 const sendsAtOnce = 64
 const placeMs = 500
 
-const newerThere = (held: number, revision: number) =>
-  `The node has revision ${held}, which is newer than the released revision ${revision}: was the manager's database put back to an older state?`
-
 const make = Effect.gen(function* () {
   const clients = yield* ClientsRepo
   const deliveries = yield* Deliveries
@@ -42,15 +39,9 @@ const make = Effect.gen(function* () {
       return yield* failed(client, away.message, away.nextTryAt)
     }
     yield* deliveries.enter(serviceId, clientId, "sending")
-    const nodeId = session.node.id
-    const { revision, service } = delivery.list
+    const { service } = delivery.list
     return yield* deliver(session, delivery).pipe(
-      Effect.flatMap((sent) => {
-        session.reported.set(service, sent.revision)
-        return sent.revision > revision
-          ? failed(client, newerThere(sent.revision, revision), null)
-          : deliveries.acked({ clientId, serviceId, nodeId, revision: sent.revision, tookMs: sent.tookMs })
-      }),
+      Effect.flatMap((sent) => sessions.settle(session, { clientId, serviceId, service }, sent)),
       Effect.catch((error) => failed(client, error.message, session.nextTryAt)),
     )
   })

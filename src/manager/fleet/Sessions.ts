@@ -8,6 +8,7 @@ import { Desired, type DesiredNode } from "./Desired.ts"
 import type { NodeAddress, NodeCallError } from "./NodeLink.ts"
 import {
   deliver,
+  type Delivered,
   makeSession,
   type NodeAway,
   overLink,
@@ -21,6 +22,9 @@ import {
 const seenEveryMs = 30_000
 /** Lists that are sent to one node at a time. */
 const listsAtOnce = 8
+
+export type Recipient = Pick<Due, "clientId" | "service" | "serviceId">
+type Settled = Pick<Delivered, "revision" | "tookMs">
 
 /** Nothing was decided about the request itself: the connection is no good. */
 const isBroken = (error: NodeCallError | NodeAway) =>
@@ -46,6 +50,17 @@ const make = Effect.gen(function* () {
       ),
     )
 
+  const settle = Effect.fn("Sessions.settle")(function* (session: SessionState, to: Recipient, sent: Settled) {
+    const { clientId, service, serviceId } = to
+    const { revision, tookMs } = sent
+    const nodeId = session.node.id
+    session.reported.set(service, revision)
+    const newest = (yield* desired.index).released.get(serviceId)?.revision ?? 0
+    if (revision <= newest) return yield* deliveries.acked({ clientId, serviceId, nodeId, revision, tookMs })
+    const message = `The node has revision ${revision}, but ${newest === 0 ? "none was" : `${newest} is the newest that was`} released: was the manager's database put back to an older state?`
+    return yield* deliveries.failed({ clientId, serviceId, nodeId, message, nextTryAt: null })
+  })
+
   const sendList = Effect.fnUntraced(function* (session: SessionState, due: Due, revision: number) {
     const delivery = yield* desired.delivery(due.serviceId, revision)
     if (delivery === undefined) return
@@ -56,8 +71,7 @@ const make = Effect.gen(function* () {
         deliveries.failed({ clientId, serviceId, nodeId, message: error.message, nextTryAt: session.nextTryAt }),
       ),
     )
-    session.reported.set(due.service, sent.revision)
-    yield* deliveries.acked({ clientId, serviceId, nodeId, revision: sent.revision, tookMs: sent.tookMs })
+    yield* settle(session, due, sent)
   })
 
   const settleList = Effect.fnUntraced(function* (session: SessionState, due: Due) {
@@ -69,11 +83,8 @@ const make = Effect.gen(function* () {
         `Node ${session.node.id} refused revision ${pushedRevision} of ${due.service}`,
       )
     const known = due.nodeId === session.node.id && due.ackedRevision === held && due.error === null
-    if (held !== undefined && !known && session.reported.get(due.service) !== held) {
-      session.reported.set(due.service, held)
-      const { clientId, serviceId } = due
-      yield* deliveries.acked({ clientId, serviceId, nodeId: session.node.id, revision: held, tookMs: null })
-    }
+    if (held !== undefined && !known && session.reported.get(due.service) !== held)
+      yield* settle(session, due, { revision: held, tookMs: null })
     return true
   })
 
@@ -142,7 +153,7 @@ const make = Effect.gen(function* () {
     yield* FiberMap.run(fibers, node.id, runSession(session, duties))
   })
 
-  for (const { id, ip, port } of yield* nodes.active) yield* begin({ id, ip, port })
+  for (const { id, ip, joinedAt, port } of yield* nodes.active) yield* begin({ id, ip, joinedAt, port })
 
   const wakeOne = (session: SessionState | undefined) =>
     session === undefined ? Effect.void : Effect.asVoid(Queue.offer(session.wakes, undefined))
@@ -154,6 +165,7 @@ const make = Effect.gen(function* () {
     at: (ip) => byIp.get(ip),
     all: () => [...byId.values()],
     wake: (ips) => Effect.forEach(ips, (ip) => wakeOne(byIp.get(ip)), { discard: true }),
+    settle,
     wakeAll: Effect.suspend(() => Effect.forEach(byId.values(), wakeOne, { discard: true })),
   })
 })
@@ -170,6 +182,8 @@ export class Sessions extends Context.Service<
     /** Of the node with this address. */
     readonly at: (ip: string) => SessionState | undefined
     readonly all: () => ReadonlyArray<SessionState>
+    /** Records what stands on a node's disk now: an ack, or a revision that this manager never released. */
+    readonly settle: (session: SessionState, to: Recipient, sent: Settled) => Effect.Effect<void>
     /** Has the nodes at these addresses compared with what they should be, now. */
     readonly wake: (ips: Iterable<string>) => Effect.Effect<void>
     readonly wakeAll: Effect.Effect<void>

@@ -1,0 +1,137 @@
+import { Effect } from "effect"
+import type { EndpointList } from "../../../src/domain/EndpointList.ts"
+import { Joining } from "../../../src/manager/fleet/Joining.ts"
+import { makeRequest } from "../../../src/platform/Certificates.ts"
+import { type Duplex, listen, type Listener } from "../../../src/platform/Transport.ts"
+import type { ListAck, NodeStatus } from "../../../src/protocol/NodeManager.ts"
+import { RpcError } from "../../../src/protocol/RpcError.ts"
+import { type Handler, RpcServer } from "../../../src/rpc/RpcServer.ts"
+import type { TestManager } from "./TestFleet.ts"
+
+/**
+ * An agent that is told how to misbehave: real mutual TLS, real muster/1, but its disk is a map that outlives a stop,
+ * and everything that arrives is written down.
+ */
+export const joinAgent = async (manager: TestManager, name: string, ip: string, port: number) => {
+  const { csr, key } = await makeRequest("node")
+  const request = { token: await manager.token(), name, ip, port, csr, version: "0.0.0" }
+  const joined = await manager.run(Effect.flatMap(Joining, (joining) => joining.join(request, ip)))
+  return new TestAgent(joined.nodeId, { key, cert: joined.certificate, ca: joined.ca }, { host: ip, port })
+}
+
+export class TestAgent {
+  readonly nodeId: string
+  /** What stands on its "disk". */
+  readonly lists = new Map<string, EndpointList>()
+  /** Every list that arrived, in order. */
+  readonly arrived: Array<{ readonly service: string; readonly revision: number; readonly override: boolean }> = []
+  /** Answers nothing while this is set. */
+  hanging = false
+  /** Refuses lists with this sentence. */
+  refusal: string | undefined
+  readonly #tls: { readonly key: string; readonly cert: string; readonly ca: string }
+  readonly #address: { readonly host: string; readonly port: number }
+  readonly #duplexes = new Set<Duplex>()
+  #listener: Listener | undefined
+  #seq = 1
+  #processesRevision = 0
+  #trustRevision = 0
+  #waiting: Array<() => void> = []
+
+  constructor(nodeId: string, tls: TestAgent["tls"], address: { readonly host: string; readonly port: number }) {
+    this.nodeId = nodeId
+    this.#tls = tls
+    this.#address = address
+  }
+
+  get tls() {
+    return this.#tls
+  }
+
+  async start() {
+    const server = new RpcServer({
+      service: "node_manager",
+      worker: { id: 0, count: 1 },
+      methods: (name) => {
+        const method = this.#methods[name]
+        return method === undefined ? undefined : (...call) => (this.hanging ? new Promise(() => {}) : method(...call))
+      },
+    })
+    this.#listener = await listen({
+      on: this.#address,
+      tls: this.#tls,
+      onConnection: (duplex) => {
+        this.#duplexes.add(duplex)
+        server.accept(duplex)
+      },
+    })
+  }
+
+  /** As a killed process would: no goodbye. */
+  async stop() {
+    await this.#listener?.close()
+    for (const duplex of this.#duplexes) duplex.destroy()
+    this.#duplexes.clear()
+  }
+
+  #changed() {
+    this.#seq++
+    for (const wake of this.#waiting.splice(0)) wake()
+  }
+
+  #status(): NodeStatus {
+    return {
+      seq: this.#seq,
+      nodeId: this.nodeId,
+      version: "0.0.0",
+      pid: 1,
+      startedAt: 0,
+      cpus: 1,
+      lists: [...this.lists.values()].map(({ revision, service }) => ({ service, revision })),
+      processesRevision: this.#processesRevision,
+      trustRevision: this.#trustRevision,
+      processes: [],
+    }
+  }
+
+  readonly #methods: Record<string, Handler> = {
+    "Node.status": async ([argument]) => {
+      const { after, waitMs } = argument as { after: number; waitMs: number }
+      if (after >= this.#seq && waitMs > 0) {
+        await new Promise<void>((resolve) => {
+          const timer = setTimeout(resolve, waitMs)
+          this.#waiting.push(() => {
+            clearTimeout(timer)
+            resolve()
+          })
+        })
+      }
+      return this.#status()
+    },
+    "Discovery.apply": ([argument]): ListAck => {
+      const { list, override } = argument as { list: EndpointList; override?: unknown }
+      if (this.refusal !== undefined) throw new RpcError("failed_precondition", this.refusal)
+      const { revision, service } = list
+      this.arrived.push({ service, revision, override: override !== undefined })
+      const mine = this.lists.get(service)
+      if (mine !== undefined && mine.revision >= revision)
+        return { service, revision: mine.revision, applied: false, durableMs: 0 }
+      this.lists.set(service, list)
+      this.#changed()
+      return { service, revision, applied: true, durableMs: 0 }
+    },
+    "Discovery.remove": ([argument]) => {
+      this.lists.delete((argument as { service: string }).service)
+      this.#changed()
+      return {}
+    },
+    "Processes.apply": ([argument]) => {
+      this.#processesRevision = (argument as { revision: number }).revision
+      return { revision: this.#processesRevision }
+    },
+    "Trust.apply": ([argument]) => {
+      this.#trustRevision = (argument as { revision: number }).revision
+      return { revision: this.#trustRevision }
+    },
+  }
+}
