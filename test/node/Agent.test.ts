@@ -1,10 +1,13 @@
-import { afterEach, expect, test } from "bun:test"
+import { afterEach, expect, setDefaultTimeout, test } from "bun:test"
 import { join } from "node:path"
 import { nodeMethods } from "../../src/protocol/NodeManager.ts"
 import { denoPath, greeterModule, root } from "../support/executable.ts"
 import { freePort } from "../support/muster.ts"
 import { waitFor } from "../support/waitFor.ts"
 import { assignment, callOnce, entry, TestNode } from "./TestNode.ts"
+
+// Real processes on a busy machine.
+setDefaultTimeout(60_000)
 
 const agent = join(root, "test/node/fixtures/agent.ts")
 const runtimes = {
@@ -51,7 +54,7 @@ for (const runtime of ["bun", "deno"] as const) {
     child.kill("SIGTERM")
     await child.exited
     expect(node.left()).toEqual([])
-  }, 60_000)
+  })
 
   test(`user code on ${runtime} calls other services through muster/client`, async () => {
     await using node = await new TestNode().join()
@@ -74,7 +77,7 @@ for (const runtime of ["bun", "deno"] as const) {
     child.kill("SIGTERM")
     await child.exited
     expect(node.left()).toEqual([])
-  }, 60_000)
+  })
 
   test(`a broken module is named with its place on ${runtime}`, async () => {
     await using node = await new TestNode().join()
@@ -94,7 +97,7 @@ for (const runtime of ["bun", "deno"] as const) {
     expect(thrown).toContain("TypeError: not today")
     child.kill("SIGTERM")
     await child.exited
-  }, 60_000)
+  })
 }
 
 test("workers of an agent that was killed finish their calls and end, and the next agent starts the services", async () => {
@@ -116,4 +119,4 @@ test("workers of an agent that was killed finish their calls and end, and the ne
   const next = await node.running(2)
   expect(next.filter((pid) => pids.includes(pid))).toEqual([])
   expect(await callOnce(listen.port, "slow", [1])).toBeNumber()
-}, 60_000)
+})

@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test"
+import { expect, setDefaultTimeout, test } from "bun:test"
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { connect as connectTls } from "node:tls"
 import type { TlsMaterial } from "../../src/platform/Transport.ts"
@@ -7,6 +7,9 @@ import { RpcError } from "../../src/protocol/RpcError.ts"
 import { freePort } from "../support/muster.ts"
 import { waitFor } from "../support/waitFor.ts"
 import { certificate, TestNode } from "./TestNode.ts"
+
+// Real processes on a busy machine.
+setDefaultTimeout(60_000)
 
 const started = async () => (await new TestNode().join()).start()
 

@@ -1,6 +1,7 @@
-import { expect, test } from "bun:test"
+import { expect, setDefaultTimeout, test } from "bun:test"
 import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { createServer } from "node:net"
+import { availableParallelism } from "node:os"
 import { nodeMethods } from "../../src/protocol/NodeManager.ts"
 import { RpcError } from "../../src/protocol/RpcError.ts"
 import { RpcConnection } from "../../src/rpc/RpcConnection.ts"
@@ -8,6 +9,9 @@ import { greeterModule } from "../support/executable.ts"
 import { freePort } from "../support/muster.ts"
 import { waitFor } from "../support/waitFor.ts"
 import { assignment, callOnce, TestNode } from "./TestNode.ts"
+
+// Real processes on a busy machine.
+setDefaultTimeout(60_000)
 
 const started = async () => (await new TestNode().join()).start()
 const local = async () => ({ ip: "127.0.0.1", port: await freePort() })
@@ -74,7 +78,7 @@ test("a worker killed under load fails the calls in flight on it and no others, 
   const { workers } = await node.process()
   expect(workers.map(({ restarts }) => restarts)).toEqual([0, 1, 0])
   expect(node.logs).toContain("down: killed by SIGKILL; next try in")
-}, 60_000)
+})
 
 test("changing the number of workers touches only the difference", async () => {
   await using node = await started()
@@ -89,6 +93,12 @@ test("changing the number of workers touches only the difference", async () => {
   expect(await node.running(1)).toEqual(two.slice(0, 1))
   for (let nth = 0; nth < 20; nth++) expect(await callOnce(listen.port, "pid")).toBe(two[0])
   expect(node.left().length).toBe(1)
+})
+
+test("workers 0 means one for each CPU", async () => {
+  await using node = await started()
+  await node.apply(1, assignment(await local(), greeterModule, { workers: 0 }))
+  expect((await node.running(availableParallelism())).length).toBe(availableParallelism())
 })
 
 test("a restart replaces the workers one after the other, and no caller notices", async () => {

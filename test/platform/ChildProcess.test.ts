@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from "bun:test"
+import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test"
 import { existsSync, mkdirSync, readFileSync } from "node:fs"
 import { connect } from "node:net"
 import { join } from "node:path"
@@ -15,6 +15,9 @@ import { boundPort, closeFd, openSlot } from "../../src/platform/ListenSocket.ts
 import { root } from "../support/executable.ts"
 import { temporaryFolder } from "../support/muster.ts"
 import { waitFor } from "../support/waitFor.ts"
+
+// Real processes on a busy machine.
+setDefaultTimeout(60_000)
 
 const entry = join(root, "test/platform/fixtures/child.ts")
 

@@ -1,10 +1,13 @@
-import { afterAll, beforeAll, expect, test } from "bun:test"
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test"
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { dirname } from "node:path"
 import { RpcError } from "../../src/protocol/RpcError.ts"
 import { freePort } from "../support/muster.ts"
 import { waitFor } from "../support/waitFor.ts"
 import { assignment, callOnce, certificate, TestNode } from "../node/TestNode.ts"
+
+// Real processes on a busy machine.
+setDefaultTimeout(60_000)
 
 const files: Record<string, string> = {
   "main.ts": `
