@@ -4,6 +4,9 @@ import { type Dialect, SqliteDialect, type SqliteDatabase, type SqliteStatement 
 
 const statementsKept = 200
 
+// At the start nothing else is going on yet.
+const openTimeoutMs = 5_000
+
 // Waiting for another process's lock happens inside the call and stops the whole event loop, so it is short; whoever
 // asks tries again later.
 const busyTimeoutMs = 100
@@ -39,11 +42,12 @@ class NodeSqlite implements SqliteDatabase {
   constructor(path: string) {
     // Hashes of passwords are in it: made for its owner alone, and SQLite makes the files beside it alike.
     if (path !== ":memory:") closeSync(openSync(path, "a", 0o600))
-    this.#database = new DatabaseSync(path, { timeout: busyTimeoutMs, enableForeignKeyConstraints: true })
+    this.#database = new DatabaseSync(path, { timeout: openTimeoutMs, enableForeignKeyConstraints: true })
     try {
       // WAL: readers never wait for the writer. `full`: what a node has acked must still be here after a power cut, or
       // its revision would be given again to another list.
       this.#database.exec("pragma journal_mode = wal; pragma synchronous = full; pragma temp_store = memory")
+      this.#database.exec(`pragma busy_timeout = ${busyTimeoutMs}`)
     } catch (error) {
       this.#database.close()
       throw error

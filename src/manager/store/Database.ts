@@ -116,7 +116,7 @@ const access = (engine: DatabaseTarget["engine"], db: Kysely<Tables>) => {
       transaction === undefined
         ? retry(
             attempt(() => statements(db)),
-            ["busy"],
+            [],
           )
         : Effect.uninterruptible(attempt(() => statements(transaction))),
     )
@@ -177,7 +177,11 @@ const open = Effect.fnUntraced(function* (target: DatabaseTarget) {
     Effect.sync(() => new Kysely<Tables>({ dialect })),
     (db) => Effect.ignore(Effect.tryPromise(() => db.destroy())),
   )
-  yield* Effect.tryPromise({ try: () => migrate(db, target.engine), catch: (cause) => explain(target, cause) })
+  // Another process may be writing to the file just now.
+  yield* retry(
+    attempt(() => migrate(db, target.engine)),
+    ["busy"],
+  ).pipe(Effect.mapError((error) => explain(target, error.cause)))
   return access(target.engine, db)
 })
 

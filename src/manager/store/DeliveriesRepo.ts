@@ -3,6 +3,7 @@ import { Endpoints } from "../../domain/Endpoint.ts"
 import { Revision, TlsMode } from "../../domain/EndpointList.ts"
 import { ServiceName } from "../../domain/ServiceName.ts"
 import { Database } from "./Database.ts"
+import type { Tables } from "./Tables.ts"
 import { decodeRow, decodeRows, TextOrNull } from "./Rows.ts"
 
 const DueRow = Schema.Struct({
@@ -65,17 +66,32 @@ export type Outcome = {
 const dueRows = decodeRows(DueRow)
 const revisionRow = decodeRow(RevisionRow)
 
-const columns = (outcome: Outcome) =>
-  outcome.revision === null
-    ? { node_id: outcome.nodeId, error: outcome.error, error_at: outcome.at }
+type AckRow = Tables["ack"]
+
+const rowsAtOnce = 500
+const nothing = { revision: null, acked_at: null, took_ms: null, error: null, error_at: null }
+
+const after = (before: AckRow | undefined, outcome: Outcome): AckRow => {
+  // Another node at this address has none of what the former one acked.
+  const known = before?.node_id === outcome.nodeId ? before : nothing
+  const row = {
+    ...nothing,
+    ...known,
+    client_id: outcome.clientId,
+    service_id: outcome.serviceId,
+    node_id: outcome.nodeId,
+  }
+  return outcome.revision === null
+    ? { ...row, error: outcome.error, error_at: outcome.at }
     : {
-        node_id: outcome.nodeId,
+        ...row,
         revision: outcome.revision,
         acked_at: outcome.at,
-        ...(outcome.tookMs === null ? {} : { took_ms: outcome.tookMs }),
+        took_ms: outcome.tookMs ?? row.took_ms,
         error: null,
         error_at: null,
       }
+}
 
 const make = Effect.gen(function* () {
   const database = yield* Database
@@ -190,31 +206,23 @@ const make = Effect.gen(function* () {
     ),
   )
 
+  // Read, changed and written as a whole: 200 acks of a push are a few statements, on either engine.
   const record = Effect.fn("DeliveriesRepo.record")((outcomes: ReadonlyArray<Outcome>) =>
     database.transaction(
       database.run(async (db) => {
-        if (outcomes.length === 0) return
         const ids = [...new Set(outcomes.map((outcome) => outcome.clientId))]
-        const known = await db.selectFrom("ack").select("client_id").where("client_id", "in", ids).execute()
-        const seen = new Set(known.map((row) => row.client_id))
-        for (const outcome of outcomes) {
-          const { clientId: client_id, nodeId, serviceId: service_id } = outcome
-          // Another node at this address has none of what the former one acked.
-          if (outcome.revision === null && seen.has(client_id))
-            await db
-              .updateTable("ack")
-              .set({ revision: null, acked_at: null, took_ms: null })
-              .where("client_id", "=", client_id)
-              .where("node_id", "!=", nodeId)
-              .execute()
-          if (seen.has(client_id))
-            await db.updateTable("ack").set(columns(outcome)).where("client_id", "=", client_id).execute()
-          else
-            await db
-              .insertInto("ack")
-              .values({ client_id, service_id, ...columns(outcome) })
-              .execute()
-          seen.add(client_id)
+        for (let at = 0; at < ids.length; at += rowsAtOnce) {
+          const some = ids.slice(at, at + rowsAtOnce)
+          const before = await db.selectFrom("ack").selectAll().where("client_id", "in", some).execute()
+          const rows = new Map(before.map((row) => [row.client_id, row]))
+          const concerned = new Set(some)
+          for (const outcome of outcomes)
+            if (concerned.has(outcome.clientId)) rows.set(outcome.clientId, after(rows.get(outcome.clientId), outcome))
+          await db.deleteFrom("ack").where("client_id", "in", some).execute()
+          await db
+            .insertInto("ack")
+            .values([...rows.values()])
+            .execute()
         }
       }),
     ),

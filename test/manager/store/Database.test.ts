@@ -1,5 +1,6 @@
 import { writeFileSync } from "node:fs"
 import { type AddressInfo, connect, createServer } from "node:net"
+import { DatabaseSync } from "node:sqlite"
 import { fileURLToPath } from "node:url"
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
 import { Deferred, Effect, Exit, Fiber, type Layer, ManagedRuntime, Redacted } from "effect"
@@ -162,6 +163,19 @@ describe("two processes", () => {
     await Effect.runPromise(Effect.provide(Effect.asVoid(Database), storeLayer({ engine: "sqlite", path })))
     const revisions = await Promise.all([release(onBun, path, 40), release(onBun, path, 40)])
     expect(revisions.flat().toSorted((a, b) => a - b)).toEqual(upTo(80))
+  })
+
+  test("open an SQLite file that another is writing to for longer than a statement waits", async () => {
+    const path = freshSqlite()
+    const open = () =>
+      Effect.runPromise(Effect.provide(Effect.asVoid(Database), storeLayer({ engine: "sqlite", path })))
+    await open()
+    const other = new DatabaseSync(path)
+    other.exec("begin immediate")
+    const freed = Bun.sleep(400).then(() => other.exec("commit"))
+    await open()
+    await freed
+    other.close()
   })
 
   test("make one MySQL database and write to it at the same time, on Bun and on Deno", async () => {
