@@ -1,6 +1,7 @@
 import type { Child } from "hono/jsx"
 import { Attention } from "./pages/dashboard/Attention.tsx"
 import { FirstSteps } from "./pages/dashboard/FirstSteps.tsx"
+import { ServicesCard } from "./pages/dashboard/ServicesCard.tsx"
 import { Tiles } from "./pages/dashboard/Tiles.tsx"
 import { NodeRow } from "./pages/nodes/NodeRow.tsx"
 import { nodeSegments, nodesVersion } from "./pages/nodes/NodesPage.tsx"
@@ -57,6 +58,7 @@ export const liveDashboard = (page: PageContext, model: DashboardModel): Readonl
   fragment("tiles", <Tiles page={page} model={model} />),
   fragment("first-steps", <FirstSteps page={page} model={model} />),
   fragment("attention", <Attention page={page} model={model} />),
+  fragment("dashboard-services", <ServicesCard page={page} model={model} />),
 ]
 
 /** The list of services; topic `services`. */

@@ -19,7 +19,7 @@ import type { Language, Messages } from "./messages/Messages.ts"
  *   ErrorPage {status}
  *
  * Live updates (ui/Live.tsx): the view of a topic becomes `LiveFragment`s, and the stream sends those that changed.
- *   liveDashboard(page, model)           topics services, nodes  #tiles #first-steps #attention
+ *   liveDashboard(page, model)           topics services, nodes  #tiles #first-steps #attention #dashboard-services
  *   liveServices(page, services)         topic services          #services-members #service-<id> #services-count-<filter>
  *   liveService(page, service, job)      topic service:<id>      #service-status #tab-count-<tab> #draft #push
  *                                        #endpoints-members #endpoints-summary #endpoint-<key> #clients-members

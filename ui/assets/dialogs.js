@@ -10,6 +10,7 @@ const openArrived = () => {
 }
 
 htmx.onLoad(openArrived)
+openArrived()
 
 document.addEventListener("click", (event) => {
   event.target.closest("[data-close]")?.closest("dialog")?.close()

@@ -40,11 +40,20 @@ export const Side = ({ page }: { page: PageContext }) => (
   </aside>
 )
 
+const initials = (name: string) => {
+  const words = name.split(/[^\p{L}\p{N}]+/u).filter((word) => word !== "")
+  return words
+    .map((word) => [...word][0])
+    .slice(0, 2)
+    .join("")
+    .toUpperCase()
+}
+
 const Account = ({ page, name }: { page: PageContext; name: string }) => (
   <div class="account">
     <button type="button" class="account-button" popovertarget="account-menu" title={page.t.nav.account}>
       <span class="avatar" aria-hidden="true">
-        {name.slice(0, 2)}
+        {initials(name)}
       </span>
       <span class="account-name">{name}</span>
     </button>

@@ -167,6 +167,7 @@ export const en = {
         count === 1 ? "1 client has an old endpoint list" : `${count} clients have an old endpoint list`,
       nodeAway: "Agent can't be reached",
     },
+    allServices: "All services",
     start: "Start here",
     startNode: "Join a node",
     startNodeHelp: "A node is a host that runs the agent. Make a token, then run one command on the host.",

@@ -153,6 +153,7 @@ export const zhCN: Messages = {
       clientsBehind: (count) => `${count} 个客户端的端点列表已过期`,
       nodeAway: "无法连接到代理",
     },
+    allServices: "全部服务",
     start: "从这里开始",
     startNode: "加入节点",
     startNodeHelp: "节点是运行代理的主机。先生成令牌，再在主机上执行一条命令。",

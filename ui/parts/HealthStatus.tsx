@@ -1,7 +1,7 @@
 import type { Health, PageContext } from "../ViewModels.ts"
 import { Status, type Tone } from "./Status.tsx"
 
-const tones: Readonly<Record<Health, Tone>> = {
+export const healthTone: Readonly<Record<Health, Tone>> = {
   healthy: "ok",
   degraded: "warn",
   down: "bad",
@@ -10,5 +10,5 @@ const tones: Readonly<Record<Health, Tone>> = {
 }
 
 export const HealthStatus = ({ page, health }: { page: PageContext; health: Health }) => (
-  <Status tone={tones[health]}>{page.t.health[health]}</Status>
+  <Status tone={healthTone[health]}>{page.t.health[health]}</Status>
 )

@@ -141,7 +141,7 @@ export const serviceEn = {
       `Revision ${revision} goes to ${counted(count, "client", "clients")}.`,
     groupAt: (count: number, revision: number) => `${counted(count, "client", "clients")} on revision ${revision}`,
     groupNew: (count: number) => `${counted(count, "client", "clients")} without a list`,
-    wholeList: "gets the whole list",
+    emptyList: "The list is empty",
     notKept: "The list of that revision is not known any more",
     sameList: "Same endpoints, new revision",
     already: (count: number) =>

@@ -15,7 +15,7 @@ export const serviceZhCN: Pick<
     kernelHelp: "此列表由管理端根据已加入的节点自动维护，不能编辑。",
     revision: (revision) => `版本 ${revision}`,
     released: "发布于",
-    by: (name) => `发布人 ${name}`,
+    by: (name) => `· ${name}`,
     notReleased: "尚未发布任何版本",
   },
 
@@ -136,7 +136,7 @@ export const serviceZhCN: Pick<
     previewNothing: (revision, count) => `版本 ${revision} 将推送到 ${count} 个客户端。`,
     groupAt: (count, revision) => `${count} 个客户端为版本 ${revision}`,
     groupNew: (count) => `${count} 个客户端尚无列表`,
-    wholeList: "将收到完整列表",
+    emptyList: "列表为空",
     notKept: "该版本的列表已不可查",
     sameList: "端点不变，仅版本更新",
     already: (count) => `${count} 个客户端已是最新：重新发送，无变化`,

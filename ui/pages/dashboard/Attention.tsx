@@ -35,7 +35,7 @@ export const Attention = ({ page, model }: { page: PageContext; model: Dashboard
 
 const ConcernTable = ({ page, concerns }: { page: PageContext; concerns: ReadonlyArray<Concern> }) => (
   <div class="table-wrap">
-    <table class="table">
+    <table class="table table-attention">
       <thead>
         <tr>
           <th scope="col">{page.t.column.subject}</th>

@@ -3,6 +3,7 @@ import { Shell } from "../../layout/Shell.tsx"
 import type { DashboardModel, PageContext } from "../../ViewModels.ts"
 import { Attention } from "./Attention.tsx"
 import { FirstSteps } from "./FirstSteps.tsx"
+import { ServicesCard } from "./ServicesCard.tsx"
 import { Tiles } from "./Tiles.tsx"
 
 export const DashboardPage = ({ page, model }: { page: PageContext; model: DashboardModel }) => (
@@ -10,6 +11,9 @@ export const DashboardPage = ({ page, model }: { page: PageContext; model: Dashb
     <PageHead title={page.t.dashboard.title} subtitle={page.t.dashboard.subtitle} />
     <Tiles page={page} model={model} />
     <FirstSteps page={page} model={model} />
-    <Attention page={page} model={model} />
+    <div class="halves">
+      <Attention page={page} model={model} />
+      <ServicesCard page={page} model={model} />
+    </div>
   </Shell>
 )

@@ -18,6 +18,7 @@ export const Tiles = ({ page, model }: { page: PageContext; model: DashboardMode
           whole={services.total}
           none={dashboard.none}
           well={dashboard.healthyOf(services.healthy, services.total)}
+          calm={services.healthy < services.total}
           facts={[
             ["bad", services.down, dashboard.down],
             ["warn", services.degraded, dashboard.degraded],
@@ -108,13 +109,16 @@ const Tile = ({ page, icon, label, count, of, href, children }: TileProps) => {
 
 type Fact = readonly [Tone, number, (count: number) => string]
 
-const Facts = (props: { whole: number; none: string; well: string; facts: ReadonlyArray<Fact> }) => {
+type FactsProps = { whole: number; none: string; well: string; calm?: boolean; facts: ReadonlyArray<Fact> }
+
+/** `calm`: not all are well, but nothing is wrong either. */
+const Facts = (props: FactsProps) => {
   if (props.whole === 0) return <span class="quiet">{props.none}</span>
   const shown = props.facts.filter(([, count]) => count > 0)
   const needs = shown.some(([tone]) => tone !== "off")
   return (
     <>
-      {!needs && <Status tone="ok">{props.well}</Status>}
+      {!needs && <Status tone={props.calm === true ? "off" : "ok"}>{props.well}</Status>}
       {shown.map(([tone, count, text]) => (
         <Status tone={tone}>{text(count)}</Status>
       ))}

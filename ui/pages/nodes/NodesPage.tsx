@@ -91,8 +91,8 @@ const Table = ({ page, nodes }: Props) => {
     <div class="table-wrap">
       <table class="table table-fixed table-hover table-wide">
         <colgroup>
+          <col class="width-name" />
           <col />
-          <col class="width-observed" />
           <col class="width-status" />
           <col class="width-small" />
           <col class="width-time" />

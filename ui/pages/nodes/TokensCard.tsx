@@ -58,7 +58,7 @@ const TokenRow = ({ page, token }: { page: PageContext; token: TokenView }) => {
         <Time page={page} at={token.expiresAt} />
       </td>
       <td class="nowrap quiet">
-        <Time page={page} at={token.createdAt} /> {token.createdBy}
+        <Time page={page} at={token.createdAt} /> · {token.createdBy}
       </td>
       <td class="actions">
         {token.state === "open" && (

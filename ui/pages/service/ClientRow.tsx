@@ -72,7 +72,10 @@ const Result = ({ page, service, client }: Props) => {
   }
   if (clientState(client, service.revision) === "failed") return <Failure page={page} client={client} />
   if (client.connection === "not-joined") return <span class="quiet">{clients.notJoined}</span>
-  if (client.connection !== "connected") return <Status tone="bad">{connection[client.connection]}</Status>
+  if (client.connection !== "connected") {
+    const tone = client.connection === "away" ? "bad" : "off"
+    return <Status tone={tone}>{connection[client.connection]}</Status>
+  }
   if (client.revision === null) return <span class="quiet">{clients.waiting}</span>
   return (
     <span class="nowrap">

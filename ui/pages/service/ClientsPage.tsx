@@ -111,10 +111,10 @@ const Table = ({ page, service, clients }: Props & { clients: ReadonlyArray<Clie
       <table class="table table-fixed table-hover table-wide" data-select="bulk">
         <colgroup>
           <col class="width-check" />
-          <col />
+          <col class="width-name" />
           <col class="width-revision" />
           <col class="width-time" />
-          <col class="width-result" />
+          <col />
           <col class="width-action" />
         </colgroup>
         <thead>

@@ -53,9 +53,9 @@ const Table = ({ page, service }: Props) => {
       <div class="table-wrap">
         <table class="table table-fixed table-hover table-wide">
           <colgroup>
-            <col />
+            <col class="width-name" />
             <col class="width-state" />
-            <col class="width-observed" />
+            <col />
             <col class="width-state" />
             <col class="width-small" />
             <col class="width-state" />

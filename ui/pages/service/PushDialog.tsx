@@ -60,7 +60,9 @@ const changesShownMax = 20
 const Changes = ({ page, group }: { page: PageContext; group: PushGroup }) => {
   const { push, form } = page.t
   if (group.changes === null) return <p class="diff-note quiet">{push.notKept}</p>
-  if (group.changes.length === 0) return <p class="diff-note quiet">{push.sameList}</p>
+  if (group.changes.length === 0) {
+    return <p class="diff-note quiet">{group.revision === null ? push.emptyList : push.sameList}</p>
+  }
   const shown = group.changes.slice(0, changesShownMax)
   const more = group.changes.length - shown.length
   return (

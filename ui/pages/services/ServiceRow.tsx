@@ -36,6 +36,7 @@ export const ServiceRow = ({ page, service }: { page: PageContext; service: Serv
 const EndpointFacts = ({ page, service }: { page: PageContext; service: ServiceSummary }) => {
   const { total, online, up } = service.endpoints
   if (total === 0) return <span class="quiet">{page.t.services.noEndpoints}</span>
+  if (online === 0) return <span class="quiet">{page.t.dashboard.offline(total)}</span>
   return (
     <>
       <span class={up < online ? "bad" : ""}>{page.t.services.upOf(up, online)}</span>

@@ -1,0 +1,238 @@
+import { EndpointSwitched } from "../../ui/Answers.tsx"
+import { checkProcessForm, openProcessForm } from "../../ui/forms/ProcessFields.ts"
+import { checkServiceForm, openServiceForm } from "../../ui/forms/ServiceFields.ts"
+import { KeysDialog } from "../../ui/layout/KeysDialog.tsx"
+import { DashboardPage } from "../../ui/pages/dashboard/DashboardPage.tsx"
+import { ErrorPage } from "../../ui/pages/ErrorPage.tsx"
+import { JoinCommand, JoinDialog } from "../../ui/pages/nodes/JoinDialog.tsx"
+import { NodesPage } from "../../ui/pages/nodes/NodesPage.tsx"
+import { LoginPage } from "../../ui/pages/people/LoginPage.tsx"
+import { PasswordPage } from "../../ui/pages/people/PasswordPage.tsx"
+import { AddClientsDialog } from "../../ui/pages/service/AddClientsDialog.tsx"
+import { ClientsPage } from "../../ui/pages/service/ClientsPage.tsx"
+import { EndpointsPage } from "../../ui/pages/service/EndpointsPage.tsx"
+import { GuardDialog } from "../../ui/pages/service/GuardDialog.tsx"
+import { ProcessPage } from "../../ui/pages/service/ProcessPage.tsx"
+import { PushDialog } from "../../ui/pages/service/PushDialog.tsx"
+import { ServiceFormPage } from "../../ui/pages/service-form/ServiceFormPage.tsx"
+import { ServicesPage } from "../../ui/pages/services/ServicesPage.tsx"
+import { Dialog } from "../../ui/parts/Dialog.tsx"
+import type { ListQuery, PageContext, ServiceFormModel } from "../../ui/ViewModels.ts"
+import * as fixtures from "./galleryFixtures.ts"
+import * as fleet from "./galleryFleet.ts"
+
+type Node = { toString(): string }
+
+/** A page in one state. `over`: what then arrives in #dialogs or as a toast, as an answer to a click would. */
+export type GalleryState = {
+  readonly path: string
+  readonly page: (context: PageContext) => Node
+  readonly over?: (context: PageContext) => Node
+}
+
+const all: ListQuery<never> = { filter: "all", search: "" }
+const { service } = fixtures
+
+const wrongForm = (mode: "rows" | "json"): ServiceFormModel => {
+  const model = openServiceForm(service)
+  const rows = model.values.rows.map((row, index) => {
+    if (index === 2) return { ...row, ip: "10.20.2" }
+    return index === 4 ? { ...row, port: "95010", weight: "101" } : row
+  })
+  const json = `[\n  { "ip": "10.20.2", "port": 95010, "status": "online", "weight": 100 }\n]`
+  const values = { ...model.values, name: "Order Center", rows, json, mode }
+  return { ...model, values, errors: checkServiceForm(values).errors ?? {} }
+}
+
+const jsonForm = (): ServiceFormModel => {
+  const model = openServiceForm(service)
+  return { ...model, values: { ...model.values, mode: "json" } }
+}
+
+const guardedForm = (): ServiceFormModel => ({
+  ...openServiceForm(service),
+  guard: { _tag: "Loss", lost: 3, of: 7 },
+})
+
+const staleForm = (): ServiceFormModel => ({ ...openServiceForm(service), stale: { revision: 129, by: "zhang.san" } })
+
+const wrongProcess = () => {
+  const model = openProcessForm(service.process)
+  const values = { ...model.values, module: "main.ts", workers: "300", env: "NODE_ENV=production\nREGION" }
+  return { ...model, values, errors: checkProcessForm(values).errors ?? {} }
+}
+
+const addClients = {
+  serviceId: service.id,
+  serviceName: service.name,
+  text: "",
+  candidates: fleet.nodes.slice(0, 3).map(({ ip, name }) => ({ ip, name })),
+  error: null,
+}
+
+const token = {
+  kind: "once" as const,
+  token: "mst_01JD0000000000000000000401_9f2c7b1de4",
+  expiresAt: fixtures.now + 3_600_000,
+  command: `muster --role=node --join https://10.20.0.5:8800 --token mst_01JD0000000000000000000401_9f2c7b1de4a84d0f8f6a_5b1d6c2f0e9a8b7c6d5e4f3a2b1c0d9e --listen IP:8821`,
+}
+
+const endpointsTab = `/services/${service.id}/endpoints`
+const clientsTab = `/services/${service.id}/clients`
+const processTab = `/services/${service.id}/process`
+
+const clientsOf = (shown: typeof service, job?: typeof fixtures.runningJob) => (page: PageContext) => (
+  <ClientsPage page={page} service={shown} job={job} query={all} />
+)
+const nodesOf = (page: PageContext) => <NodesPage page={page} nodes={fleet.nodes} tokens={fleet.tokens} query={all} />
+const endpointsOf = (shown: typeof service) => (page: PageContext) => <EndpointsPage page={page} service={shown} />
+
+/** Every page and state there is to look at, by name. */
+export const galleryStates: Readonly<Record<string, GalleryState>> = {
+  login: {
+    path: "/login",
+    page: (page) => <LoginPage page={{ ...page, user: null }} model={{ name: "", next: "/", error: null }} />,
+  },
+  "login-limited": {
+    path: "/login",
+    page: (page) => (
+      <LoginPage
+        page={{ ...page, user: null }}
+        model={{ name: "admin", next: "/", error: { kind: "limited", retryAfterMs: 41_000 } }}
+      />
+    ),
+  },
+  password: { path: "/password", page: (page) => <PasswordPage page={page} model={{ error: null }} /> },
+  "password-wrong": { path: "/password", page: (page) => <PasswordPage page={page} model={{ error: "short" }} /> },
+  dashboard: { path: "/", page: (page) => <DashboardPage page={page} model={fleet.dashboard} /> },
+  "dashboard-empty": { path: "/", page: (page) => <DashboardPage page={page} model={fleet.emptyDashboard} /> },
+  "dashboard-calm": { path: "/", page: (page) => <DashboardPage page={page} model={fleet.calmDashboard} /> },
+  services: {
+    path: "/services",
+    page: (page) => <ServicesPage page={page} services={fixtures.services} query={all} />,
+  },
+  "services-empty": { path: "/services", page: (page) => <ServicesPage page={page} services={[]} query={all} /> },
+  "services-no-match": {
+    path: "/services?f=down&q=none",
+    page: (page) => (
+      <ServicesPage page={page} services={fixtures.services} query={{ filter: "down", search: "none" }} />
+    ),
+  },
+  "service-new": {
+    path: "/services/new",
+    page: (page) => <ServiceFormPage page={page} model={openServiceForm(null)} />,
+  },
+  "service-edit": {
+    path: "/services/1/edit",
+    page: (page) => <ServiceFormPage page={page} model={openServiceForm(service)} />,
+  },
+  "service-edit-wrong": {
+    path: "/services/1/edit",
+    page: (page) => <ServiceFormPage page={page} model={wrongForm("rows")} />,
+  },
+  "service-edit-json": { path: "/services/1/edit", page: (page) => <ServiceFormPage page={page} model={jsonForm()} /> },
+  "service-edit-json-wrong": {
+    path: "/services/1/edit",
+    page: (page) => <ServiceFormPage page={page} model={wrongForm("json")} />,
+  },
+  "service-edit-guard": {
+    path: "/services/1/edit",
+    page: (page) => <ServiceFormPage page={page} model={guardedForm()} />,
+  },
+  "service-edit-stale": {
+    path: "/services/1/edit",
+    page: (page) => <ServiceFormPage page={page} model={staleForm()} />,
+  },
+  endpoints: { path: endpointsTab, page: endpointsOf(service) },
+  "endpoints-draft": { path: endpointsTab, page: endpointsOf(fixtures.withDraft) },
+  "endpoints-empty": { path: endpointsTab, page: endpointsOf(fixtures.emptyService) },
+  "endpoints-kernel": { path: endpointsTab, page: endpointsOf(fixtures.kernelService) },
+  "endpoints-switched": {
+    path: endpointsTab,
+    page: endpointsOf(service),
+    over: (page) => (
+      <EndpointSwitched
+        page={page}
+        serviceId={service.id}
+        endpoint={{ ip: "10.20.2.12", port: 9501 }}
+        status="offline"
+        revision={129}
+      />
+    ),
+  },
+  "endpoints-guard": {
+    path: endpointsTab,
+    page: endpointsOf(service),
+    over: (page) => (
+      <GuardDialog page={page} verdict={{ _tag: "LastOnline" }} method="put" path={endpointsTab} values={{}} />
+    ),
+  },
+  clients: { path: clientsTab, page: clientsOf(service) },
+  "clients-empty": { path: clientsTab, page: clientsOf(fixtures.emptyService) },
+  "clients-no-match": {
+    path: `${clientsTab}?q=none`,
+    page: (page) => (
+      <ClientsPage page={page} service={service} job={undefined} query={{ filter: "all", search: "none" }} />
+    ),
+  },
+  "clients-add": {
+    path: clientsTab,
+    page: clientsOf(service),
+    over: (page) => <AddClientsDialog page={page} model={addClients} />,
+  },
+  "clients-add-wrong": {
+    path: clientsTab,
+    page: clientsOf(service),
+    over: (page) => (
+      <AddClientsDialog
+        page={page}
+        model={{ ...addClients, text: "10.20.40.300", error: { kind: "address", ip: "10.20.40.300" } }}
+      />
+    ),
+  },
+  "push-preview": {
+    path: clientsTab,
+    page: clientsOf(service),
+    over: (page) => <PushDialog page={page} preview={fixtures.preview} />,
+  },
+  "push-running": { path: clientsTab, page: clientsOf(fixtures.pushing, fixtures.runningJob) },
+  "push-finished": { path: clientsTab, page: clientsOf(fixtures.pushed, fixtures.finishedJob) },
+  "push-cancelled": { path: clientsTab, page: clientsOf(service, fixtures.cancelledJob) },
+  process: {
+    path: processTab,
+    page: (page) => <ProcessPage page={page} service={service} form={openProcessForm(service.process)} />,
+  },
+  "process-wrong": {
+    path: processTab,
+    page: (page) => <ProcessPage page={page} service={service} form={wrongProcess()} />,
+  },
+  "process-empty": {
+    path: processTab,
+    page: (page) => <ProcessPage page={page} service={fixtures.emptyService} form={openProcessForm(null)} />,
+  },
+  "process-kernel": {
+    path: processTab,
+    page: (page) => <ProcessPage page={page} service={fixtures.kernelService} form={openProcessForm(null)} />,
+  },
+  nodes: { path: "/nodes", page: nodesOf },
+  "nodes-empty": { path: "/nodes", page: (page) => <NodesPage page={page} nodes={[]} tokens={[]} query={all} /> },
+  join: { path: "/nodes", page: nodesOf, over: (page) => <JoinDialog page={page} /> },
+  "join-command": {
+    path: "/nodes",
+    page: nodesOf,
+    over: (page) => (
+      <Dialog page={page} id="join-dialog" title={page.t.join.title} wide>
+        <div id="join-result">
+          <JoinCommand page={page} token={token} />
+        </div>
+      </Dialog>
+    ),
+  },
+  keys: {
+    path: "/nodes",
+    page: nodesOf,
+    over: (page) => <KeysDialog page={page} />,
+  },
+  "not-found": { path: "/nothing", page: (page) => <ErrorPage page={page} status={404} /> },
+  broken: { path: "/nothing", page: (page) => <ErrorPage page={{ ...page, user: null }} status={500} /> },
+}
