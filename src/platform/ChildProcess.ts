@@ -124,6 +124,8 @@ export const spawnSelf = (args: ReadonlyArray<string>, o: SpawnOptions): Child =
   const log = openSync(o.logFile, "a", 0o640)
   try {
     const child = spawn(command.file, command.args, {
+      // What `ps` shows: /proc/self/exe would tell nobody anything.
+      ...(command.file === "/proc/self/exe" ? { argv0: process.execPath } : {}),
       cwd: o.cwd,
       env: { ...inheritedEnv(), ...o.env },
       detached: true,

@@ -1,8 +1,6 @@
-import { basename as nodeBasename, dirname as nodeDirname, join as nodeJoin } from "node:path"
+import { dirname as nodeDirname, join as nodeJoin } from "node:path"
 
 /** Joins parts of a path. */
 export const join = (...parts: ReadonlyArray<string>): string => nodeJoin(...parts)
 
 export const dirname = (path: string): string => nodeDirname(path)
-
-export const basename = (path: string): string => nodeBasename(path)

@@ -1,4 +1,11 @@
-import { agentService, type WorkerKey, type WorkerReport, workerMethods } from "../protocol/WorkerLink.ts"
+import {
+  agentService,
+  type WorkerFailed,
+  type WorkerKey,
+  type WorkerReady,
+  type WorkerReport,
+  workerMethods,
+} from "../protocol/WorkerLink.ts"
 import { RpcConnection } from "../rpc/RpcConnection.ts"
 
 const answerMs = 5_000
@@ -35,16 +42,19 @@ export class AgentLink {
 
   /** From here on the agent sends callers to this worker. */
   async ready(methods: ReadonlyArray<string>): Promise<void> {
-    await this.#tell(workerMethods.ready, { ...this.#key, methods })
+    const message: WorkerReady = { ...this.#key, methods }
+    await this.#tell(workerMethods.ready, message)
   }
 
   /** Best effort: the process ends right after it. */
   async failed(reason: string): Promise<void> {
-    await this.#tell(workerMethods.failed, { ...this.#key, reason }).catch(() => undefined)
+    const message: WorkerFailed = { ...this.#key, reason }
+    await this.#tell(workerMethods.failed, message).catch(() => undefined)
   }
 
   async report(figures: Omit<WorkerReport, keyof WorkerKey>): Promise<void> {
-    await this.#tell(workerMethods.report, { ...this.#key, ...figures })
+    const message: WorkerReport = { ...this.#key, ...figures }
+    await this.#tell(workerMethods.report, message)
   }
 
   close(): void {
