@@ -41,6 +41,8 @@ export type SessionState = {
   readonly held: Map<string, number>
   /** The revisions of those that were told to the store over this connection. */
   readonly reported: Map<string, number>
+  /** The revisions that are being sent: a status that shows them already is no surprise. */
+  readonly sending: Map<string, number>
   readonly locks: Map<string, Semaphore.Semaphore>
   /** Says "compare now". */
   readonly wakes: Queue.Queue<void>
@@ -59,6 +61,7 @@ export const makeSession = Effect.fnUntraced(function* (node: NodeAddress) {
     link: undefined,
     held: new Map(),
     reported: new Map(),
+    sending: new Map(),
     locks: new Map(),
     wakes: yield* Queue.sliding<void>(1),
     broken: undefined,
@@ -108,7 +111,10 @@ export const deliver = (session: SessionState, delivery: Delivery) =>
         if (session.link !== undefined && held !== undefined && held >= list.revision)
           return { revision: held, applied: false, tookMs: null } satisfies Delivered
         const from = yield* Clock.currentTimeNanos
-        const ack = yield* overLink(session, (link) => link.applyList({ list, ...overrideFor(delivery, held) }))
+        session.sending.set(list.service, list.revision)
+        const ack = yield* overLink(session, (link) => link.applyList({ list, ...overrideFor(delivery, held) })).pipe(
+          Effect.ensuring(Effect.sync(() => session.sending.delete(list.service))),
+        )
         const tookMs = Number((yield* Clock.currentTimeNanos) - from) / 1e6
         session.held.set(list.service, Math.max(ack.revision, session.held.get(list.service) ?? 0))
         return { revision: ack.revision, applied: ack.applied, tookMs } satisfies Delivered
@@ -144,7 +150,11 @@ const adopt = (session: SessionState, status: NodeStatus) => {
   // An ack may have overtaken the answer of an older question.
   for (const [service, revision] of listed)
     session.held.set(service, Math.max(revision, session.held.get(service) ?? 0))
-  const sameLists = known.size === session.held.size && [...known].every(([name, at]) => session.held.get(name) === at)
+  const names = new Set([...known.keys(), ...session.held.keys()])
+  const sameLists = [...names].every((name) => {
+    const at = session.held.get(name)
+    return at === known.get(name) || at === session.sending.get(name)
+  })
   return (
     !sameLists ||
     before?.processesRevision !== status.processesRevision ||

@@ -84,7 +84,8 @@ const make = Effect.gen(function* () {
       Effect.ensuring(Effect.andThen(deliveries.flushed, deliveries.end(serviceId))),
     )
     // Who could not be reached is tried again by its own session.
-    yield* sessions.wake(chosen.map((client) => client.ip))
+    const left = chosen.filter(({ id }) => deliveries.ofClient(serviceId, id).state !== "ok")
+    yield* sessions.wake(left.map((client) => client.ip))
   })
 
   const choose = Effect.fnUntraced(function* (serviceId: string, clientIds: "all" | ReadonlyArray<string>) {

@@ -50,7 +50,7 @@ const make = Effect.gen(function* () {
       ),
     )
 
-  const settle = Effect.fn("Sessions.settle")(function* (session: SessionState, to: Recipient, sent: Settled) {
+  const settle = Effect.fnUntraced(function* (session: SessionState, to: Recipient, sent: Settled) {
     const { clientId, service, serviceId } = to
     const { revision, tookMs } = sent
     const nodeId = session.node.id

@@ -153,9 +153,9 @@ test("cancelling leaves unsent what is not sent yet", async () => {
   expect(agents[0]!.lists.has("cancel")).toBe(false)
 })
 
-test("push to 40 nodes reaches them all at once", async () => {
+test("push to 16 nodes reaches them all at once", async () => {
   const many = await Promise.all(
-    Array.from({ length: 40 }, async (_, at) => {
+    Array.from({ length: 16 }, async (_, at) => {
       const ip = `127.23.1.${at + 1}`
       const agent = await joinAgent(manager, `many${at}`, ip, 20_000 + at)
       await agent.start()
@@ -171,16 +171,15 @@ test("push to 40 nodes reaches them all at once", async () => {
         "ann",
       ),
     )
-    await waitFor(async () => (await manager.nodes()).filter((node) => node.connection === "connected").length === 43)
+    await waitFor(async () => (await manager.nodes()).filter((node) => node.connection === "connected").length === 19)
     const from = performance.now()
-    expect(await pushed(id)).toMatchObject({ total: 40, ok: 40, failed: 0 })
+    expect(await pushed(id)).toMatchObject({ total: 16, ok: 16, failed: 0 })
     expect(performance.now() - from).toBeLessThan(1_000)
     const took = (await manager.service("many")).clientsList
       .map((client) => client.tookMs ?? 0)
       .toSorted((a, b) => a - b)
-    expect(took).toHaveLength(40)
-    if (process.env["MUSTER_TEST_LOGS"] !== undefined) console.log("p50", took[20], "max", took[39])
+    expect(took).toHaveLength(16)
   } finally {
     for (const { agent } of many) await agent.stop()
   }
-})
+}, 30_000)
