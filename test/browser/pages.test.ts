@@ -6,7 +6,7 @@ import { en } from "../../ui/messages/en.ts"
 import { zhCN } from "../../ui/messages/zh-CN.ts"
 import { adminPassword, launchBrowser, openViewer } from "../support/browser.ts"
 import { Cluster, online } from "../support/cluster.ts"
-import { logIn, press, shows } from "../support/pages.ts"
+import { logIn, press, pushAll, shows } from "../support/pages.ts"
 import { waitFor } from "../support/waitFor.ts"
 
 const module = join(import.meta.dirname, "../flows/modules/probe.ts")

@@ -23,6 +23,9 @@ test("a newcomer joins three nodes, adds a service, pushes its list, and 300 cal
     cluster.agents.push(agent)
     agent.start([`--join=${cluster.url}`, `--token=${token}`])
   }
+  for (const agent of cluster.agents) {
+    await agent.process?.until(`${agent.ip} has joined`, async () => (await cluster.node(agent.ip)) !== undefined)
+  }
   await page.goto(`${cluster.url}/nodes`)
   for (const ip of addresses) await shows(page, "tr", new RegExp(`${ip}[^]*${en.connection.connected}`))
 
@@ -31,6 +34,7 @@ test("a newcomer joins three nodes, adds a service, pushes its list, and 300 cal
   for (const ip of addresses) await shows(page, "tr", `${ip}:8821`)
   await addClients(page, ["127.1.1.100"])
   await pushAll(page, 1)
+  await shows(page, "#push", en.push.ok(1))
   const [first, second] = cluster.agents
   await waitFor(() => first?.list("node_manager")?.endpoints.length === 3, { what: "the list of agents on the disk" })
 
@@ -52,6 +56,7 @@ test("a newcomer joins three nodes, adds a service, pushes its list, and 300 cal
   await press(page, en.process.save)
   await addClients(page, addresses)
   await pushAll(page, 3)
+  await shows(page, "#push", en.push.ok(3))
   for (const agent of cluster.agents) {
     await waitFor(() => agent.list("TestService")?.revision === 1, { what: `${agent.ip} has the list` })
     await waitFor(() => agent.workers().length === 2, { what: `two workers on ${agent.ip}` })

@@ -28,7 +28,7 @@ export const makeToken = async (page: Page, kind: "once" | "many") => {
   await press(page, en.join.make)
   const text = await page.locator("#join-result").textContent({ timeout: 10_000 })
   await page.locator("#join-result", { hasText: "mst_" }).waitFor()
-  const token = /mst_\w+/.exec((await page.locator("#join-result").textContent()) ?? "")?.[0]
+  const token = /mst_[\w-]+_[0-9a-f]{32}/.exec((await page.locator("#join-result").textContent()) ?? "")?.[0]
   expect(token, `a token in ${text}`).toBeDefined()
   return token ?? ""
 }
