@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test"
 import { Effect, ManagedRuntime } from "effect"
 import { sql } from "kysely"
 import { Database } from "../src/manager/store/Database.ts"
-import { engines, removeFresh } from "./manager/store/engines.ts"
+import { engines, removeFresh, startMs } from "./manager/store/engines.ts"
 
 type Column = { readonly type: "number" | "string"; readonly nullable: boolean; readonly generated: boolean }
 type Schema = Record<string, Record<string, Column>>
@@ -44,7 +44,7 @@ afterAll(removeFresh)
 
 describe.each(engines)("the schema on $name", ({ fresh }) => {
   let runtime: ManagedRuntime.ManagedRuntime<Database, unknown>
-  beforeAll(async () => void (runtime = ManagedRuntime.make(Database.layer(await fresh()))))
+  beforeAll(async () => void (runtime = ManagedRuntime.make(Database.layer(await fresh()))), startMs)
   afterAll(() => runtime.dispose())
 
   test("has exactly the columns of Tables.ts", async () => {

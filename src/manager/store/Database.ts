@@ -116,7 +116,7 @@ const access = (engine: DatabaseTarget["engine"], db: Kysely<Tables>) => {
       transaction === undefined
         ? retry(
             attempt(() => statements(db)),
-            [],
+            ["busy"],
           )
         : Effect.uninterruptible(attempt(() => statements(transaction))),
     )

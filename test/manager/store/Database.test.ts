@@ -12,7 +12,7 @@ import { SettingsRepo } from "../../../src/manager/store/SettingsRepo.ts"
 import { storeLayer } from "../../../src/manager/store/Store.ts"
 import { denoPath } from "../../support/executable.ts"
 import { mariadb } from "../../support/mariadb.ts"
-import { engines, freshSqlite, removeFresh } from "./engines.ts"
+import { engines, freshSqlite, removeFresh, startMs } from "./engines.ts"
 
 type Store = Layer.Success<ReturnType<typeof storeLayer>>
 
@@ -31,7 +31,7 @@ describe.each(engines)("a database on $name", ({ fresh }) => {
   beforeAll(async () => {
     target = await fresh()
     runtime = ManagedRuntime.make(storeLayer(target))
-  })
+  }, startMs)
   afterAll(() => runtime.dispose())
 
   const set = (name: string) => Effect.flatMap(SettingsRepo, (settings) => settings.set(name, "x"))
@@ -158,32 +158,47 @@ describe("two processes", () => {
   }
   const upTo = (count: number) => Array.from({ length: count }, (_, index) => index + 1)
 
-  test("write to one SQLite file at the same time", async () => {
-    const path = freshSqlite()
-    await Effect.runPromise(Effect.provide(Effect.asVoid(Database), storeLayer({ engine: "sqlite", path })))
-    const revisions = await Promise.all([release(onBun, path, 40), release(onBun, path, 40)])
-    expect(revisions.flat().toSorted((a, b) => a - b)).toEqual(upTo(80))
-  })
+  test(
+    "write to one SQLite file at the same time",
+    async () => {
+      const path = freshSqlite()
+      await Effect.runPromise(Effect.provide(Effect.asVoid(Database), storeLayer({ engine: "sqlite", path })))
+      const revisions = await Promise.all([release(onBun, path, 40), release(onBun, path, 40)])
+      expect(revisions.flat().toSorted((a, b) => a - b)).toEqual(upTo(80))
+    },
+    startMs,
+  )
 
-  test("open an SQLite file that another is writing to for longer than a statement waits", async () => {
-    const path = freshSqlite()
-    const open = () =>
-      Effect.runPromise(Effect.provide(Effect.asVoid(Database), storeLayer({ engine: "sqlite", path })))
-    await open()
-    const other = new DatabaseSync(path)
-    other.exec("begin immediate")
-    const freed = Bun.sleep(400).then(() => other.exec("commit"))
-    await open()
-    await freed
+  test("open an SQLite file, and write to it, while another writes for longer than a statement waits", async () => {
+    const target = { engine: "sqlite", path: freshSqlite() } as const
+    const opened = () => ManagedRuntime.make(storeLayer(target))
+    const set = Effect.flatMap(SettingsRepo, (settings) => settings.set("a", "1"))
+    const first = opened()
+    await first.runPromise(set)
+    const other = new DatabaseSync(target.path)
+    const whileOtherWrites = async (work: () => Promise<unknown>) => {
+      other.exec("begin immediate")
+      const freed = Bun.sleep(400).then(() => other.exec("commit"))
+      await work()
+      await freed
+    }
+    await whileOtherWrites(() => first.runPromise(set))
+    const second = opened()
+    await whileOtherWrites(() => second.runPromise(Effect.void))
     other.close()
+    await Promise.all([first.dispose(), second.dispose()])
   })
 
-  test("make one MySQL database and write to it at the same time, on Bun and on Deno", async () => {
-    const url = await (await mariadb()).freshDatabase()
-    const onDeno = [denoPath(), "run", "-A", "-q", script]
-    const revisions = await Promise.all([release(onBun, url, 20), release(onBun, url, 20), release(onDeno, url, 20)])
-    expect(revisions.flat().toSorted((a, b) => a - b)).toEqual(upTo(60))
-  })
+  test(
+    "make one MySQL database and write to it at the same time, on Bun and on Deno",
+    async () => {
+      const url = await (await mariadb()).freshDatabase()
+      const onDeno = [denoPath(), "run", "-A", "-q", script]
+      const revisions = await Promise.all([release(onBun, url, 20), release(onBun, url, 20), release(onDeno, url, 20)])
+      expect(revisions.flat().toSorted((a, b) => a - b)).toEqual(upTo(60))
+    },
+    startMs,
+  )
 })
 
 describe("a MySQL database over TLS", () => {

@@ -5,7 +5,7 @@ import { migrate, type SchemaHistory, statementsOf } from "../../../src/manager/
 import type { Tables } from "../../../src/manager/store/Tables.ts"
 import { mysqlDialect } from "../../../src/platform/Mysql.ts"
 import { sqliteDialect } from "../../../src/platform/Sqlite.ts"
-import { engines, removeFresh } from "./engines.ts"
+import { engines, removeFresh, startMs } from "./engines.ts"
 
 const versions = "create table schema_version (version integer not null primary key, applied_at bigint not null);\n"
 const original: SchemaHistory = {
@@ -32,7 +32,7 @@ describe.each(engines)("a migration on $name", ({ fresh }) => {
     db = new Kysely({
       dialect: target.engine === "sqlite" ? sqliteDialect(target.path) : mysqlDialect(Redacted.value(target.url)),
     })
-  })
+  }, startMs)
   afterAll(() => db.destroy())
 
   const version = async () => (await db.selectFrom("schema_version").select("version").execute()).length

@@ -14,7 +14,7 @@ import { ServicesRepo } from "../../../src/manager/store/ServicesRepo.ts"
 import { SettingsRepo } from "../../../src/manager/store/SettingsRepo.ts"
 import { storeLayer } from "../../../src/manager/store/Store.ts"
 import { newId } from "../../../src/platform/Ids.ts"
-import { engines, removeFresh } from "./engines.ts"
+import { engines, removeFresh, startMs } from "./engines.ts"
 
 type Store = Layer.Success<ReturnType<typeof storeLayer>>
 
@@ -46,7 +46,7 @@ afterAll(removeFresh)
 
 describe.each(engines)("the store on $name", ({ fresh }) => {
   let runtime: ManagedRuntime.ManagedRuntime<Store, unknown>
-  beforeAll(async () => void (runtime = ManagedRuntime.make(storeLayer(await fresh()))))
+  beforeAll(async () => void (runtime = ManagedRuntime.make(storeLayer(await fresh()))), startMs)
   afterAll(() => runtime.dispose())
 
   const it = <E>(name: string, effect: Effect.Effect<void, E, Store>) => test(name, () => runtime.runPromise(effect))

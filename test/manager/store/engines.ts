@@ -14,6 +14,9 @@ export const engines: ReadonlyArray<{ readonly name: string; readonly fresh: () 
   },
 ]
 
+/** How long a hook or test may take that starts a server or other processes, on a busy machine. */
+export const startMs = 60_000
+
 const folders: Array<string> = []
 
 /** Where a new SQLite file may be. */
