@@ -60,7 +60,7 @@ export class RawClient {
 
   /** The first frame, come or to come, that is wanted. */
   async frame(wanted: (seen: SeenFrame) => boolean, timeoutMs = 5000): Promise<SeenFrame> {
-    return waitFor(() => this.seen.find(wanted), { timeoutMs, what: `a frame among ${JSON.stringify(this.seen)}` })
+    return waitFor(() => this.seen.find(wanted), { timeoutMs, what: wanted.toString() })
   }
 
   answer(id: number): Promise<SeenFrame> {
