@@ -1,5 +1,6 @@
 import { Effect } from "effect"
 import type { EndpointList } from "../../../src/domain/EndpointList.ts"
+import type { ProcessSet } from "../../../src/domain/ProcessSpec.ts"
 import { Joining } from "../../../src/manager/fleet/Joining.ts"
 import { makeRequest } from "../../../src/platform/Certificates.ts"
 import { type Duplex, listen, type Listener } from "../../../src/platform/Transport.ts"
@@ -25,6 +26,8 @@ export class TestAgent {
   readonly lists = new Map<string, EndpointList>()
   /** Every list that arrived, in order. */
   readonly arrived: Array<{ readonly service: string; readonly revision: number; readonly override: boolean }> = []
+  /** Every process set that arrived, in order. */
+  readonly processes: Array<ProcessSet> = []
   /** Answers nothing while this is set. */
   hanging = false
   /** Refuses lists with this sentence. */
@@ -126,7 +129,9 @@ export class TestAgent {
       return {}
     },
     "Processes.apply": ([argument]) => {
-      this.#processesRevision = (argument as { revision: number }).revision
+      const set = argument as ProcessSet
+      this.processes.push(set)
+      this.#processesRevision = set.revision
       return { revision: this.#processesRevision }
     },
     "Trust.apply": ([argument]) => {
