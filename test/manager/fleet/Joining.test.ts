@@ -172,6 +172,32 @@ test("a node that joins again keeps its place, and its former certificate is ref
   }
 })
 
+test("a node that was revoked joins anew as another one, and its revisions are no obstacle", async () => {
+  const ip = "127.22.9.1"
+  const port = await freePort(ip)
+  const dataDir = join(folder, "returned")
+  const begin = async () =>
+    startNode({ dataDir, ip, port, name: "returned", join: { url: manager.url, token: await manager.token("once") } })
+  const trusted = async () => {
+    const text = await readFile(join(dataDir, "trust.json"), "utf8")
+    return (JSON.parse(text) as { revision: number }).revision
+  }
+  const live = () =>
+    waitFor(async () => (await manager.nodes()).find((node) => node.ip === ip && node.connection === "connected"))
+  const former = await begin()
+  await live()
+  const before = await waitFor(trusted)
+  await former.stop()
+  await manager.run(Effect.flatMap(Fleet, (fleet) => fleet.revoke(former.nodeId, "ann")))
+  const node = await begin()
+  try {
+    expect((await live()).id).not.toBe(former.nodeId)
+    expect(await waitFor(async () => (await trusted()) > before && trusted())).toBeGreaterThan(before)
+  } finally {
+    await node.stop()
+  }
+})
+
 test("nobody without a certificate of the cluster gets past the handshake", async () => {
   const ip = "127.22.8.1"
   const port = await freePort(ip)

@@ -1,0 +1,44 @@
+import { afterAll, beforeAll, expect, test } from "bun:test"
+import { Effect } from "effect"
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { type Membership, readMembership, writeMembership } from "../../../src/node/joining/Identity.ts"
+
+let folder: string
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "muster-identity-"))
+})
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+const membership: Membership = {
+  identity: {
+    nodeId: "N1",
+    name: "host",
+    ip: "10.0.0.1",
+    port: 8_821,
+    managerUrl: "https://manager:8800",
+    tokenId: "T1",
+    joinedAt: 1,
+  },
+  tls: { key: "key", cert: "cert", ca: "ca" },
+}
+const read = (dataDir: string) => Effect.runPromise(readMembership(dataDir))
+
+test("a node that never joined has no identity, one that did has all of it", async () => {
+  expect(await read(join(folder, "none"))).toBeUndefined()
+  const dataDir = join(folder, "new", "folder")
+  await Effect.runPromise(writeMembership(dataDir, membership))
+  expect(await read(dataDir)).toEqual(membership)
+})
+
+test("a damaged or incomplete identity is named with its file and what to do", async () => {
+  const dataDir = join(folder, "damaged")
+  await Effect.runPromise(writeMembership(dataDir, membership))
+  const text = await readFile(join(dataDir, "node.json"), "utf8")
+  await writeFile(join(dataDir, "node.json"), text.slice(0, 20))
+  await expect(read(dataDir)).rejects.toThrow("node.json is damaged")
+  await writeFile(join(dataDir, "node.json"), text)
+  await rm(join(dataDir, "tls", "key.pem"))
+  await expect(read(dataDir)).rejects.toThrow("key.pem is missing: join again")
+})
