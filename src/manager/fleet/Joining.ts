@@ -131,10 +131,12 @@ const make = Effect.gen(function* () {
         }),
       )
       .pipe(
-        Effect.catchTag("TokenSpent", ({ reason }) => refused(reason)),
-        Effect.catchTag("Conflict", ({ reason: message }) => new JoinRefused({ reason: "address-taken", message })),
-        // It was there a moment ago: revoked in between.
-        Effect.catchTag("NotFound", () => refused("revoked")),
+        Effect.catchTags({
+          TokenSpent: ({ reason }) => refused(reason),
+          Conflict: ({ reason: message }) => new JoinRefused({ reason: "address-taken", message }),
+          // It was there a moment ago: revoked in between.
+          NotFound: () => refused("revoked"),
+        }),
       )
 
   const join = Effect.fn("Joining.join")(function* (body: unknown, fromIp: string) {

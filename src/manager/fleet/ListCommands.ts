@@ -134,10 +134,10 @@ export const listCommands = Effect.gen(function* () {
       return list.revision
     })
     // Someone released in between: the same change applies to what there is now.
-    const revision = yield* database
-      .transaction(change)
-      .pipe((self) => Effect.retry(self, { while: (error) => error._tag === "Stale", times: 10 }))
-      .pipe(Effect.catchTag("Stale", (error) => Effect.die(error)))
+    const revision = yield* database.transaction(change).pipe(
+      (self) => Effect.retry(self, { while: (error) => error._tag === "Stale", times: 10 }),
+      Effect.catchTag("Stale", (error) => Effect.die(error)),
+    )
     yield* aftermath.of(id, [])
     yield* pushes.follow(id, by)
     return { revision }

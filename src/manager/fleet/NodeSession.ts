@@ -184,7 +184,7 @@ const compare = Effect.fnUntraced(function* (session: SessionState, duties: Sess
     else {
       const delayMs = backoffDelay({ ...sessionBackoff, capMs: 30_000 }, failures, yield* Random.next)
       session.nextTryAt = (yield* Clock.currentTimeMillis) + delayMs
-      yield* Effect.raceFirst(Queue.take(session.wakes), Effect.sleep(delayMs))
+      yield* Effect.timeoutOption(Queue.take(session.wakes), delayMs)
       session.nextTryAt = null
     }
   }

@@ -102,7 +102,7 @@ export const ownCommands = Effect.gen(function* () {
       database
         .transaction(Effect.tap(clients.restore(id, clientId), ({ ip }) => note("client.restore", id, by, { ip })))
         // The address is a client again already: that is what was asked for.
-        .pipe(Effect.catchTag("Conflict", () => Effect.succeed(undefined)))
+        .pipe(Effect.catchTag("Conflict", () => Effect.void))
     )
     yield* aftermath.of(id, client === undefined ? [] : [client.ip])
   })

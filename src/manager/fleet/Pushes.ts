@@ -50,7 +50,7 @@ const make = Effect.gen(function* () {
   const inPlace = Effect.fnUntraced(function* (places: Semaphore.Semaphore, sending: Effect.Effect<void>) {
     yield* places.take(1)
     const fiber = yield* Effect.forkChild(sending, { startImmediately: true })
-    yield* Effect.raceFirst(Fiber.await(fiber), Effect.sleep(placeMs)).pipe(Effect.ensuring(places.release(1)))
+    yield* Effect.timeoutOption(Fiber.await(fiber), placeMs).pipe(Effect.ensuring(places.release(1)))
     yield* Fiber.join(fiber)
   })
 

@@ -45,8 +45,9 @@ const make = Effect.gen(function* () {
   const keepGoing = (effect: Effect.Effect<unknown, NodeCallError | NodeAway>, what: string) =>
     effect.pipe(
       Effect.as(true),
-      Effect.catch((error) =>
-        isBroken(error) ? Effect.fail(error) : Effect.as(Effect.logWarning(`${what}: ${error.message}`), false),
+      Effect.catchIf(
+        (error) => !isBroken(error),
+        (error) => Effect.as(Effect.logWarning(`${what}: ${error.message}`), false),
       ),
     )
 

@@ -85,7 +85,7 @@ const readAnswer = Effect.fnUntraced(function* (origin: string, answer: HttpAnsw
       ),
     )
   const refusal = yield* decodeRefusal(answer.body).pipe(
-    Effect.catch(() => Effect.succeed({ error: "unknown", message: `it answered ${answer.status}` })),
+    Effect.orElseSucceed(() => ({ error: "unknown", message: `it answered ${answer.status}` })),
   )
   return yield* new JoinFailed({
     reason: "refused",
