@@ -23,7 +23,11 @@ const lost = () => {
 }
 
 document.addEventListener("htmx:sse:after:connection", connected)
-document.addEventListener("htmx:sse:error", lost)
+document.addEventListener("htmx:sse:error", ({ detail }) => {
+  // The session ended, or what the page shows was deleted, while it was not connected: the page itself says so.
+  if (detail.status === 401 || detail.status === 404) location.reload()
+  else lost()
+})
 document.addEventListener("htmx:sse:before:connection", ({ detail }) => {
   if (detail.connection.attempt > 0 && !document.hidden) lost()
 })

@@ -1,4 +1,4 @@
-import { type Cause, Clock, Context, Effect, Fiber, Layer, Option, Queue, Scope, Stream } from "effect"
+import { type Cause, Clock, Context, Effect, Fiber, Layer, Queue, Scope, Stream } from "effect"
 import type { Language } from "../../../ui/messages/Messages.ts"
 import { Changes, type Topic } from "../fleet/Changes.ts"
 
@@ -33,6 +33,8 @@ type Viewer = {
   readonly sessionId: string
   /** Has had its snapshot. */
   started: boolean
+  /** What it shows is there no more. */
+  gone: boolean
 }
 
 /** All viewers of one view in one language: rendered once for all of them. */
@@ -48,6 +50,7 @@ const eventText = (html: string) =>
     .split("\n")
     .map((line) => `data: ${line}\n`)
     .join("")}\n`
+const ping = ": ping\n\n"
 const sessionEnded = "event: session-ended\ndata: \n\n"
 
 /** Brings a channel's viewers to `fragments`: who is new gets all of them, the others those that changed. */
@@ -64,6 +67,14 @@ const deliver = (channel: Channel, fragments: ReadonlyArray<Fragment>) => {
   }
 }
 
+/** Their pages connect again, are told 404, and ask for themselves. */
+const endAll = (channel: Channel) => {
+  for (const viewer of channel.viewers) {
+    viewer.gone = true
+    Queue.endUnsafe(viewer.wake)
+  }
+}
+
 /** The open pages: each gets a snapshot of what it shows, then what changes in it. */
 export class Live extends Context.Service<
   Live,
@@ -76,9 +87,12 @@ export class Live extends Context.Service<
     readonly viewers: Effect.Effect<number>
   }
 >()("muster/manager/http/Live") {
-  /** `render` gives all parts of a view in a language; it is called at most once per 80 ms for each. */
+  /**
+   * `render` gives all parts of a view in a language, `undefined` when there is no such thing any more; it is called at
+   * most once per 80 ms for each.
+   */
   static readonly layer = <R>(
-    render: (view: View, lang: Language) => Effect.Effect<ReadonlyArray<Fragment>, never, R>,
+    render: (view: View, lang: Language) => Effect.Effect<ReadonlyArray<Fragment> | undefined, never, R>,
   ) =>
     Layer.effect(
       Live,
@@ -91,7 +105,8 @@ export class Live extends Context.Service<
         const pump = Effect.fn("Live.pump")(function* (watching: Watching, channel: Channel) {
           yield* Queue.take(channel.wake)
           const fragments = yield* Effect.provideContext(render(watching.view, watching.lang), context)
-          deliver(channel, fragments)
+          if (fragments === undefined) endAll(channel)
+          else deliver(channel, fragments)
           yield* Effect.sleep(coalesceMs)
         })
 
@@ -123,6 +138,7 @@ export class Live extends Context.Service<
               wake: yield* Queue.sliding<void, Cause.Done>(1),
               sessionId: watching.sessionId,
               started: false,
+              gone: false,
             }
             channel.viewers.add(viewer)
             Queue.offerUnsafe(channel.wake, undefined)
@@ -137,29 +153,36 @@ export class Live extends Context.Service<
             return channel.pump === undefined ? Effect.void : Fiber.interrupt(channel.pump)
           })
 
+        /** Sends what there is to send until the viewer's queue ends, or its session has ended. */
+        const follow = Effect.fnUntraced(function* (
+          watching: Watching,
+          viewer: Viewer,
+          out: Queue.Queue<string, Cause.Done>,
+        ) {
+          let checkedAt = yield* Clock.currentTimeMillis
+          for (;;) {
+            yield* Queue.take(viewer.wake).pipe(Effect.timeoutOption(pingMs))
+            const now = yield* Clock.currentTimeMillis
+            if (now - checkedAt >= pingMs) {
+              checkedAt = now
+              if (!(yield* watching.alive)) return
+            }
+            const html = [...viewer.unsent.values()].join("")
+            viewer.unsent.clear()
+            // Waits here while the other side is slow; what changes meanwhile collects in `unsent`.
+            yield* Queue.offer(out, html === "" ? ping : eventText(html))
+          }
+        })
+
         const watch = (watching: Watching): Stream.Stream<string> =>
           Stream.callback<string>(
             (out) =>
               Effect.gen(function* () {
                 const { viewer } = yield* Effect.acquireRelease(join(watching), leave)
-                let checkedAt = yield* Clock.currentTimeMillis
-                for (;;) {
-                  const woken = yield* Queue.take(viewer.wake).pipe(Effect.timeoutOption(pingMs))
-                  const now = yield* Clock.currentTimeMillis
-                  if (now - checkedAt >= pingMs) {
-                    checkedAt = now
-                    if (!(yield* watching.alive)) break
-                  }
-                  const message = Option.isNone(woken) ? ": ping\n\n" : eventText([...viewer.unsent.values()].join(""))
-                  viewer.unsent.clear()
-                  // Waits here while the other side is slow; what changes meanwhile collects in `unsent`.
-                  yield* Queue.offer(out, message)
-                }
-              }).pipe(
-                Effect.catch(() => Effect.void),
-                Effect.andThen(Queue.offer(out, sessionEnded)),
-                Effect.andThen(Queue.end(out)),
-              ),
+                yield* Effect.ignore(follow(watching, viewer, out))
+                if (!viewer.gone) yield* Queue.offer(out, sessionEnded)
+                yield* Queue.end(out)
+              }),
             { bufferSize: 1, strategy: "suspend" },
           )
 

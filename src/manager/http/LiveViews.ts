@@ -26,8 +26,7 @@ const serviceFragments = Effect.fn("LiveViews.service")(function* (page: PageCon
   const pushes = yield* Pushes
   return yield* services.get(id).pipe(
     Effect.flatMap((service) => Effect.map(pushes.current(id), (job) => liveService(page, service, job))),
-    // Deleted while somebody looks at it: their page stays as it was, and its next click says so.
-    Effect.catchTag("NotFound", () => Effect.succeed([])),
+    Effect.catchTag("NotFound", () => Effect.succeed(undefined)),
   )
 })
 

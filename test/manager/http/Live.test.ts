@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
-import { Context, Effect, Layer, Logger, ManagedRuntime, Stream } from "effect"
+import { Context, Effect, Fiber, Layer, Logger, ManagedRuntime, Stream } from "effect"
+import { TestClock } from "effect/testing"
 import { Changes } from "../../../src/manager/fleet/Changes.ts"
 import { type Fragment, Live, type View } from "../../../src/manager/http/Live.ts"
+import { it } from "../../support/effect.ts"
 import { waitFor } from "../../support/waitFor.ts"
 import { api, startManager, type TestManager, Visitor } from "./TestManager.ts"
 
@@ -83,6 +85,16 @@ describe("the stream of a page", () => {
     expect(mine.seen.text).toContain("event: session-ended")
     expect(other.seen.ended).toBe(false)
     other.leave()
+  })
+
+  test("of a service that is deleted ends, and a new one is 404, so that the page asks for itself", async () => {
+    const { body } = await api(manager)("POST", "/services", { name: "shortlived" })
+    const { seen } = await openStream(admin, `service:${body.id}`)
+    await waitFor(() => seen.text.includes("#service-status"))
+    await api(manager)("DELETE", "/services/shortlived")
+    await waitFor(() => seen.ended)
+    expect(seen.text).not.toContain("session-ended")
+    expect((await admin.ask(`/events?t=service:${body.id}`)).status).toBe(404)
   })
 
   test("ends with the manager, which does not wait for its readers", async () => {
@@ -202,6 +214,33 @@ describe("the hub", () => {
     expect(live.rendered.length).toBe(1)
     expect(third.messages[0]).toBe("data: unseen\n\n")
   })
+
+  it.effect(
+    "pings every 15 seconds, and ends within that time after the session has",
+    Effect.gen(function* () {
+      let holds = true
+      const live = yield* Live
+      const messages: Array<string> = []
+      const alive = Effect.sync(() => holds)
+      const fiber = yield* live.watch({ view: "services", lang: "en", sessionId: "s", alive }).pipe(
+        Stream.runForEach((text) => Effect.sync(() => void messages.push(text))),
+        Effect.forkScoped,
+      )
+      yield* TestClock.adjust("1 second")
+      expect(messages).toEqual(["data: a\n\n"])
+      yield* TestClock.adjust("30 seconds")
+      expect(messages.slice(1)).toEqual([": ping\n\n", ": ping\n\n"])
+      holds = false
+      yield* TestClock.adjust("15 seconds")
+      expect(messages.at(-1)).toBe("event: session-ended\ndata: \n\n")
+      yield* Fiber.join(fiber)
+      expect(yield* live.viewers).toBe(0)
+    }).pipe(
+      Effect.provide(
+        Live.layer(() => Effect.succeed([{ key: "a", html: "a" }])).pipe(Layer.provideMerge(Changes.layer)),
+      ),
+    ),
+  )
 
   test("goes on after a part could not be rendered", async () => {
     await using live = hub()
