@@ -1,3 +1,4 @@
+import { setDefaultTimeout } from "bun:test"
 import { Effect, Exit, Layer, Logger, ManagedRuntime } from "effect"
 import { createServer } from "node:net"
 import { mkdtemp, readFile, rm } from "node:fs/promises"
@@ -12,6 +13,9 @@ import { Pushes } from "../../../src/manager/fleet/Pushes.ts"
 import { Services } from "../../../src/manager/fleet/Services.ts"
 import { storeLayer } from "../../../src/manager/store/Store.ts"
 import { NodeHandle, nodeLayer } from "../../../src/node/Node.ts"
+
+// Keys are made and files are synced for each node: on a busy machine that takes its time.
+setDefaultTimeout(30_000)
 
 const silent = Logger.layer(process.env["MUSTER_TEST_LOGS"] === undefined ? [] : [Logger.consolePretty()])
 
