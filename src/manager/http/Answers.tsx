@@ -33,15 +33,6 @@ export const goTo = (ask: Ask, path: string): Response =>
     ? new Response(null, { status: 200, headers: { "hx-redirect": path } })
     : new Response(null, { status: 303, headers: { location: path } })
 
-/** Another page, as a boosted link would show it, so that a toast of this answer isn't lost with the page. */
-export const visit = (path: string): Response =>
-  new Response(null, {
-    status: 200,
-    headers: {
-      "hx-location": JSON.stringify({ path, target: "#main", select: "#main", swap: "outerHTML" }),
-    },
-  })
-
 /** A path of our own pages to go on with, `/` for anything else: never another site. */
 export const ownPath = (path: string | undefined): string =>
   path !== undefined && /^\/(?![/\\])/.test(path) && !path.startsWith(paths.login) ? path : "/"

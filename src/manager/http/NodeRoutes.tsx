@@ -6,6 +6,7 @@ import { NodeRow } from "../../../ui/pages/nodes/NodeRow.tsx"
 import { NodesPage } from "../../../ui/pages/nodes/NodesPage.tsx"
 import { TokensCard } from "../../../ui/pages/nodes/TokensCard.tsx"
 import { Partial } from "../../../ui/parts/Partial.tsx"
+import type { PageContext, TokenView } from "../../../ui/ViewModels.ts"
 import { NotFound } from "../fleet/Errors.ts"
 import { Fleet } from "../fleet/Fleet.ts"
 import { TokenInput } from "../fleet/Inputs.ts"
@@ -56,15 +57,11 @@ export const forgetNode = Effect.fn("Nodes.forget")(function* (ask: SignedAsk) {
 
 export const joinDialog = (ask: SignedAsk) => Effect.succeed(parts([<JoinDialog page={ask.page} />]))
 
-const tokensNow = Effect.fn("Nodes.tokensNow")(function* (ask: SignedAsk) {
-  const joining = yield* Joining
-  const tokens = yield* joining.tokens
-  return (
-    <Partial target="#tokens">
-      <TokensCard page={ask.page} tokens={tokens} />
-    </Partial>
-  )
-})
+const tokensNow = (context: PageContext, tokens: ReadonlyArray<TokenView>) => (
+  <Partial target="#tokens">
+    <TokensCard page={context} tokens={tokens} />
+  </Partial>
+)
 
 /** The only answer that ever shows the token. */
 export const createToken = Effect.fn("Nodes.createToken")(function* (ask: SignedAsk) {
@@ -72,11 +69,11 @@ export const createToken = Effect.fn("Nodes.createToken")(function* (ask: Signed
   const input = yield* tokenInput(readTokenForm(yield* formFields(ask)))
   const { token, expiresAt, command } = yield* joining.createToken(input, ask.by)
   const shown = { kind: input.kind, token, expiresAt, command: command(new URL(ask.c.req.url).origin) }
-  return parts([<JoinCommand page={ask.page} token={shown} />, yield* tokensNow(ask)])
+  return parts([<JoinCommand page={ask.page} token={shown} />, tokensNow(ask.page, yield* joining.tokens)])
 })
 
 export const revokeToken = Effect.fn("Nodes.revokeToken")(function* (ask: SignedAsk) {
   const joining = yield* Joining
   yield* joining.revokeToken(yield* param(ask, "id"), ask.by)
-  return parts([yield* tokensNow(ask), toast(ask.page, "ok", ask.page.t.tokens.withdrawn)])
+  return parts([tokensNow(ask.page, yield* joining.tokens), toast(ask.page, "ok", ask.page.t.tokens.withdrawn)])
 })
