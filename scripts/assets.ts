@@ -23,7 +23,6 @@ const icons: Readonly<Record<string, string>> = {
   info: "info-circle",
   key: "key",
   keyboard: "keyboard",
-  lock: "lock",
   logout: "logout",
   moon: "moon",
   more: "dots",
@@ -39,7 +38,6 @@ const icons: Readonly<Record<string, string>> = {
   services: "stack-2",
   sun: "sun",
   trash: "trash",
-  user: "user",
   x: "x",
 }
 

@@ -5,10 +5,8 @@ import { serviceEn } from "./service/en.ts"
 export const en = {
   product: "Muster",
   skip: "Skip to content",
-  languageName: "English",
   otherLanguage: "简体中文",
   theme: "Switch between light and dark",
-  errorPrefix: "Error",
 
   nav: {
     main: "Main",
@@ -197,7 +195,6 @@ export const en = {
     noClients: "No clients",
     failed: (count: number) => `${count} failed`,
     by: (name: string) => `by ${name}`,
-    unreleased: "Not released",
   },
 
   ...serviceEn,

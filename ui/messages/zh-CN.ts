@@ -4,10 +4,8 @@ import { serviceZhCN } from "./service/zh-CN.ts"
 export const zhCN: Messages = {
   product: "Muster",
   skip: "跳到正文",
-  languageName: "简体中文",
   otherLanguage: "English",
   theme: "切换浅色与深色",
-  errorPrefix: "错误",
 
   nav: {
     main: "主导航",
@@ -182,7 +180,6 @@ export const zhCN: Messages = {
     noClients: "无客户端",
     failed: (count) => `${count} 个失败`,
     by: (name) => `由 ${name} 修改`,
-    unreleased: "未发布",
   },
 
   ...serviceZhCN,

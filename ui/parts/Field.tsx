@@ -63,10 +63,14 @@ export const TextField = ({ id, label, value, help, error, mono, short, with: at
 
 type Option = { readonly value: string; readonly label: string; readonly help?: string }
 
+type ChoiceProps = { name: string; label: string; help?: string; value: string; options: ReadonlyArray<Option> }
+
 /** One of a few: radio buttons, each with its word and a quiet explanation. */
-export const Choice = (props: { name: string; label: string; value: string; options: ReadonlyArray<Option> }) => (
+export const Choice = (props: ChoiceProps) => (
   <fieldset class="field choice">
-    <legend>{props.label}</legend>
+    <legend>
+      {props.label} {props.help !== undefined && <span class="field-help">{props.help}</span>}
+    </legend>
     {props.options.map((option) => (
       <label class="choice-option">
         <input type="radio" name={props.name} value={option.value} checked={option.value === props.value} />

@@ -15,7 +15,6 @@ export type IconName =
   | "info"
   | "key"
   | "keyboard"
-  | "lock"
   | "logout"
   | "moon"
   | "more"
@@ -31,5 +30,4 @@ export type IconName =
   | "services"
   | "sun"
   | "trash"
-  | "user"
   | "x"

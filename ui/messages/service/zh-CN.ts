@@ -179,7 +179,7 @@ export const serviceZhCN: Pick<
     instances: "各节点运行情况",
     noInstances: "尚未在任何节点运行",
     noInstancesHelp: "没有已加入的节点在其地址上拥有此服务的端点。",
-    noSpecHelp: "在上方保存模块后，拥有此服务端点的节点会启动它。",
+    noSpecHelp: "此服务还没有进程。在此保存模块后，拥有其端点的已加入节点会启动它。",
     restart: "重启",
     restartOf: (name) => `重启 ${name} 上的进程`,
     restartTitle: (name) => `重启 ${name} 上的进程？`,

@@ -57,6 +57,7 @@ export const TlsChoice = ({ page, value }: { page: PageContext; value: string })
   <Choice
     name="tls"
     label={page.t.form.tls}
+    help={page.t.form.tlsHelp}
     value={value}
     options={[
       { value: "auto", label: page.t.tls.auto, help: page.t.tls.autoHelp },

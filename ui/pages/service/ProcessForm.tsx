@@ -24,7 +24,11 @@ export const ProcessForm = ({ page, serviceId, model }: Props) => {
         {revision !== null && <code class="tag">{page.t.push.revision(revision)}</code>}
       </header>
       <div class="form">
-        {wrong > 0 ? <ErrorSummary text={form.summary(wrong)} /> : <p class="quiet">{process.help}</p>}
+        {wrong > 0 ? (
+          <ErrorSummary text={form.summary(wrong)} />
+        ) : (
+          <p class="quiet">{revision === null ? process.noSpecHelp : process.help}</p>
+        )}
         <TextField
           id="module"
           label={process.module}
