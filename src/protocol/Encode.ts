@@ -206,14 +206,15 @@ export class Writer {
       this.raw(value)
       return
     }
-    if ("toJSON" in value && typeof value.toJSON === "function") {
-      const replaced: unknown = value.toJSON()
-      if (typeof replaced === "object" && replaced !== null) this.#object(replaced, depth + 1)
-      else this.#write(replaced, depth)
-      return
-    }
+    if ("toJSON" in value && typeof value.toJSON === "function") return this.#replacement(value.toJSON(), depth)
     if (hasOwnForm(value)) throw new EncodeError(`a ${value.constructor.name} has no form in muster/1`)
     this.#entries(value as Record<string, unknown>, depth)
+  }
+
+  /** What `toJSON` gave, a level deeper, so that one that gives itself comes to an end. */
+  #replacement(value: unknown, depth: number): void {
+    if (typeof value === "object" && value !== null) this.#object(value, depth + 1)
+    else this.#write(value, depth)
   }
 
   #entries(value: Record<string, unknown>, depth: number): void {
@@ -224,6 +225,10 @@ export class Writer {
     for (const key of keys) {
       const item = value[key]
       if (item === undefined) continue
+      if (typeof item === "function" && key === "toJSON") {
+        this.length = start
+        return this.#replacement(item.call(value), depth)
+      }
       if (isForbiddenKey(key)) throw new EncodeError(`the key "${key}" is not allowed`)
       if (--this.#itemsLeft < 0) throw new EncodeError(`a value has more than ${valueLimits.items} items`)
       this.#text(key)

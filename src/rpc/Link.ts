@@ -95,9 +95,11 @@ export class Link implements Swept {
    * unread bytes would reset it and take the last frames along.
    */
   part(lingerMs: number = this.#limits.slowReaderMs): void {
+    const until = now() + lingerMs
+    if (this.#state === "parting") this.#partUntil = Math.min(this.#partUntil, until)
     if (this.#state !== "open") return
     this.#state = "parting"
-    this.#partUntil = now() + lingerMs
+    this.#partUntil = until
     this.#waiting = []
     this.out.flushAll()
     this.duplex.end()

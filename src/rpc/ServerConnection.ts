@@ -8,7 +8,7 @@ import { RpcError } from "../protocol/RpcError.ts"
 import { deadlines, now } from "./Deadlines.ts"
 import { Link, type LinkOwner } from "./Link.ts"
 import { RunningCall, type CallHost } from "./RunningCall.ts"
-import type { Handler, RpcFault, RpcServerOptions } from "./Handler.ts"
+import type { RpcFault, RpcServerOptions } from "./Handler.ts"
 
 /** What a connection asks of its server. */
 export interface ServerHost {
@@ -83,6 +83,7 @@ export class ServerConnection implements LinkOwner, CallHost {
   /** Takes no more requests than have come. */
   goAway(reason: string): void {
     if (!this.#link.open || this.#lastTaken !== everyId) return
+    if (!this.greeted) return this.refuse(notRun("unavailable", reason))
     this.#lastTaken = this.#lastId
     this.#link.out.begin(FrameType.goaway, 0, 0).value({ last: this.#lastId, reason, holdOffMs: 0 })
     this.#link.out.commit()
@@ -167,31 +168,32 @@ export class ServerConnection implements LinkOwner, CallHost {
   #run(id: number, request: Request): void {
     const { method } = request
     if (method === "ping") return this.#answer(id, method, "pong")
-    const handler = this.#host.options.methods(method)
-    if (handler === undefined)
-      return this.#refuseCall(id, notRun("unimplemented", `There is no method "${method}" here`))
     const { arrivedAt } = this.#link
     if (request.deadlineMs !== Infinity && arrivedAt + request.deadlineMs <= now())
       return this.#refuseCall(id, notRun("deadline_exceeded", "The deadline had passed before the call began"))
-    this.#handle(new RunningCall(this, id, request, arrivedAt), handler, request.args)
+    this.#handle(new RunningCall(this, id, request, arrivedAt), request.args)
   }
 
   #refuseCall(id: number, error: RpcError): void {
     if (id !== 0) this.#link.error(id, error)
   }
 
-  #handle(call: RunningCall, handler: Handler, args: ReadonlyArray<unknown>): void {
+  #handle(call: RunningCall, args: ReadonlyArray<unknown>): void {
     let result: unknown
     try {
+      const handler = this.#host.options.methods(call.method)
+      if (handler === undefined)
+        return this.#refuseCall(call.id, notRun("unimplemented", `There is no method "${call.method}" here`))
       result = handler(args, call)
+      if (!isThenable(result)) return this.#settle(call, false, result)
     } catch (error) {
       return this.#settle(call, true, error)
     }
-    if (!isThenable(result)) return this.#settle(call, false, result)
     this.running.add(call)
     if (call.id !== 0) this.#byId.set(call.id, call)
     if (call.dueAt !== Infinity) deadlines.add(call, call.dueAt)
-    result.then(
+    // Not the result's own `then`, which may be anything.
+    Promise.resolve(result).then(
       (value) => this.#settleLater(call, false, value),
       (error: unknown) => this.#settleLater(call, true, error),
     )

@@ -1,6 +1,14 @@
+import { expect } from "bun:test"
+import { RpcError } from "../../src/protocol/RpcError.ts"
 import { listen, type Listener, type TlsMaterial } from "../../src/platform/Transport.ts"
 import { RpcConnection, type OpenOptions } from "../../src/rpc/RpcConnection.ts"
-import { RpcServer, type Handler, type RpcFault, type RpcServerOptions } from "../../src/rpc/RpcServer.ts"
+import {
+  RpcServer,
+  type Handler,
+  type RpcFault,
+  type RpcServerOptions,
+  type ServerCall,
+} from "../../src/rpc/RpcServer.ts"
 
 export interface TestServer {
   readonly server: RpcServer
@@ -39,4 +47,22 @@ export const startServer = async (methods: Readonly<Record<string, Handler>>, op
     },
   }
   return started
+}
+
+/** What a call failed with. */
+export const failure = async (call: Promise<unknown>): Promise<RpcError> => {
+  try {
+    await call
+  } catch (error) {
+    expect(error).toBeInstanceOf(RpcError)
+    return error as RpcError
+  }
+  throw new Error("the call succeeded")
+}
+
+/** A handler that waits to be let go, and says who waits. */
+export const gate = () => {
+  const waiting: Array<{ call: ServerCall; go: (value: unknown) => void }> = []
+  const handler: Handler = (_args, call) => new Promise((go) => waiting.push({ call, go }))
+  return { waiting, handler }
 }

@@ -1,10 +1,10 @@
 import { afterEach, describe, expect, test } from "bun:test"
 import { RpcError } from "../../src/protocol/RpcError.ts"
 import { RpcConnection } from "../../src/rpc/RpcConnection.ts"
-import type { Handler, ServerCall } from "../../src/rpc/RpcServer.ts"
+import type { Handler } from "../../src/rpc/RpcServer.ts"
 import { waitFor } from "../support/waitFor.ts"
-import { frame, helloFrame, RawClient, request } from "./RawClient.ts"
-import { startServer, type TestServer } from "./TestServer.ts"
+import { RawClient, request } from "./RawClient.ts"
+import { failure, gate, startServer, type TestServer } from "./TestServer.ts"
 
 const inTime = { timeoutMs: 5000 }
 let server: TestServer
@@ -21,24 +21,6 @@ afterEach(async () => {
   for (const connection of open.splice(0)) connection.close()
   await server.close()
 })
-
-/** What a call failed with. */
-const failure = async (call: Promise<unknown>): Promise<RpcError> => {
-  try {
-    await call
-  } catch (error) {
-    expect(error).toBeInstanceOf(RpcError)
-    return error as RpcError
-  }
-  throw new Error("the call succeeded")
-}
-
-/** A handler that waits to be let go, and says who waits. */
-const gate = () => {
-  const waiting: Array<{ call: ServerCall; go: (value: unknown) => void }> = []
-  const handler: Handler = (_args, call) => new Promise((go) => waiting.push({ call, go }))
-  return { waiting, handler }
-}
 
 describe("answers", () => {
   test("values arrive as they are, false and null and undefined too", async () => {
@@ -151,6 +133,40 @@ describe("failures", () => {
     expect((server.faults[0]!.error as Error).stack).toContain("calls.test.ts")
   })
 
+  // oxlint-disable unicorn/no-thenable -- foreign promises are what this is about
+  test("a promise of a foreign make, and one that is broken, are taken as promises", async () => {
+    const thenable = (then: unknown) => ({ then })
+    const connection = await start({
+      foreign: () => thenable((done: (value: string) => void) => done("answered")),
+      broken: () =>
+        thenable(() => {
+          throw new Error("no promise")
+        }),
+      getter: () => ({
+        get then() {
+          throw new Error("no then")
+        },
+      }),
+      toJson: () => ({
+        toJSON() {
+          throw new Error("no JSON")
+        },
+      }),
+    })
+    expect(await connection.call("foreign", [], inTime)).toBe("answered")
+    for (const [method, message] of [
+      ["broken", "no promise"],
+      ["getter", "no then"],
+      ["toJson", 'The result of "toJson" cannot be sent: no JSON'],
+    ] as const) {
+      const error = await failure(connection.call(method, [], inTime))
+      expect([error.code, error.message]).toEqual(["internal", message])
+    }
+    expect(await connection.call("ping", [], inTime)).toBe("pong")
+  })
+
+  // oxlint-enable unicorn/no-thenable
+
   test("an RpcError keeps its code, its details and what it says of execution", async () => {
     const connection = await start({
       stock: () => {
@@ -244,182 +260,5 @@ describe("failures", () => {
     const later = await failure(connection.call("wait", [], inTime))
     expect([later.code, later.executed]).toEqual(["unavailable", "no"])
     expect(states).toEqual(["draining", "closed"])
-  })
-})
-
-describe("deadlines and cancelling", () => {
-  test("the client gives up by itself, and the handler is told", async () => {
-    const { handler, waiting } = gate()
-    const connection = await start({ wait: handler })
-    const startedAt = performance.now()
-    const pending = failure(connection.call("wait", [], { timeoutMs: 100 }))
-    await waitFor(() => waiting.length === 1)
-    const { signal } = waiting[0]!.call
-    const error = await pending
-    const tookMs = performance.now() - startedAt
-    expect([error.code, error.executed]).toEqual(["deadline_exceeded", "maybe"])
-    expect(tookMs).toBeGreaterThanOrEqual(99)
-    expect(tookMs).toBeLessThan(1000)
-    await waitFor(() => signal.aborted)
-    expect(waiting[0]!.call.remainingMs()).toBe(0)
-    expect(server.server.openCalls()).toMatchObject([{ method: "wait" }])
-    waiting[0]!.go("too late")
-    await waitFor(() => server.server.openCalls().length === 0)
-  })
-
-  test("the server answers for itself when the deadline passes", async () => {
-    await start({ wait: () => new Promise(() => {}) })
-    const raw = await RawClient.greeted(server.port)
-    raw.send(request(1, "wait", [], { deadline: 50 }))
-    const [code, , executed] = (await raw.answer(1)).body as [string, string, string]
-    expect([code, executed]).toEqual(["deadline_exceeded", "yes"])
-    raw.destroy()
-  })
-
-  test("a request that waited until its deadline was over is not run", async () => {
-    let ran = 0
-    await start({
-      burn: () => {
-        const until = performance.now() + 60
-        while (performance.now() < until);
-      },
-      count: () => ++ran,
-    })
-    const raw = await RawClient.greeted(server.port)
-    raw.send(request(1, "burn"), request(2, "count", [], { deadline: 30 }), request(3, "count", [], { deadline: 5000 }))
-    const [code, , executed] = (await raw.answer(2)).body as [string, string, string]
-    expect([code, executed]).toEqual(["deadline_exceeded", "no"])
-    expect((await raw.answer(3)).body).toBe(1)
-    raw.destroy()
-  })
-
-  test("cancelling reaches the handler's signal and answers at once", async () => {
-    const { handler, waiting } = gate()
-    const connection = await start({ wait: handler })
-    const controller = new AbortController()
-    const pending = failure(connection.call("wait", [], { ...inTime, signal: controller.signal }))
-    await waitFor(() => waiting.length === 1)
-    const { signal } = waiting[0]!.call
-    expect(signal.aborted).toBe(false)
-    controller.abort()
-    const error = await pending
-    expect([error.code, error.executed]).toEqual(["cancelled", "maybe"])
-    await waitFor(() => signal.aborted)
-    expect((signal.reason as RpcError).code).toBe("cancelled")
-    const never = await failure(connection.call("wait", [], { ...inTime, signal: controller.signal }))
-    expect([never.code, never.executed, waiting.length]).toEqual(["cancelled", "no", 1])
-    waiting[0]!.go(null)
-    await waitFor(() => server.server.openCalls().length === 0)
-    expect(connection.inFlight).toBe(0)
-  })
-
-  test("a lost client aborts what runs for it", async () => {
-    const { handler, waiting } = gate()
-    const connection = await start({ wait: handler })
-    void failure(connection.call("wait", [], inTime))
-    await waitFor(() => waiting.length === 1)
-    const { signal } = waiting[0]!.call
-    connection.close()
-    await waitFor(() => signal.aborted)
-  })
-
-  test("deadlines of very different lengths are each kept", async () => {
-    const connection = await start({ wait: () => new Promise(() => {}) })
-    const took = await Promise.all(
-      [1, 20, 90, 300, 700].map(async (timeoutMs) => {
-        const startedAt = performance.now()
-        await failure(connection.call("wait", [], { timeoutMs }))
-        return performance.now() - startedAt - timeoutMs
-      }),
-    )
-    for (const late of took) {
-      expect(late).toBeGreaterThan(-1)
-      expect(late).toBeLessThan(400)
-    }
-  })
-})
-
-describe("going away", () => {
-  test("draining finishes what runs, refuses what is new and closes the rest", async () => {
-    const { handler, waiting } = gate()
-    const busy = await start({ wait: handler })
-    const idle = await server.connect()
-    const pending = busy.call("wait", [], inTime)
-    await waitFor(() => waiting.length === 1)
-    const drained = server.server.drain(5000)
-    await waitFor(() => busy.state === "draining" && idle.state === "closed")
-    const refused = await failure(busy.call("wait", [], inTime))
-    expect([refused.code, refused.executed]).toEqual(["unavailable", "no"])
-    const late = await failure(server.connect())
-    expect([late.code, late.message]).toEqual(["unavailable", "The server is shutting down"])
-    waiting[0]!.go("finished")
-    expect(await pending).toBe("finished")
-    await drained
-    expect([busy.state, server.server.connections]).toEqual(["closed", 0])
-  })
-
-  test("requests that crossed the GOAWAY were not executed", async () => {
-    const { handler, waiting } = gate()
-    const connection = await start({ wait: handler })
-    const first = connection.call("wait", [], inTime)
-    await waitFor(() => waiting.length === 1)
-    const drained = server.server.drain(5000)
-    const crossed = await failure(connection.call("wait", [], inTime))
-    expect([crossed.code, crossed.executed, waiting.length]).toEqual(["unavailable", "no", 1])
-    waiting[0]!.go(1)
-    expect(await first).toBe(1)
-    await drained
-  })
-
-  test("a drain that waited long enough cuts off, and says the call was begun", async () => {
-    const connection = await start({ wait: () => new Promise(() => {}) })
-    const pending = failure(connection.call("wait", [], inTime))
-    await waitFor(() => server.server.openCalls().length === 1)
-    await server.server.drain(100)
-    const error = await pending
-    expect([error.code, error.executed]).toEqual(["unavailable", "yes"])
-  })
-
-  test("a client that doesn't leave by itself is left", async () => {
-    await start({})
-    const raw = await RawClient.greeted(server.port)
-    const startedAt = performance.now()
-    await server.server.drain(10_000)
-    expect(raw.seen.map((seen) => seen.body)).toContainEqual({
-      last: 0,
-      reason: "The server is shutting down",
-      holdOffMs: 0,
-    })
-    expect(performance.now() - startedAt).toBeLessThan(5000)
-  })
-
-  test("requests may come right behind HELLO, in the same packet", async () => {
-    await start({ echo: ([value]) => value })
-    const raw = new RawClient(server.port)
-    raw.send(helloFrame(), request(1, "echo", ["early"]), request(2, "ping"))
-    expect((await raw.answer(1)).body).toBe("early")
-    expect((await raw.answer(2)).body).toBe("pong")
-    raw.destroy()
-  })
-
-  test("a one-way call runs and is never answered, whatever becomes of it", async () => {
-    const ran: Array<unknown> = []
-    await start({
-      note: ([value]) => {
-        ran.push(value)
-        throw new Error("nobody hears")
-      },
-    })
-    const raw = await RawClient.greeted(server.port)
-    raw.send(
-      frame(0x0c, 0, ["note", [1]]),
-      frame(0x0c, 0, ["nope", []]),
-      frame(0x0c, 0, Uint8Array.of(0xff)),
-      request(1, "ping"),
-    )
-    await raw.answer(1)
-    expect(ran).toEqual([1])
-    expect(raw.seen.map((seen) => seen.body).slice(1)).toEqual(["pong"])
-    raw.destroy()
   })
 })
