@@ -1,7 +1,10 @@
 import { afterEach, describe, expect, test } from "bun:test"
 import * as net from "node:net"
+import { FrameType } from "../../src/protocol/Frame.ts"
+import { hello } from "../../src/protocol/Handshake.ts"
+import { callLimits } from "../../src/protocol/Limits.ts"
 import type { RpcError } from "../../src/protocol/RpcError.ts"
-import type { RpcConnection } from "../../src/rpc/RpcConnection.ts"
+import { RpcConnection } from "../../src/rpc/RpcConnection.ts"
 import type { Handler } from "../../src/rpc/RpcServer.ts"
 import { waitFor } from "../support/waitFor.ts"
 import { frame, helloFrame, RawClient, request } from "./RawClient.ts"
@@ -218,5 +221,33 @@ describe("going away", () => {
     expect(ran).toEqual([1])
     expect(raw.seen.map((seen) => seen.body).slice(1)).toEqual(["pong"])
     raw.destroy()
+  })
+})
+
+describe("signs of life", () => {
+  test("who is silent is asked, and taken for dead when it doesn't answer; who answers stays", async () => {
+    const connection = await start({}, { limits: { pingMs: 200, silenceMs: 1000 } })
+    const raw = await RawClient.greeted(server.port)
+    const asked = await raw.frame((seen) => seen.type === FrameType.ping)
+    expect(asked.id).toBe(0)
+    expect(await raw.refusal()).toBe("unavailable")
+    expect(connection.state).toBe("open")
+    expect(await connection.call("ping", [], inTime)).toBe("pong")
+  })
+
+  test("a client notices a server that has died without a word", async () => {
+    const mute = net.createServer((socket) => {
+      socket.on("error", () => {}).resume()
+      const greeting = { service: "mute", worker: { id: 0, count: 1, pid: 1 } }
+      socket.write(frame(FrameType.hello, 0, { ...hello("mute", callLimits), ...greeting }))
+    })
+    await new Promise<void>((resolve) => mute.listen(0, "127.0.0.1", resolve))
+    await start({})
+    const { port } = mute.address() as net.AddressInfo
+    const to = { host: "127.0.0.1", port }
+    const connection = await RpcConnection.open({ to, client: "test", limits: { pingMs: 200, silenceMs: 600 } })
+    const error = await failure(connection.call("anything", [], inTime))
+    expect([error.code, error.executed, connection.state]).toEqual(["unavailable", "maybe", "closed"])
+    mute.close()
   })
 })
