@@ -262,6 +262,8 @@ export type ServiceFormValues = {
   /** Which of the two forms of the endpoint list is on the page. */
   readonly mode: "rows" | "json"
   readonly rows: ReadonlyArray<EndpointRow>
+  /** The row that was just added: it takes the focus. */
+  readonly added?: number
   readonly json: string
   /** The revision the form was opened with; 0 for a new service. */
   readonly baseRevision: number

@@ -1,11 +1,13 @@
 // Toasts: each goes by itself, later when it is bad or offers something; pointing at one holds it.
 
 const shownMs = { plain: 6000, long: 12_000, afterHover: 3000 }
+const shownMax = 4
 /** An Undo in a toast has to be sent before its toast is gone. */
 const dismissMs = 50
 
 const arm = (toast) => {
   toast.dataset.armed = ""
+  for (const old of [...document.querySelectorAll("[data-armed]")].slice(0, -shownMax)) old.remove()
   const leave = (ms) => setTimeout(() => toast.remove(), ms)
   const offers = toast.querySelectorAll("button").length > 1
   let timer = leave(toast.dataset.toast === "bad" || offers ? shownMs.long : shownMs.plain)

@@ -87,11 +87,11 @@ export const editEndpoints = (values: ServiceFormValues, change: Fields): Edited
   if (text(change, "demo") !== "") return { values: { ...values, mode: "json", json: demoJson }, errors: {} }
   if (values.mode === "json") return fromJson(values, text(change, "to") === "rows" ? "rows" : "json")
   if (text(change, "to") === "json")
-    return { values: { ...values, mode: "json", json: jsonOf(values.rows) }, errors: {} }
+    return { values: { ...values, mode: "json", json: jsonOf(filled(values.rows)) }, errors: {} }
   const removed = wholeNumber(text(change, "remove"), 0, endpointsMax)
   const kept = values.rows.filter((_, index) => index !== removed)
-  const rows = text(change, "add") === "" ? kept : [...kept, nextRow(kept)]
-  return { values: { ...values, rows }, errors: {} }
+  if (text(change, "add") === "") return { values: { ...values, rows: kept }, errors: {} }
+  return { values: { ...values, rows: [...kept, nextRow(kept)], added: kept.length }, errors: {} }
 }
 
 const fromJson = (values: ServiceFormValues, mode: "rows" | "json"): Edited => {

@@ -74,8 +74,9 @@ export const Choice = (props: ChoiceProps) => (
     {props.options.map((option) => (
       <label class="choice-option">
         <input type="radio" name={props.name} value={option.value} checked={option.value === props.value} />
-        <span>{option.label}</span>
-        {option.help !== undefined && <span class="quiet">{option.help}</span>}
+        <span>
+          {option.label} {option.help !== undefined && <span class="quiet">{option.help}</span>}
+        </span>
       </label>
     ))}
   </fieldset>

@@ -12,6 +12,7 @@ const cached = <Formatter>(make: (lang: Language) => Formatter) => {
 }
 
 const numbers = cached((lang) => new Intl.NumberFormat(lang, { maximumFractionDigits: 1 }))
+const finerNumbers = cached((lang) => new Intl.NumberFormat(lang, { maximumFractionDigits: 2 }))
 const relatives = cached((lang) => new Intl.RelativeTimeFormat(lang, { numeric: "auto", style: "short" }))
 const absolutes = cached((lang) => new Intl.DateTimeFormat(lang, { dateStyle: "medium", timeStyle: "medium" }))
 
@@ -19,7 +20,8 @@ const minute = 60_000
 const hour = 60 * minute
 const day = 24 * hour
 
-export const formatNumber = (lang: Language, value: number) => numbers(lang).format(value)
+export const formatNumber = (lang: Language, value: number, digits: 1 | 2 = 1) =>
+  (digits === 1 ? numbers : finerNumbers)(lang).format(value)
 
 /** "4 min. ago", "in 3 sec."; assets/times.js keeps the same steps. */
 export const formatRelative = (lang: Language, time: number, now: number) => {

@@ -76,7 +76,8 @@ const make = Effect.gen(function* () {
       id,
       token,
       expiresAt,
-      command: (pageUrl) => `muster --role=node --join ${pageUrl.replace(/\/+$/, "")} --token ${token}`,
+      command: (pageUrl) =>
+        `muster --role=node --join ${pageUrl.replace(/\/+$/, "")} --token ${token} --listen IP:8821`,
     }
     return made
   })

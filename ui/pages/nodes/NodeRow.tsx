@@ -58,15 +58,19 @@ const Connection = ({ page, node }: Props) => (
   </>
 )
 
+/** Hosts may have the same name. */
+const fullName = (node: NodeView) => `${node.name} (${node.ip})`
+
 const Revoke = ({ page, node }: Props) => {
   const { nodes } = page.t
+  const name = fullName(node)
   return (
     <button
       type="button"
       class="button button-small button-row"
-      aria-label={nodes.revokeOf(node.name)}
+      aria-label={nodes.revokeOf(name)}
       hx-delete={paths.node(node.id)}
-      hx-confirm={nodes.revokeTitle(node.name)}
+      hx-confirm={nodes.revokeTitle(name)}
       data-confirm-help={nodes.revokeHelp}
       data-confirm-yes={nodes.revoke}
       data-confirm-danger=""
@@ -80,13 +84,14 @@ const Revoke = ({ page, node }: Props) => {
 
 const Forget = ({ page, node }: Props) => {
   const { nodes } = page.t
+  const name = fullName(node)
   return (
     <button
       type="button"
       class="button button-small button-row"
-      aria-label={nodes.forgetOf(node.name)}
+      aria-label={nodes.forgetOf(name)}
       hx-delete={paths.forgetNode(node.id)}
-      hx-confirm={nodes.forgetTitle(node.name)}
+      hx-confirm={nodes.forgetTitle(name)}
       data-confirm-help={nodes.forgetHelp}
       data-confirm-yes={nodes.forget}
     >

@@ -25,7 +25,7 @@ export const EndpointEditor = ({ page, values, errors }: Props) => (
     {values.mode === "json" ? (
       <JsonText page={page} json={values.json} error={errors.json} />
     ) : (
-      <EndpointRows page={page} rows={values.rows} errors={errors.rows ?? {}} />
+      <EndpointRows page={page} rows={values.rows} added={values.added} errors={errors.rows ?? {}} />
     )}
   </div>
 )

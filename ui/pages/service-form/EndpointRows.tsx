@@ -7,11 +7,12 @@ import { editorButton } from "./EditorButton.ts"
 type Props = {
   page: PageContext
   rows: ReadonlyArray<EndpointRow>
+  added: number | undefined
   errors: Readonly<Record<number, RowErrors>>
 }
 
 /** One line of fields for each endpoint; the fields of all rows have the same names, in the order of the rows. */
-export const EndpointRows = ({ page, rows, errors }: Props) => (
+export const EndpointRows = ({ page, rows, added, errors }: Props) => (
   <>
     {rows.length === 0 ? (
       <p class="quiet">{page.t.form.noRows}</p>
@@ -38,7 +39,7 @@ export const EndpointRows = ({ page, rows, errors }: Props) => (
           </thead>
           <tbody>
             {rows.map((row, index) => (
-              <FieldRow page={page} row={row} index={index} errors={errors[index] ?? {}} />
+              <FieldRow page={page} row={row} index={index} isAdded={index === added} errors={errors[index] ?? {}} />
             ))}
           </tbody>
         </table>
@@ -53,14 +54,15 @@ export const EndpointRows = ({ page, rows, errors }: Props) => (
   </>
 )
 
-const FieldRow = (props: { page: PageContext; row: EndpointRow; index: number; errors: RowErrors }) => {
-  const { page, row, index, errors } = props
+type FieldRowProps = { page: PageContext; row: EndpointRow; index: number; isAdded: boolean; errors: RowErrors }
+
+const FieldRow = ({ page, row, index, isAdded, errors }: FieldRowProps) => {
   const { form } = page.t
   const addressError = errors.ip === undefined ? undefined : errors.ip === "twice" ? form.twice : form.address
   return (
     <tr>
       <td>
-        <Cell page={page} name="ip" label={form.ip} index={index} value={row.ip} error={addressError} />
+        <Cell page={page} name="ip" label={form.ip} index={index} value={row.ip} error={addressError} focus={isAdded} />
       </td>
       <td>
         <Cell
@@ -110,9 +112,10 @@ type CellProps = {
   index: number
   value: string
   error: string | undefined
+  focus?: boolean
 }
 
-const Cell = ({ page, name, label, index, value, error }: CellProps) => {
+const Cell = ({ page, name, label, index, value, error, focus }: CellProps) => {
   const id = `${name}-${index}`
   return (
     <>
@@ -121,6 +124,7 @@ const Cell = ({ page, name, label, index, value, error }: CellProps) => {
         name={name}
         class="input input-mono"
         value={value}
+        autofocus={focus}
         inputmode={name === "ip" ? undefined : "numeric"}
         autocomplete="off"
         spellcheck={false}

@@ -9,7 +9,8 @@ import type { ClientView, PageContext, ServiceDetail } from "../../ViewModels.ts
 
 type Props = { page: PageContext; service: ServiceDetail; client: ClientView }
 
-export const clientName = (client: ClientView) => client.nodeName ?? client.ip
+/** Hosts may have the same name. */
+export const clientName = ({ nodeName, ip }: ClientView) => (nodeName === null ? ip : `${nodeName} (${ip})`)
 
 /** `#client-<id>` */
 export const ClientRow = ({ page, service, client }: Props) => (
@@ -95,7 +96,7 @@ const Quiet = ({ icon, text }: { icon: "clock" | "x"; text: string }) => (
 
 const Failure = ({ page, client }: { page: PageContext; client: ClientView }) => (
   <>
-    <p class="bad cut" title={client.error?.message}>
+    <p class="reason bad" title={client.error?.message}>
       <Icon name="bad" /> {client.error?.message}
     </p>
     {client.nextTryAt !== null && (

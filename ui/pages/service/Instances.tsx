@@ -46,8 +46,9 @@ type InstanceProps = { page: PageContext; serviceId: string; instance: InstanceV
 const Instance = ({ page, serviceId, instance, revision }: InstanceProps) => {
   const { process } = page.t
   const { status, nodeName, nodeId, error } = instance
+  const name = status === null ? nodeName : `${nodeName} (${status.listen.ip})`
   return (
-    <section class="instance" aria-label={nodeName}>
+    <section class="instance" aria-label={name}>
       <header class="instance-head">
         <b>{nodeName}</b>
         {status !== null && <span class="mono quiet">{endpointKey(status.listen)}</span>}
@@ -65,10 +66,10 @@ const Instance = ({ page, serviceId, instance, revision }: InstanceProps) => {
             class="button button-small push-right"
             hx-post={paths.restart(serviceId)}
             hx-vals={JSON.stringify({ node: nodeId })}
-            hx-confirm={process.restartTitle(nodeName)}
+            hx-confirm={process.restartTitle(name)}
             data-confirm-help={process.restartHelp}
             data-confirm-yes={process.restart}
-            aria-label={process.restartOf(nodeName)}
+            aria-label={process.restartOf(name)}
           >
             <Icon name="restart" />
             {process.restart}
@@ -76,7 +77,7 @@ const Instance = ({ page, serviceId, instance, revision }: InstanceProps) => {
         )}
       </header>
       {status !== null && <Reason text={status.reason ?? error} />}
-      {status !== null && status.workers.length > 0 && <Workers page={page} name={nodeName} workers={status.workers} />}
+      {status !== null && status.workers.length > 0 && <Workers page={page} name={name} workers={status.workers} />}
     </section>
   )
 }

@@ -115,8 +115,11 @@ const Job = ({ page, service, job }: Props & { job: PushJob }) => {
   )
 }
 
-const took = (page: PageContext, job: PushJob) =>
-  formatNumber(page.lang, Math.max(0, (job.endedAt ?? page.now) - job.startedAt) / 1000)
+/** Most pushes take a few hundredths of a second: "0 s" would look like a mistake. */
+const took = (page: PageContext, job: PushJob) => {
+  const seconds = Math.max(0.01, ((job.endedAt ?? page.now) - job.startedAt) / 1000)
+  return formatNumber(page.lang, seconds, seconds < 1 ? 2 : 1)
+}
 
 const JobButtons = ({ page, service, job }: Props & { job: PushJob }) => {
   if (job.endedAt === null) {
