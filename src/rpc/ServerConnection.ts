@@ -1,5 +1,5 @@
 import { processId, type Duplex, type Identity } from "../platform/Transport.ts"
-import { EncodeError } from "../protocol/Encode.ts"
+import { EncodeError } from "../protocol/EncodeError.ts"
 import { FrameFlag, FrameType, protocolError, type FrameReader } from "../protocol/Frame.ts"
 import { commonVersion, hello, readHello } from "../protocol/Handshake.ts"
 import type { Limits } from "../protocol/Limits.ts"

@@ -2,7 +2,8 @@ import { describe, expect, test } from "bun:test"
 import { Decoder } from "cbor-x/decode"
 import { Arbitrary, Effect, Schema } from "effect"
 import { decode, DecodeError } from "../../src/protocol/Decode.ts"
-import { encode, EncodeError, Writer } from "../../src/protocol/Encode.ts"
+import { encode, Writer } from "../../src/protocol/Encode.ts"
+import { EncodeError } from "../../src/protocol/EncodeError.ts"
 import { valueLimits } from "../../src/protocol/Limits.ts"
 import { fromHex, toHex } from "./vectors.ts"
 
@@ -13,7 +14,11 @@ const prop = <S extends Schema.Constraint>(name: string, schema: S, holds: (a: S
   })
 
 const Text = Schema.String.check(Schema.makeFilter((text) => text.isWellFormed()))
-const Leaf = Schema.Union([Schema.Null, Schema.Boolean, Schema.Finite, Schema.Int, Text])
+// -0 arrives as 0.
+const Signed = (number: number) => !Object.is(number, -0)
+const Finite = Schema.Finite.check(Schema.makeFilter(Signed))
+const Int = Schema.Int.check(Schema.makeFilter(Signed))
+const Leaf = Schema.Union([Schema.Null, Schema.Boolean, Finite, Int, Text])
 const Tree = Schema.Struct({
   leaf: Leaf,
   list: Schema.Array(Leaf),
@@ -49,10 +54,11 @@ describe("values", () => {
     return true
   })
 
-  test("every number keeps its value, its sign and its kind", () => {
-    const edges = [0, -0, 1, 23, 24, 255, 256, 65535, 65536, 2 ** 32 - 1, 2 ** 32, 2 ** 53 - 1, 2 ** 53, 1e300, 5e-324]
+  test("every number keeps its value, and -0 becomes 0", () => {
+    const edges = [1, 23, 24, 255, 256, 65535, 65536, 2 ** 32 - 1, 2 ** 32, 2 ** 53 - 1, 2 ** 53, 1e300, 5e-324]
     for (const edge of [...edges, ...edges.map((edge) => -edge), 1.5, 0.1, NaN, Infinity, -Infinity])
       expect(Object.is(decode(encode(edge)), edge)).toBe(true)
+    for (const zero of [0, -0]) expect(Object.is(decode(encode(zero)), 0)).toBe(true)
   })
 
   test("texts of every length around the sizes of their heads survive, in one, two, three and four bytes a character", () => {
