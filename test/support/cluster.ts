@@ -165,10 +165,10 @@ export class Cluster {
     return this.api.call<{ token: string }>("POST", "/tokens", { kind, ttlMs }).then(({ token }) => token)
   }
 
-  async join(ip: string, runtime: Runtime = "executable") {
+  async join(ip: string, runtime: Runtime = "executable", extra: ReadonlyArray<string> = []) {
     const agent = new Agent(ip, join(this.#folder.path, ip), runtime)
     this.agents.push(agent)
-    const started = agent.start(["--join", this.url, "--token", await this.token()])
+    const started = agent.start(["--join", this.url, "--token", await this.token(), ...extra])
     await started.until(`${ip} is connected`, async () => (await this.node(ip))?.connection === "connected")
     return agent
   }
