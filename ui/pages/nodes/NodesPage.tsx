@@ -93,7 +93,7 @@ const Table = ({ page, nodes }: Props) => {
         <colgroup>
           <col class="width-name" />
           <col />
-          <col class="width-status" />
+          <col class="width-workers" />
           <col class="width-small" />
           <col class="width-time" />
           <col class="width-time" />

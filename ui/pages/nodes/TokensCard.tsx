@@ -44,8 +44,8 @@ const TokenRow = ({ page, token }: { page: PageContext; token: TokenView }) => {
   const { tokens } = page.t
   return (
     <tr>
-      <td class="mono">{shortId(token.id)}</td>
-      <td>{tokens[token.kind]}</td>
+      <td class="mono nowrap">{shortId(token.id)}</td>
+      <td class="nowrap">{tokens[token.kind]}</td>
       <td class="nowrap">
         <Status tone={tones[token.state]}>{tokens[token.state]}</Status>{" "}
         {token.usedAt !== null && (

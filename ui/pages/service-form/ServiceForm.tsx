@@ -17,6 +17,7 @@ export const ServiceForm = ({ page, model }: Props) => {
       <input type="hidden" name="baseRevision" value={String(values.baseRevision)} />
       <div class="form">
         <Summary page={page} model={model} />
+        <Override page={page} model={model} />
         <TextField
           id="name"
           label={form.name}
@@ -33,7 +34,6 @@ export const ServiceForm = ({ page, model }: Props) => {
         />
         <TlsChoice page={page} value={values.tls} />
         <EndpointEditor page={page} values={values} errors={errors} />
-        <Override page={page} model={model} />
       </div>
       <footer class="form-foot">
         <button class="button button-primary">{id === null ? form.create : form.save}</button>

@@ -58,7 +58,7 @@ const Table = ({ page, service }: Props) => {
             <col />
             <col class="width-state" />
             <col class="width-small" />
-            <col class="width-state" />
+            <col class="width-workers" />
             <col class="width-action" />
           </colgroup>
           <thead>

@@ -94,7 +94,7 @@ const Workers = (props: { page: PageContext; name: string; workers: ReadonlyArra
           <col class="width-worker" />
           <col class="width-status" />
           <col class="width-time" />
-          <col class="width-status" />
+          <col class="width-small" />
           <col />
         </colgroup>
         <thead>

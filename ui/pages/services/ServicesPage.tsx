@@ -93,7 +93,7 @@ const Filtered = ({ page, services }: { page: PageContext; services: ReadonlyArr
 
 const Table = ({ page, services }: { page: PageContext; services: ReadonlyArray<ServiceSummary> }) => (
   <div class="table-wrap">
-    <table class="table table-fixed table-hover">
+    <table class="table table-fixed table-hover table-wide">
       <colgroup>
         <col />
         <col class="width-status" />
