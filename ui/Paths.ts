@@ -28,7 +28,10 @@ export const paths = {
 
   /** PUT ip, port, status, override -> Toast with Undo | 409 GuardDialog. */
   endpointStatus: (id: string) => `/services/${id}/endpoints/status`,
-  /** POST override -> releases the draft, 409 GuardDialog; DELETE discards it. Both answer #draft + toast. */
+  /**
+   * PUT the service form -> keeps its list as the draft: 422 | HX-Redirect. POST override -> releases the draft, 409
+   * GuardDialog; DELETE discards it. Both answer #draft + toast.
+   */
   draft: (id: string) => `/services/${id}/draft`,
 
   clients: (id: string) => `/services/${id}/clients`, //        POST ips -> 422 AddClientsForm | toast, closes the dialog

@@ -78,6 +78,7 @@ export const makeRoutes = (): ReadonlyArray<PageRoute> => {
 
     page("GET", "/services/:id/endpoints", endpoints.endpointsPage),
     page("PUT", "/services/:id/endpoints/status", endpoints.setEndpointStatus),
+    list("PUT", "/services/:id/draft", services.saveDraft),
     page("POST", "/services/:id/draft", endpoints.releaseDraft),
     page("DELETE", "/services/:id/draft", endpoints.discardDraft),
 

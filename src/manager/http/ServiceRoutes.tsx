@@ -99,6 +99,18 @@ export const updateService = Effect.fn("Services.update")(function* (ask: Signed
   )
 })
 
+/** Keeps the form's list for later; nobody gets it, and the other fields stay as they are. */
+export const saveDraft = Effect.fn("Services.saveDraft")(function* (ask: SignedAsk) {
+  const services = yield* Services
+  const id = yield* param(ask, "id")
+  const values = readServiceForm(yield* formFields(ask))
+  const { fields, errors } = checkServiceForm(values)
+  if (fields === undefined) return formAgain(ask, id, values)({ errors }, 422)
+  yield* services.saveDraft(id, (yield* changedService(fields)).endpoints, ask.by)
+  flash.leave(ask.c, { tone: "ok", text: ask.page.t.form.draftSaved })
+  return goTo(ask, paths.tab(id, "endpoints"))
+})
+
 export const deleteService = Effect.fn("Services.delete")(function* (ask: SignedAsk) {
   const services = yield* Services
   const { id, name } = yield* services.get(yield* param(ask, "id"))

@@ -105,6 +105,18 @@ describe("the service form", () => {
     expect(stale.text).toContain('name="baseRevision" value="2"')
   })
 
+  test("keeps a list as a draft that nobody gets, until a person releases it", async () => {
+    const { id } = await make("drafted", [node(100), node(101)])
+    const save = (rows: ReturnType<typeof node>[]) =>
+      admin.htmx(`/services/${id}/draft`, { method: "PUT", form: fields("drafted", rows, { baseRevision: "1" }) })
+    expect((await save([{ ...node(100), port: "0" }])).text).toContain('id="port-0-error"')
+    expect((await save([node(100), node(101), node(102)])).headers.get("hx-redirect")).toContain("/endpoints")
+    expect(await get("drafted")).toMatchObject({ revision: 1, hasDraft: true, endpoints: { total: 2 } })
+    expect((await admin.htmx(`/services/${id}/edit`)).text).toContain('value="127.1.1.102"')
+    expect((await admin.htmx(`/services/${id}/draft`, { method: "POST" })).status).toBe(200)
+    expect(await get("drafted")).toMatchObject({ revision: 2, hasDraft: false, endpoints: { total: 3 } })
+  })
+
   test("is refused for node_manager, which can't be deleted either", async () => {
     const { id } = await get("node_manager")
     const answer = await admin.htmx(`/services/${id}`, { method: "PUT", form: fields("mine", [node(100)]) })

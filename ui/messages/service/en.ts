@@ -248,6 +248,8 @@ export const serviceEn = {
     summary: (count: number) => `${counted(count, "place needs", "places need")} your attention`,
     create: "Create service",
     save: "Save and release",
+    saveDraft: "Save list as draft",
+    draftSaved: "The list is kept as a draft; nobody gets it until it is released",
     saveHelp: "Saving releases a new revision when the list changed. Clients get it with the next push.",
     created: (name: string) => `Service ${name} created`,
     saved: (revision: number) => `Saved. Revision ${revision} is released: push it to the clients when you are ready.`,

@@ -238,6 +238,8 @@ export const serviceZhCN: Pick<
     summary: (count) => `有 ${count} 处需要修改`,
     create: "创建服务",
     save: "保存并发布",
+    saveDraft: "将列表存为草稿",
+    draftSaved: "列表已存为草稿，发布之前不会下发给任何客户端",
     saveHelp: "列表有变化时，保存会发布新版本，客户端在下次推送时收到。",
     created: (name) => `已创建服务 ${name}`,
     saved: (revision) => `已保存并发布版本 ${revision}，准备好后请推送到客户端。`,

@@ -37,6 +37,11 @@ export const ServiceForm = ({ page, model }: Props) => {
       </div>
       <footer class="form-foot">
         <button class="button button-primary">{id === null ? form.create : form.save}</button>
+        {id !== null && (
+          <button type="button" class="button" hx-put={paths.draft(id)} hx-target="closest form" hx-swap="outerHTML">
+            {form.saveDraft}
+          </button>
+        )}
         <a class="button" href={id === null ? paths.services : paths.service(id)}>
           {page.t.action.cancel}
         </a>
