@@ -132,10 +132,12 @@ export class Cluster {
   manager: Muster
   readonly #address: string
   readonly #runtime: Runtime
+  readonly #flags: ReadonlyArray<string>
 
-  /** `address`: of the manager's page, on port 8800. */
-  constructor(address: string, runtime: Runtime = "executable") {
+  /** `address`: of the manager's page, on port 8800; `flags`: what its manager is started with besides. */
+  constructor(address: string, runtime: Runtime = "executable", flags: ReadonlyArray<string> = []) {
     this.#address = address
+    this.#flags = flags
     this.#runtime = runtime
     this.url = `http://${address}:8800`
     this.data = join(this.#folder.path, "manager")
@@ -148,7 +150,7 @@ export class Cluster {
   }
 
   startManager() {
-    const args = ["--role=manager", `--data=${this.data}`, `--listen=${this.#address}:8800`]
+    const args = ["--role=manager", `--data=${this.data}`, `--listen=${this.#address}:8800`, ...this.#flags]
     this.manager = new Muster(args, { runtime: this.#runtime })
     return this.manager
   }
