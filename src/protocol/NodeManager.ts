@@ -116,7 +116,7 @@ export const JoinRequest = Schema.Struct({
   ip: Schema.String,
   port: Port,
   csr: Schema.String,
-  version: Schema.String,
+  version: Schema.String.check(Schema.isMaxLength(64, { message: "must have at most 64 characters" })),
 })
 export const JoinAnswer = Schema.Struct({
   nodeId: Schema.String,

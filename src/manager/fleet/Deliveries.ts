@@ -1,10 +1,13 @@
-import { Clock, Context, Deferred, Effect, Layer, Queue } from "effect"
+import { Clock, Context, Deferred, Effect, Exit, Layer, Queue } from "effect"
 import { DeliveriesRepo, type Outcome } from "../store/DeliveriesRepo.ts"
 import { Changes } from "./Changes.ts"
 import type { DeliveryState, PushJob } from "./Views.ts"
 
 /** Acks that come within this time are stored in one transaction. */
 const batchMs = 10
+/** The database is away: tried again so often, for some minutes; nodes tell what they have at their next connection. */
+const storeAgainMs = 1_000
+const storeTriesMax = 300
 
 type Board = {
   readonly job: Omit<PushJob, "total" | "ok" | "failed" | "left">
@@ -45,24 +48,36 @@ const make = Effect.gen(function* () {
   const changes = yield* Changes
   const boards = new Map<string, Board>()
   const outcomes = yield* Queue.unbounded<Outcome | Deferred.Deferred<void>>()
+  /** Taken from the queue, and not stored yet. */
+  const batch: Array<Outcome | Deferred.Deferred<void>> = []
 
-  const store = Effect.fnUntraced(function* (batch: ReadonlyArray<Outcome | Deferred.Deferred<void>>) {
+  const store = Effect.gen(function* () {
+    batch.push(...(yield* Queue.clear(outcomes)))
     const rows = batch.filter((item): item is Outcome => "clientId" in item)
-    if (rows.length > 0)
-      yield* repo
-        .record(rows)
-        .pipe(Effect.catchCause((cause) => Effect.logError("Cannot store the outcome of deliveries", cause)))
-    for (const item of batch) if (!("clientId" in item)) yield* Deferred.succeed(item, undefined)
+    if (rows.length > 0) yield* repo.record(rows)
+    for (const item of batch.splice(0)) if (!("clientId" in item)) yield* Deferred.succeed(item, undefined)
     for (const serviceId of new Set(rows.map((row) => row.serviceId))) yield* changes.publish(`service:${serviceId}`)
   })
 
+  const storeInTheEnd = Effect.gen(function* () {
+    for (let tries = 1; tries <= storeTriesMax; tries++) {
+      const exit = yield* Effect.exit(store)
+      if (Exit.isSuccess(exit)) return
+      if (tries === 1) yield* Effect.logError("Cannot store the outcome of deliveries yet", exit.cause)
+      yield* Effect.sleep(storeAgainMs)
+    }
+    for (const item of batch.splice(0)) if (!("clientId" in item)) yield* Deferred.succeed(item, undefined)
+  })
+
   yield* Effect.gen(function* () {
-    const first = yield* Queue.take(outcomes)
+    batch.push(yield* Queue.take(outcomes))
     yield* Effect.sleep(batchMs)
-    yield* store([first, ...(yield* Queue.clear(outcomes))])
+    yield* storeInTheEnd
   }).pipe(Effect.forever, Effect.forkScoped)
   // What was acked is stored, also when the manager is just stopping.
-  yield* Effect.addFinalizer(() => Effect.flatMap(Queue.clear(outcomes), store))
+  yield* Effect.addFinalizer(() =>
+    Effect.catchCause(store, (cause) => Effect.logError("Cannot store the outcome of deliveries", cause)),
+  )
 
   const enter = Effect.fnUntraced(function* (serviceId: string, clientId: string, state: DeliveryState) {
     const board = boards.get(serviceId)

@@ -1,4 +1,4 @@
-import { Context, Effect, Layer } from "effect"
+import { Context, Effect, Exit, Layer } from "effect"
 import { placement } from "../../domain/Placement.ts"
 import type { ProcessAssignment } from "../../domain/ProcessSpec.ts"
 import { sha256Hex } from "../../platform/Ids.ts"
@@ -62,8 +62,10 @@ const make = Effect.gen(function* () {
     const index: Index = { services: all, released, specs: stored, atAddress: addressIndex(all, released) }
     return index
   })
-  const [index, forgetIndex] = yield* Effect.cachedInvalidateWithTTL(load, "1 minute")
-  const [trust, forgetTrust] = yield* Effect.cachedInvalidateWithTTL(nodes.trust, "1 minute")
+  // A database that was out of order for a moment must not be a failure that is kept.
+  const keepFor = (exit: Exit.Exit<unknown>) => (Exit.isSuccess(exit) ? 60_000 : 0)
+  const [index, forgetIndex] = yield* Effect.cachedInvalidateWithTTL(load, keepFor)
+  const [trust, forgetTrust] = yield* Effect.cachedInvalidateWithTTL(nodes.trust, keepFor)
 
   const assigned = new Map<string, { readonly digest: string; readonly revision: number }>()
   const revisionOf = Effect.fnUntraced(function* (nodeId: string, digest: string) {

@@ -44,6 +44,7 @@ export type JoinRefusal =
   | "used-token"
   | "expired-token"
   | "revoked-token"
+  | "revoked-node"
   | "bad-csr"
   | "address-taken"
 

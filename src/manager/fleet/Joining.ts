@@ -1,4 +1,4 @@
-import { Clock, Context, Effect, Layer, Schema } from "effect"
+import { Clock, Context, Effect, Layer, Schema, Semaphore } from "effect"
 import { Address } from "../../domain/Endpoint.ts"
 import { formatJoinToken, parseJoinToken } from "../../domain/JoinToken.ts"
 import { newId, randomToken, sha256Hex, timingSafeEqualText } from "../../platform/Ids.ts"
@@ -46,6 +46,11 @@ const stateOf = (token: JoinToken, now: number): TokenView["state"] => {
   return token.expiresAt <= now ? "expired" : "open"
 }
 
+const revokedMeanwhile = new JoinRefused({
+  reason: "revoked-node",
+  message: "This node was revoked just now: join again if it is to come back",
+})
+
 /** Sockets that take both families show an IPv4 peer as `::ffff:a.b.c.d`. */
 const plainIp = (ip: string) => ip.replace(/^::ffff:(?=\d+\.)/i, "")
 
@@ -59,6 +64,7 @@ const make = Effect.gen(function* () {
   const nodes = yield* NodesRepo
   const sessions = yield* Sessions
   const tokens = yield* JoinTokensRepo
+  const oneAtATime = yield* Semaphore.make(1)
 
   const createToken = Effect.fn("Joining.createToken")(function* (input: TokenInput, by: string) {
     const id = newId()
@@ -135,12 +141,11 @@ const make = Effect.gen(function* () {
         Effect.catchTags({
           TokenSpent: ({ reason }) => refused(reason),
           Conflict: ({ reason: message }) => new JoinRefused({ reason: "address-taken", message }),
-          // It was there a moment ago: revoked in between.
-          NotFound: () => refused("revoked"),
+          NotFound: () => revokedMeanwhile,
         }),
       )
 
-  const join = Effect.fn("Joining.join")(function* (body: unknown, fromIp: string) {
+  const joinOne = Effect.fn("Joining.join")(function* (body: unknown, fromIp: string) {
     const request = yield* decodeRequest(body).pipe(
       Effect.mapError(
         (error) => new JoinRefused({ reason: "malformed", message: `The join request is malformed: ${error.message}` }),
@@ -161,6 +166,11 @@ const make = Effect.gen(function* () {
     }
     const { joinedAt } = yield* Effect.orDie(nodes.get(nodeId))
     yield* sessions.begin({ id: nodeId, ip, port, joinedAt })
+    // Revoked before its session began: who did so found nothing to end.
+    if ((yield* Effect.orDie(nodes.get(nodeId))).revokedAt !== null) {
+      yield* sessions.end(nodeId)
+      return yield* revokedMeanwhile
+    }
     yield* nodeList.refresh(token.createdBy)
     yield* changes.publish("nodes")
     const answer: JoinAnswer = { nodeId, ip, certificate: issued.pem, ca: authority.caPem }
@@ -182,7 +192,8 @@ const make = Effect.gen(function* () {
       }))
     }),
     revokeToken,
-    join,
+    // Whether an address is free is asked before it is taken: two nodes at once could both find it so.
+    join: (body, fromIp) => oneAtATime.withPermit(joinOne(body, fromIp)),
     caPem: Effect.succeed(authority.caPem),
   })
 })

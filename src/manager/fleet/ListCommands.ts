@@ -102,6 +102,11 @@ export const listCommands = Effect.gen(function* () {
     const verdict = changed ? yield* checkGuard(before?.endpoints, endpoints, override) : guard(undefined, endpoints)
     const write = Effect.gen(function* () {
       yield* services.update(id, { name, description, tls }, by)
+      if (service.name !== name) {
+        // A push may have been faster.
+        yield* checkName(service, name)
+        yield* deliveries.continueNumbers(id, name)
+      }
       yield* note("service.update", id, by, { name, tls })
       if (!changed) return { revision }
       const list = yield* lists.release(id, { endpoints, tls, by, base: baseRevision, ...overrideOf(verdict, by) })
@@ -131,6 +136,8 @@ export const listCommands = Effect.gen(function* () {
       const { revision: base, tls } = before
       const list = yield* lists.release(id, { endpoints, tls, by, base, ...overrideOf(verdict, by) })
       yield* note("endpoint.status", id, by, { endpoint: key, status, revision: list.revision })
+      // In the same transaction: a manager that ends here must not leave its clients with the list of before.
+      yield* deliveries.push(id, "all", list.revision)
       return list.revision
     })
     // Someone released in between: the same change applies to what there is now.

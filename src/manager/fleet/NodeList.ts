@@ -1,6 +1,8 @@
 import { Context, Effect, Layer, Semaphore } from "effect"
 import { type Endpoint, endpointKey } from "../../domain/Endpoint.ts"
 import { nodeManager } from "../../domain/ServiceName.ts"
+import { Database } from "../store/Database.ts"
+import { DeliveriesRepo } from "../store/DeliveriesRepo.ts"
 import { ListsRepo } from "../store/ListsRepo.ts"
 import { NodesRepo } from "../store/NodesRepo.ts"
 import { ServicesRepo } from "../store/ServicesRepo.ts"
@@ -14,6 +16,8 @@ const same = (a: ReadonlyArray<Endpoint>, b: ReadonlyArray<Endpoint>) =>
 
 const make = Effect.gen(function* () {
   const changes = yield* Changes
+  const database = yield* Database
+  const deliveries = yield* DeliveriesRepo
   const desired = yield* Desired
   const lists = yield* ListsRepo
   const nodes = yield* NodesRepo
@@ -30,7 +34,10 @@ const make = Effect.gen(function* () {
     if (same(before, endpoints)) return
     // Nodes are joined and revoked by people, one by one: the list only follows.
     const override = { by, reason: "node_manager lists the joined nodes" }
-    yield* Effect.orDie(lists.release(service.id, { endpoints, tls: service.tls, by, override }))
+    const release = lists.release(service.id, { endpoints, tls: service.tls, by, override })
+    yield* database
+      .transaction(Effect.tap(release, ({ revision }) => deliveries.push(service.id, "all", revision)))
+      .pipe(Effect.orDie)
     yield* desired.changed
     yield* changes.publish("services")
     yield* changes.publish(`service:${service.id}`)

@@ -46,6 +46,8 @@ export type SessionState = {
   readonly locks: Map<string, Semaphore.Semaphore>
   /** Says "compare now". */
   readonly wakes: Queue.Queue<void>
+  /** Done with the first connection. */
+  readonly reached: Deferred.Deferred<void>
   /** Ends the connection that is open, with the reason. */
   broken: Deferred.Deferred<never, NodeCallError> | undefined
 }
@@ -64,6 +66,7 @@ export const makeSession = Effect.fnUntraced(function* (node: NodeAddress) {
     sending: new Map(),
     locks: new Map(),
     wakes: yield* Queue.sliding<void>(1),
+    reached: yield* Deferred.make<void>(),
     broken: undefined,
   }
   return state
@@ -78,6 +81,16 @@ const lockOf = (session: SessionState, service: string) => {
 /** Why nothing can be sent, and when the next try is. */
 export const awayError = (session: SessionState) =>
   new NodeAway({ message: session.error ?? "the first connection is not up yet", nextTryAt: session.nextTryAt })
+
+/** A node that joined a moment ago does not listen yet, and after its own start the manager has reached nobody yet. */
+const firstTriesMs = 3_000
+
+/** Waits while the first tries to connect are under way; returns at once when they have ended, well or not. */
+export const firstTries = Effect.fnUntraced(function* (session: SessionState) {
+  if (session.connection !== "never") return
+  const left = session.since + firstTriesMs - (yield* Clock.currentTimeMillis)
+  if (left > 0) yield* Effect.timeoutOption(Deferred.await(session.reached), left)
+})
 
 /** A call over the open connection. A node that doesn't answer in time is taken for gone: the session starts anew. */
 export const overLink = <A>(session: SessionState, use: (link: NodeLink) => Effect.Effect<A, NodeCallError>) =>
@@ -201,10 +214,13 @@ const oneConnection = Effect.fnUntraced(function* (session: SessionState, duties
       details: null,
     })
   session.held.clear()
+  // What failed since the last connection may be stored over what was told then: all is told again.
+  session.reported.clear()
   adopt(session, status)
   const broken = yield* Deferred.make<never, NodeCallError>()
   Object.assign(session, { link, broken, connection: "connected", error: null, nextTryAt: null })
   session.since = yield* Clock.currentTimeMillis
+  yield* Deferred.succeed(session.reached, undefined)
   yield* duties.seen(session, session.since)
   yield* duties.changed(session, "connection")
   yield* Effect.addFinalizer(() =>

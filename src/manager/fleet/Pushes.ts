@@ -6,7 +6,7 @@ import { ListsRepo } from "../store/ListsRepo.ts"
 import { Deliveries } from "./Deliveries.ts"
 import { Desired } from "./Desired.ts"
 import { NotFound, NothingToPush, PushRunning } from "./Errors.ts"
-import { awayError, deliver, type Delivery } from "./NodeSession.ts"
+import { awayError, deliver, type Delivery, firstTries } from "./NodeSession.ts"
 import { Sessions } from "./Sessions.ts"
 import type { PushJob } from "./Views.ts"
 
@@ -24,6 +24,8 @@ const make = Effect.gen(function* () {
   const sessions = yield* Sessions
   const jobs = yield* FiberMap.make<string, void>()
   const starting = yield* Semaphore.make(1)
+  /** Services whose job a person has cancelled: a job that ends with the manager is not. */
+  const cancelling = new Set<string>()
 
   const failed = (client: Client, message: string, nextTryAt: number | null) => {
     const { id: clientId, ip, serviceId } = client
@@ -34,6 +36,7 @@ const make = Effect.gen(function* () {
     const { id: clientId, ip, serviceId } = client
     const session = sessions.at(ip)
     if (session === undefined) return yield* failed(client, `No node with the address ${ip} has joined`, null)
+    yield* firstTries(session)
     if (session.link === undefined) {
       const away = awayError(session)
       return yield* failed(client, away.message, away.nextTryAt)
@@ -55,17 +58,19 @@ const make = Effect.gen(function* () {
   })
 
   const cancelled = Effect.fnUntraced(function* (
-    serviceId: string,
+    { serviceId, revision }: { readonly serviceId: string; readonly revision: number },
     chosen: ReadonlyArray<Client>,
     before: ReadonlyMap<string, number | null>,
   ) {
+    // The manager stops: what is left is owed to the clients, and sent by the next one.
+    if (!cancelling.has(serviceId)) return
     const open = chosen.filter(({ id }) => {
       const { state } = deliveries.ofClient(serviceId, id)
       return state === "queued" || state === "sending"
     })
     for (const { id } of open) yield* deliveries.enter(serviceId, id, "cancelled")
     const queued = new Set(open.map(({ id }) => id))
-    yield* repo.unpush(new Map([...before].filter(([id]) => queued.has(id))))
+    yield* repo.unpush(new Map([...before].filter(([id]) => queued.has(id))), revision)
   })
 
   const run = Effect.fnUntraced(function* (
@@ -79,7 +84,7 @@ const make = Effect.gen(function* () {
       concurrency: "unbounded",
       discard: true,
     }).pipe(
-      Effect.onInterrupt(() => cancelled(serviceId, chosen, before)),
+      Effect.onInterrupt(() => cancelled({ serviceId, revision: delivery.list.revision }, chosen, before)),
       Effect.tapCause((cause) => Effect.logError("A push ended early", cause)),
       Effect.ensuring(Effect.andThen(deliveries.flushed, deliveries.end(serviceId))),
     )
@@ -139,7 +144,11 @@ const make = Effect.gen(function* () {
     })
     if (!(yield* Effect.sync(() => deliveries.job(serviceId)?.endedAt === null))) return yield* untilStarted
     // The newest release is sent when the running job has ended, and whoever asked does not wait for it.
-    yield* FiberMap.run(jobs, `${serviceId} next`, untilStarted)
+    yield* FiberMap.run(
+      jobs,
+      `${serviceId} next`,
+      Effect.catchCause(untilStarted, (cause) => Effect.logError("A push after a change was not started", cause)),
+    )
   })
 
   return Pushes.of({
@@ -147,7 +156,13 @@ const make = Effect.gen(function* () {
     follow,
     settled,
     current: (serviceId) => Effect.sync(() => deliveries.job(serviceId)),
-    cancel: Effect.fn("Pushes.cancel")((serviceId: string) => FiberMap.remove(jobs, serviceId)),
+    cancel: Effect.fn("Pushes.cancel")(function* (serviceId: string) {
+      cancelling.add(serviceId)
+      yield* Effect.ensuring(
+        FiberMap.remove(jobs, serviceId),
+        Effect.sync(() => cancelling.delete(serviceId)),
+      )
+    }),
     close: Effect.fn("Pushes.close")((serviceId: string) => deliveries.forget(serviceId)),
   })
 })
@@ -168,7 +183,7 @@ export class Pushes extends Context.Service<
     readonly current: (serviceId: string) => Effect.Effect<PushJob | undefined>
     /** Waits until the service's job has ended and all its acks are stored. */
     readonly settled: (serviceId: string) => Effect.Effect<PushJob | undefined>
-    /** What is not sent yet stays unsent. */
+    /** What is not sent yet stays unsent, but for an operational change, which each client gets in any case. */
     readonly cancel: (serviceId: string) => Effect.Effect<void>
     /** Forgets a job that has ended. */
     readonly close: (serviceId: string) => Effect.Effect<void>

@@ -57,7 +57,9 @@ const make = Effect.gen(function* () {
     const nodeId = session.node.id
     session.reported.set(service, revision)
     const newest = (yield* desired.index).released.get(serviceId)?.revision ?? 0
-    if (revision <= newest) return yield* deliveries.acked({ clientId, serviceId, nodeId, revision, tookMs })
+    // The index may be older than a release that was committed a moment ago.
+    const isOurs = revision <= newest || (yield* desired.delivery(serviceId, revision)) !== undefined
+    if (isOurs) return yield* deliveries.acked({ clientId, serviceId, nodeId, revision, tookMs })
     const message = `The node has revision ${revision}, but ${newest === 0 ? "none was" : `${newest} is the newest that was`} released: was the manager's database put back to an older state?`
     return yield* deliveries.failed({ clientId, serviceId, nodeId, message, nextTryAt: null })
   })

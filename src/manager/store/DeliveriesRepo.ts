@@ -171,10 +171,20 @@ const make = Effect.gen(function* () {
       ),
   )
 
-  const unpush = Effect.fn("DeliveriesRepo.unpush")(function* (before: ReadonlyMap<string, number | null>) {
-    for (const revision of new Set(before.values())) {
-      const ids = [...before].filter(([, value]) => value === revision).map(([id]) => id)
-      yield* setTarget(ids, revision)
+  const unpush = Effect.fn("DeliveriesRepo.unpush")(function* (
+    before: ReadonlyMap<string, number | null>,
+    pushed: number,
+  ) {
+    for (const [revision, rows] of Map.groupBy(before, ([, value]) => value)) {
+      const ids = rows.map(([id]) => id)
+      yield* database.run((db) =>
+        db
+          .updateTable("client")
+          .set({ pushed_revision: revision })
+          .where("id", "in", ids)
+          .where("pushed_revision", "=", pushed)
+          .execute(),
+      )
     }
   })
 
@@ -260,8 +270,8 @@ export class DeliveriesRepo extends Context.Service<
       clientIds: "all" | ReadonlyArray<string>,
       revision: number,
     ) => Effect.Effect<ReadonlyMap<string, number | null>>
-    /** Takes back what `push` gave for these clients. */
-    readonly unpush: (before: ReadonlyMap<string, number | null>) => Effect.Effect<void>
+    /** Takes back the push of a revision to these clients, where no newer one was pushed since. */
+    readonly unpush: (before: ReadonlyMap<string, number | null>, pushed: number) => Effect.Effect<void>
     /** Whether any client has, or had, something of it. */
     readonly pushedOnce: (serviceId: string) => Effect.Effect<boolean>
     readonly revision: (serviceId: string, revision: number) => Effect.Effect<NamedRevision | undefined>

@@ -41,6 +41,7 @@ export type NewNode = {
 
 const rows = decodeRows(Row)
 const row = decodeRow(Row)
+const versionMax = 64
 const trustCounter = "trust_revision"
 
 const make = Effect.gen(function* () {
@@ -106,16 +107,18 @@ const make = Effect.gen(function* () {
         value: node.ip,
         reason: `Another joined node has the address ${node.ip} port ${node.port}`,
       })
-      yield* database
+      const updated = yield* database
         .query((db) =>
           db
             .updateTable("node")
             .set({ certificate_serial: node.certificateSerial, port: node.port, version: node.version })
             .where("id", "=", node.id)
             .where("revoked_at", "is", null)
-            .execute(),
+            .executeTakeFirst(),
         )
         .pipe(Effect.catch((error) => (error.kind === "conflict" ? taken : Effect.die(error))))
+      // Revoked in between: it must not get in by a certificate that nobody would refuse.
+      if (updated.numUpdatedRows === 0n) return yield* new NotFound({ what: "node", id: node.id })
       const former = yield* add({ ...before, id: newId(), port: 0 })
       yield* revoke(former.id, "muster")
       yield* forget(former.id)
@@ -126,7 +129,12 @@ const make = Effect.gen(function* () {
   const seen = Effect.fn("NodesRepo.seen")(function* (id: string, version: string) {
     const now = yield* Clock.currentTimeMillis
     yield* database.run((db) =>
-      db.updateTable("node").set({ last_seen_at: now, version }).where("id", "=", id).execute(),
+      // A node may say of itself what it likes; the column is not endless.
+      db
+        .updateTable("node")
+        .set({ last_seen_at: now, version: version.slice(0, versionMax) })
+        .where("id", "=", id)
+        .execute(),
     )
   })
 

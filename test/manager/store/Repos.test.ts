@@ -235,8 +235,11 @@ describe.each(engines)("the store on $name", ({ fresh }) => {
         ]),
       )
       expect(yield* Effect.all([due("10.6.0.1"), due("10.6.0.2")])).toEqual([[2], [2]])
-      yield* deliveries.unpush(before)
-      expect(yield* Effect.all([due("10.6.0.1"), due("10.6.0.2")])).toEqual([[1], [null]])
+      yield* deliveries.push(id, [one!.id], 3)
+      yield* deliveries.unpush(before, 2)
+      expect(yield* Effect.all([due("10.6.0.1"), due("10.6.0.2")])).toEqual([[3], [null]])
+      yield* deliveries.unpush(new Map([[one!.id, 1]]), 3)
+      expect(yield* due("10.6.0.1")).toEqual([1])
       expect(yield* deliveries.pushedOnce(id)).toBe(true)
       expect(yield* deliveries.revision(id, 1)).toMatchObject({ ...list, service: "Pushed" })
       expect(yield* deliveries.revision(id, 2)).toBeUndefined()
