@@ -36,6 +36,8 @@ export class SimulatedAgent {
   readonly ip: string
   /** Added to the time that writing takes. */
   ackDelayMs = 0
+  /** How long the last list took to be durable. */
+  durableMs = 0
   readonly #name: string
   readonly #folder: string
   readonly #revisions = new Map<string, number>()
@@ -97,6 +99,7 @@ export class SimulatedAgent {
   async #apply(list: List) {
     const startedAt = performance.now()
     await writeDurably(join(this.#folder, `${list.service}.json`), JSON.stringify(list))
+    this.durableMs = performance.now() - startedAt
     if (this.ackDelayMs > 0) await Bun.sleep(this.ackDelayMs)
     this.#revisions.set(list.service, list.revision)
     this.#seq++
@@ -105,7 +108,7 @@ export class SimulatedAgent {
       service: list.service,
       revision: list.revision,
       applied: true,
-      durableMs: performance.now() - startedAt,
+      durableMs: this.durableMs,
     }
   }
 }

@@ -1,5 +1,6 @@
 // Push of one list to 200 simulated agents, each with a connection and a certificate of its own, by a real manager on
-// SQLite: time from the push's start to the stored ack.
+// SQLite: time from the push's commit to the ack. All write to the one disk of this machine, which is most of the time
+// where it is slow: so the table also says how long the agents took, and what is left for manager, TLS and network.
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -12,9 +13,16 @@ const root = join(import.meta.dirname, "../..")
 const url = "http://127.3.0.1:8800"
 const service = "orders"
 
-type Client = { readonly revision: number | null; readonly tookMs: number | null; readonly ackedAt: number | null }
+type Client = { readonly revision: number | null; readonly ackedAt: number | null }
 type Detail = { readonly revision: number; readonly clientsList: ReadonlyArray<Client> }
-type Job = { readonly startedAt: number; readonly ok: number; readonly total: number }
+type Job = { readonly startedAt: number }
+
+// As many writes at a time as agents of their own would make: the threads for files are two on two CPUs otherwise.
+if (process.env["UV_THREADPOOL_SIZE"] === undefined) {
+  const env = { ...process.env, UV_THREADPOOL_SIZE: "64" }
+  const again = Bun.spawnSync([process.execPath, import.meta.path], { env, stdout: "inherit", stderr: "inherit" })
+  process.exit(again.exitCode)
+}
 
 const built = Bun.spawnSync([process.execPath, "scripts/build.ts"], { cwd: root, stdout: "inherit", stderr: "inherit" })
 if (built.exitCode !== 0) process.exit(1)
@@ -74,7 +82,7 @@ const connect = async () => {
 }
 
 /** One release and its push to all: milliseconds to each ack. */
-const measure = async (round: number) => {
+const measure = async (round: number, agents: ReadonlyArray<SimulatedAgent>) => {
   const { revision } = await api<Detail>("GET", `/services/${service}`)
   await api("PUT", `/services/${service}`, {
     name: service,
@@ -87,7 +95,8 @@ const measure = async (round: number) => {
   const { job } = await api<{ job: Job }>("POST", `/services/${service}/pushes?wait=10000`, {})
   const after = await api<Detail>("GET", `/services/${service}`)
   const acked = after.clientsList.filter((client) => client.revision === after.revision)
-  return { job, tookMs: acked.map(({ ackedAt }) => (ackedAt ?? Number.NaN) - job.startedAt) }
+  const tookMs = acked.map(({ ackedAt }) => (ackedAt ?? Number.NaN) - job.startedAt)
+  return { tookMs, durableMs: agents.map((agent) => agent.durableMs) }
 }
 
 try {
@@ -97,30 +106,32 @@ try {
   await api("POST", `/services/${service}/pushes?wait=10000`, {})
 
   const results = []
-  for (let round = 1; round <= rounds; round++) results.push(await measure(round))
+  for (let round = 1; round <= rounds; round++) results.push(await measure(round, agents))
   const all = results.flatMap(({ tookMs }) => tookMs).toSorted((a, b) => a - b)
   const p50 = percentile(all, 0.5)
   const p99 = percentile(all, 0.99)
   const acked = (all.length / (rounds * agentCount)) * 100
 
   console.log(`Push of ${endpointCount} endpoints to ${agentCount} agents, ${rounds} rounds, times in ms`)
-  console.log("round   p50   p99   max  acked")
-  for (const [index, { tookMs }] of results.entries()) {
-    const sorted = tookMs.toSorted((a, b) => a - b)
-    const cells = [percentile(sorted, 0.5), percentile(sorted, 0.99), sorted.at(-1) ?? 0]
-    console.log([String(index + 1).padStart(5), ...cells.map((ms) => String(ms).padStart(5)), sorted.length].join(" "))
+  console.log("round  acked    p50    p99    max  agents' disk p50    p99")
+  for (const [index, { tookMs, durableMs }] of results.entries()) {
+    const [took, disk] = [tookMs, durableMs].map((all) => all.toSorted((a, b) => a - b))
+    const cell = (ms: number | undefined, width: number) => (ms ?? Number.NaN).toFixed(0).padStart(width)
+    const times = [percentile(took ?? [], 0.5), percentile(took ?? [], 0.99), took?.at(-1)].map((ms) => cell(ms, 6))
+    const disks = [cell(percentile(disk ?? [], 0.5), 17), cell(percentile(disk ?? [], 0.99), 6)]
+    console.log([cell(index + 1, 5), cell(tookMs.length, 6), ...times, ...disks].join(" "))
   }
 
   const targets = [
-    { name: "p50 from push to ack, ms", want: "<= 20", got: p50, met: p50 <= 20 },
-    { name: "p99 from push to ack, ms", want: "<= 100", got: p99, met: p99 <= 100 },
+    { name: "p50 from commit to ack, ms", want: "<= 20", got: p50, met: p50 <= 20 },
+    { name: "p99 from commit to ack, ms", want: "<= 100", got: p99, met: p99 <= 100 },
     { name: "acked, %", want: "100", got: acked, met: acked === 100 },
   ]
   const report = { bench: "push", targets }
   mkdirSync(join(import.meta.dirname, "results"), { recursive: true })
   writeFileSync(
     join(import.meta.dirname, "results/push.json"),
-    `${JSON.stringify({ ...report, at: new Date().toISOString(), agentCount, rounds, endpointCount, tookMs: all }, null, 2)}\n`,
+    `${JSON.stringify({ ...report, at: new Date().toISOString(), agentCount, rounds, endpointCount, results }, null, 2)}\n`,
   )
   console.log(JSON.stringify(report))
 } finally {
