@@ -39,9 +39,6 @@ export type Endpoint = typeof Endpoint.Type
 export const endpointKey = (endpoint: { readonly ip: string; readonly port: number }) =>
   endpoint.ip.includes(":") ? `[${endpoint.ip}]:${endpoint.port}` : `${endpoint.ip}:${endpoint.port}`
 
-/** Whether a new call may go there. */
-export const isEligible = (endpoint: Endpoint) => endpoint.status === "online" && endpoint.weight > 0
-
 export const endpointsMax = 10_000
 
 /** All endpoints of a service, each `ip:port` once. */
