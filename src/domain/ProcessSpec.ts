@@ -36,9 +36,14 @@ export const ProcessSpec = Schema.Struct({
 })
 export type ProcessSpec = typeof ProcessSpec.Type
 
+/** It is also the name of a log file, so it must not lead out of a folder. */
+const AssignmentName = Schema.String.check(
+  Schema.isPattern(/^[A-Za-z][A-Za-z0-9_.-]{0,62}@\d{1,5}$/, { message: "must be SERVICE@PORT" }),
+)
+
 /** One process set on one node: a spec, and where it listens. `name` is unique on the node. */
 export const ProcessAssignment = Schema.Struct({
-  name: Schema.String,
+  name: AssignmentName,
   spec: ProcessSpec,
   specRevision: Revision,
   listen: Schema.Struct({ ip: Address, port: Port }),

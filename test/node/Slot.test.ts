@@ -156,3 +156,23 @@ it(
     expect(slot.state).toBe("STARTING")
   }),
 )
+
+it(
+  "a worker that can't even be started says why now, not why it failed before",
+  Effect.gen(function* () {
+    const script = scripted()
+    const slot = yield* makeSlot(script.options)
+    yield* slot.start
+    yield* settle
+    script.started.at(-1)?.end("exited with code 1")
+    yield* settle
+    expect(slot.isResting).toBe(false)
+    script.breakIt("the port is in use")
+    yield* TestClock.adjust(60_000)
+    expect(slot.status).toMatchObject({ state: "BACKOFF", reason: "the port is in use", restarts: 1 })
+    expect(slot.isResting).toBe(true)
+    script.breakIt(undefined)
+    yield* TestClock.adjust(60_000)
+    expect(slot.status.state).toBe("STARTING")
+  }),
+)

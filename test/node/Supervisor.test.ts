@@ -1,6 +1,6 @@
 import { expect, setDefaultTimeout, test } from "bun:test"
 import { existsSync, readFileSync, writeFileSync } from "node:fs"
-import { createServer } from "node:net"
+import { createServer, type Server } from "node:net"
 import { availableParallelism } from "node:os"
 import { nodeMethods } from "../../src/protocol/NodeManager.ts"
 import { RpcError } from "../../src/protocol/RpcError.ts"
@@ -279,4 +279,51 @@ test("an older process set is refused, and the same one is no change", async () 
   expect(await node.apply(5)).toEqual({ revision: 5 })
   await expect(node.apply(4)).rejects.toThrow("process set revision 4 is older than 5, which this node has")
   expect(await node.running(1)).toEqual([pid ?? 0])
+})
+
+test("callers of a service whose workers all keep failing are refused at once, until one serves again", async () => {
+  await using node = await started()
+  const listen = await local()
+  const module = node.module("broken.js", `throw new Error("not today")`)
+  await node.apply(1, assignment(listen, module))
+  const refused = () =>
+    callOnce(listen.port, "ping").then(
+      () => false,
+      (error: unknown) => error instanceof RpcError && /ECONNREFUSED|refused/i.test(error.message),
+    )
+  await waitFor(refused, { timeoutMs: 10_000, what: "a refusal" })
+  writeFileSync(module, "export const ok = () => 1")
+  await node.running(2)
+  expect(await callOnce(listen.port, "ok")).toBe(1)
+})
+
+test("a port that was taken while all workers were down is named, and the service returns when it is free", async () => {
+  await using node = await started()
+  const listen = await local()
+  const module = node.module("broken.js", `throw new Error("not today")`)
+  await node.apply(1, assignment(listen, module, { workers: 1 }))
+  const other = await waitFor(() => listenOn(listen), { timeoutMs: 10_000, what: "a port that was given up" })
+  writeFileSync(module, "export const ok = () => 1")
+  await waitFor(async () => (await node.process()).reason?.includes(`is in use by pid ${process.pid}`) === true, {
+    timeoutMs: 10_000,
+    what: "the holder's name",
+  })
+  other.close()
+  await node.running(1)
+  expect(await callOnce(listen.port, "ok")).toBe(1)
+})
+
+const listenOn = ({ ip, port }: { ip: string; port: number }) =>
+  new Promise<Server | undefined>((resolve) => {
+    const server = createServer()
+    server.once("error", () => resolve(undefined))
+    server.listen({ host: ip, port }, () => resolve(server))
+  })
+
+test("a process set with a name that would leave the log folder is refused", async () => {
+  await using node = await started()
+  const one = assignment(await local(), greeterModule)
+  const refusal = node.apply(1, { ...one, name: "../../outside" })
+  expect(await refusal.catch(String)).toContain("processes.0.name: must be SERVICE@PORT")
+  expect((await node.status()).processesRevision).toBe(0)
 })

@@ -91,8 +91,9 @@ export class Discovery extends Context.Service<
         })
 
         return Discovery.of({
-          apply: (request) => oneAtATime.withPermit(apply(request)),
-          remove: (service) => oneAtATime.withPermit(remove(service)),
+          // Not to be cut off by a caller that went away: the write would go on, and race with the next one.
+          apply: (request) => oneAtATime.withPermit(Effect.uninterruptible(apply(request))),
+          remove: (service) => oneAtATime.withPermit(Effect.uninterruptible(remove(service))),
           lists: Effect.sync(() => [...lists.values()]),
         })
       }),

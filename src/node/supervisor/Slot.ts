@@ -24,6 +24,8 @@ export interface Slot {
   readonly state: ProcessState["_tag"]
   /** The generation of the spec that the newest worker runs under. */
   readonly generation: number
+  /** It has failed at least twice in a row, and its next try is some time away. */
+  readonly isResting: boolean
   readonly start: Effect.Effect<void>
   readonly stop: Effect.Effect<void>
   /** Ends its worker at once, with all it has started. */
@@ -50,6 +52,7 @@ export const makeSlot = Effect.fnUntraced(function* (options: SlotOptions) {
   let reason: string | null = null
   let since = yield* Clock.currentTimeMillis
   let killedFor: string | undefined
+  let spawning = false
 
   const offer = (event: ProcessEvent) => Queue.offer(events, event)
 
@@ -57,7 +60,7 @@ export const makeSlot = Effect.fnUntraced(function* (options: SlotOptions) {
     const before = state
     const next = transition(state, event, yield* Random.next)
     state = next.state
-    if (state._tag === before._tag) return next.action
+    if (state === before) return next.action
     yield* FiberHandle.clear(timer)
     since = yield* Clock.currentTimeMillis
     reason =
@@ -91,7 +94,9 @@ export const makeSlot = Effect.fnUntraced(function* (options: SlotOptions) {
 
   const spawn = Effect.gen(function* () {
     generation = options.spec().generation
+    spawning = true
     const launched = yield* Effect.result(options.launch)
+    spawning = false
     const at = yield* monotonicMs
     if (launched._tag === "Failure") {
       return yield* move({ _tag: "SpawnFailed", at, reason: launched.failure.reason })
@@ -162,6 +167,9 @@ export const makeSlot = Effect.fnUntraced(function* (options: SlotOptions) {
     },
     get generation() {
       return generation
+    },
+    get isResting() {
+      return state._tag === "BACKOFF" && state.failures > 1 && !spawning
     },
     start: Effect.asVoid(offer({ _tag: "Start" })),
     stop: Effect.flatMap(monotonicMs, (at) => Effect.asVoid(offer({ _tag: "Stop", at }))),

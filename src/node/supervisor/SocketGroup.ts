@@ -1,4 +1,4 @@
-import { Effect } from "effect"
+import { Effect, Semaphore } from "effect"
 import { type Listen, SlotSockets } from "./SlotSockets.ts"
 
 type Member = { readonly slot: number; readonly fd: number }
@@ -29,6 +29,8 @@ export const placesDuringClose = (
  */
 export const makeSocketGroup = Effect.fnUntraced(function* (listen: Listen) {
   const sockets = yield* SlotSockets
+  // The set's own fiber and those of its slots come here.
+  const oneAtATime = yield* Semaphore.make(1)
   let order: ReadonlyArray<Member> = []
 
   const steerTo = Effect.fnUntraced(function* (places: ReadonlyArray<number>) {
@@ -38,28 +40,47 @@ export const makeSocketGroup = Effect.fnUntraced(function* (listen: Listen) {
     yield* sockets.steer(first.fd, all ? undefined : places)
   })
 
+  const openOne = Effect.fnUntraced(function* (slot: number) {
+    const known = order.find((member) => member.slot === slot)
+    if (known !== undefined) return known.fd
+    if (order.length === 0) yield* sockets.assertFree(listen)
+    const fd = yield* sockets.open(listen)
+    order = [...order, { slot, fd }]
+    return fd
+  })
+
+  const closeOne = Effect.fnUntraced(function* (slot: number, serving: ReadonlySet<number>) {
+    const place = order.findIndex((member) => member.slot === slot)
+    const member = order[place]
+    if (member === undefined) return
+    const slots = order.map((one) => one.slot)
+    const others = new Set([...serving].filter((one) => one !== slot))
+    if (others.size > 0) yield* steerTo(placesDuringClose(slots, place, others))
+    yield* sockets.close(member.fd)
+    order = without(order, place)
+    if (others.size > 0) {
+      yield* steerTo([...order.keys()].filter((at) => others.has(order[at]?.slot ?? -1)))
+    }
+  })
+
   return {
-    open: Effect.fnUntraced(function* (slot: number) {
-      if (order.length === 0) yield* sockets.assertFree(listen)
-      const fd = yield* sockets.open(listen)
-      order = [...order, { slot, fd }]
-      return fd
-    }),
+    /** The slot's socket, the one it has or a new one. */
+    open: (slot: number) => oneAtATime.withPermit(openOne(slot)),
     /** The slots that serve have changed. */
     serve: (serving: ReadonlySet<number>) =>
-      Effect.suspend(() => steerTo([...order.keys()].filter((at) => serving.has(order[at]?.slot ?? -1)))),
-    close: Effect.fnUntraced(function* (slot: number, serving: ReadonlySet<number>) {
-      const place = order.findIndex((member) => member.slot === slot)
-      const member = order[place]
-      if (member === undefined) return
-      const slots = order.map((one) => one.slot)
-      const others = new Set([...serving].filter((one) => one !== slot))
-      if (others.size > 0) yield* steerTo(placesDuringClose(slots, place, others))
-      yield* sockets.close(member.fd)
-      order = without(order, place)
-      if (others.size > 0) {
-        yield* steerTo([...order.keys()].filter((at) => others.has(order[at]?.slot ?? -1)))
-      }
-    }),
+      oneAtATime.withPermit(
+        Effect.suspend(() => steerTo([...order.keys()].filter((at) => serving.has(order[at]?.slot ?? -1)))),
+      ),
+    close: (slot: number, serving: ReadonlySet<number>) => oneAtATime.withPermit(closeOne(slot, serving)),
+    /** While `idle` holds, callers are refused at once instead of waiting in queues that nobody empties. */
+    closeAllWhile: (idle: () => boolean) =>
+      oneAtATime.withPermit(
+        Effect.suspend(() => {
+          if (!idle()) return Effect.void
+          const all = order
+          order = []
+          return Effect.forEach(all, ({ fd }) => sockets.close(fd), { discard: true })
+        }),
+      ),
   }
 })

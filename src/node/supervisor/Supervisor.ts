@@ -65,7 +65,11 @@ export class Supervisor extends Context.Service<
         const leave = Effect.fnUntraced(function* (set: WorkerSet) {
           sets.delete(set.assignment.name)
           leaving.add(set)
-          yield* set.stop.pipe(Effect.ensuring(Effect.sync(() => leaving.delete(set))), Effect.forkIn(scope))
+          yield* set.stop.pipe(
+            Effect.ensuring(Effect.sync(() => leaving.delete(set))),
+            Effect.andThen(Scope.close(set.scope, Exit.void)),
+            Effect.forkIn(scope),
+          )
         })
 
         const stands = (set: WorkerSet, next: ProcessAssignment) =>
@@ -125,7 +129,8 @@ export class Supervisor extends Context.Service<
         }
 
         return Supervisor.of({
-          apply: (set) => oneAtATime.withPermit(apply(set)),
+          // Not to be cut off by a caller that went away: half a set would run, and count as applied.
+          apply: (set) => oneAtATime.withPermit(Effect.uninterruptible(apply(set))),
           restart: (name) => oneAtATime.withPermit(restart(name)),
           revision: Effect.sync(() => revision),
           statuses: Effect.sync(() => [...sets.values()].map((set) => set.status)),

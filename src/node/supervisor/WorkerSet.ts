@@ -6,7 +6,7 @@ import type { ProcessStatus } from "../../protocol/NodeManager.ts"
 import { NodeChanges } from "../NodeChanges.ts"
 import { makeSlot, type Slot } from "./Slot.ts"
 import { makeSocketGroup } from "./SocketGroup.ts"
-import { WorkerLauncher } from "./WorkerLauncher.ts"
+import { LaunchFailed, WorkerLauncher } from "./WorkerLauncher.ts"
 
 /** A port that somebody else has may be free again soon: a former worker that still drains. */
 const portBackoff: BackoffPolicy = { baseMs: 250, capMs: 5_000, resetAfterMs: 60_000 }
@@ -14,7 +14,6 @@ const portBackoff: BackoffPolicy = { baseMs: 250, capMs: 5_000, resetAfterMs: 60
 type Place = {
   readonly slot: Slot
   readonly scope: Scope.Closeable
-  readonly fd: number
   /** It has to go: the set shrinks or stops. */
   retiring: boolean
 }
@@ -75,16 +74,21 @@ export const makeWorkerSet = Effect.fnUntraced(function* (initial: ProcessAssign
   const serving = () =>
     new Set([...places.values()].filter((place) => serves(place) && !place.retiring).map((p) => p.slot.index))
 
-  const launch = (index: number, fd: number) =>
-    Effect.suspend(() => launcher.launch({ assignment, slot: index, count: wanted(), fd }))
+  /** A first failure is worth waiting for in the kernel's queue; of a service that keeps failing callers hear at once. */
+  const nobodyServesSoon = () => places.size > 0 && [...places.values()].every(({ slot }) => slot.isResting)
+
+  const launch = Effect.fnUntraced(function* (index: number) {
+    const fd = yield* sockets.open(index).pipe(Effect.mapError(({ message }) => new LaunchFailed({ reason: message })))
+    return yield* launcher.launch({ assignment, slot: index, count: wanted(), fd })
+  })
   const spec = () => ({ generation, drainTimeoutMs: assignment.spec.drainTimeoutMs })
 
   const add = Effect.fnUntraced(function* (index: number) {
-    const fd = yield* sockets.open(index)
+    yield* sockets.open(index)
     const own = yield* Scope.fork(scope)
     const changed = Effect.andThen(changes.announce, poke)
-    const slot = yield* makeSlot({ index, launch: launch(index, fd), spec, changed }).pipe(Scope.provide(own))
-    places.set(index, { slot, scope: own, fd, retiring: false })
+    const slot = yield* makeSlot({ index, launch: launch(index), spec, changed }).pipe(Scope.provide(own))
+    places.set(index, { slot, scope: own, retiring: false })
     yield* slot.start
   })
 
@@ -139,6 +143,7 @@ export const makeWorkerSet = Effect.fnUntraced(function* (initial: ProcessAssign
     yield* grow(want).pipe(Effect.catchTag("PortUnavailable", (error) => block(error.message)))
     yield* roll()
     yield* sockets.serve(serving())
+    yield* sockets.closeAllWhile(nobodyServesSoon)
     yield* summarise
     if (removed && places.size === 0) yield* Deferred.succeed(gone, undefined)
   })

@@ -38,7 +38,8 @@ export class Trust extends Context.Service<
         })
 
         return Trust.of({
-          apply: (next) => oneAtATime.withPermit(apply(next)),
+          // Not to be cut off by a caller that went away: the write would go on, and race with the next one.
+          apply: (next) => oneAtATime.withPermit(Effect.uninterruptible(apply(next))),
           revision: Effect.sync(() => revision),
           isRevoked: (serial) => revoked.has(serial),
         })
