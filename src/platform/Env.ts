@@ -32,6 +32,10 @@ export const writeOut = (text: string): void => writeAll(1, text)
 
 export const writeError = (text: string): void => writeAll(2, text)
 
+/** Whether stderr is a terminal whose reader wants colours. */
+export const isColourful = (): boolean =>
+  process.stderr.isTTY && env("NO_COLOR") === undefined && process.env["TERM"] !== "dumb"
+
 const retryMs = 2
 const sleeper = new Int32Array(new SharedArrayBuffer(4))
 
