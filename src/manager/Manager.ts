@@ -1,5 +1,5 @@
 import { Context, Effect, Layer } from "effect"
-import { makeFolder } from "../platform/DurableFile.ts"
+import { makeFolder, publicFolderMode } from "../platform/DurableFile.ts"
 import { fleetLayer } from "./fleet/FleetLayer.ts"
 import { Joining } from "./fleet/Joining.ts"
 import { liveLayer } from "./http/LiveViews.ts"
@@ -60,7 +60,7 @@ export const managerLayer = (config: ManagerConfig) => {
     Layer.provide(Layer.mergeAll(fleetLayer(config), People.layer, CliToken.layer(dataDir))),
     Layer.provide(storeLayer(target)),
   )
-  const folders = Effect.promise(() => makeFolder(dataDir)).pipe(
+  const folders = Effect.promise(() => makeFolder(dataDir, publicFolderMode)).pipe(
     Effect.andThen(Effect.promise(() => makeFolder(`${dataDir}/manager`))),
   )
   return Layer.unwrap(Effect.as(folders, parts))

@@ -1,4 +1,5 @@
 import { Effect } from "effect"
+import { publicFolderMode } from "../platform/DurableFile.ts"
 import { join } from "../platform/Paths.ts"
 import { agentSocketPath } from "../platform/RuntimeFolder.ts"
 import { Disk } from "./Disk.ts"
@@ -18,9 +19,11 @@ export type DataFolder = ReturnType<typeof dataFolder>
 /** Makes the folders a node writes to. */
 export const makeFolders = Effect.fn("DataFolder.make")(function* (folder: DataFolder) {
   const disk = yield* Disk
-  yield* disk.makeFolder(folder.root)
-  // Endpoint lists are no secret, and programs of other users read them where the data folder lets them in.
-  yield* disk.makeFolder(folder.discovery, 0o755)
+  yield* disk.makeFolder(folder.root, publicFolderMode)
+  // Also removes what a write that was cut off has left behind.
+  yield* disk.list(folder.root)
+  // Endpoint lists are no secret, and programs of other users read them.
+  yield* disk.makeFolder(folder.discovery, publicFolderMode)
   yield* disk.makeFolder(folder.logs)
   yield* disk.makePrivateFolder(folder.socket.folder)
 })

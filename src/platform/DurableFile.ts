@@ -55,6 +55,12 @@ export const removeDurably = async (path: string): Promise<void> => {
   await syncFolder(dirname(path))
 }
 
+/**
+ * For the data folder itself, and what programs of other users read in it. What is secret lies in folders and files
+ * that only their owner may open.
+ */
+export const publicFolderMode = 0o755
+
 /** Makes a folder and its parents. An existing folder keeps its mode. */
 export const makeFolder = async (path: string, mode = 0o700): Promise<void> => {
   await mkdir(path, { recursive: true, mode })

@@ -1,6 +1,6 @@
 import { Data, Effect, Schema } from "effect"
 import { Address, Port } from "../../domain/Endpoint.ts"
-import { makeFolder, readText, writeDurably } from "../../platform/DurableFile.ts"
+import { makeFolder, publicFolderMode, readText, writeDurably } from "../../platform/DurableFile.ts"
 import type { TlsMaterial } from "../../platform/Transport.ts"
 
 /** `<data>/node.json`: who this node is in its cluster. Written last when joining, so it stands for all of it. */
@@ -71,6 +71,7 @@ export const readMembership = Effect.fn("Join.readMembership")(function* (dataDi
 /** Keeps what a join has given; the identity last. */
 export const writeMembership = Effect.fn("Join.writeMembership")(function* (dataDir: string, membership: Membership) {
   const at = paths(dataDir)
+  yield* onDisk(dataDir, () => makeFolder(dataDir, publicFolderMode))
   yield* onDisk(dataDir, () => makeFolder(`${dataDir}/tls`))
   yield* onDisk(at.ca, () => writeDurably(at.ca, membership.tls.ca, 0o644))
   yield* onDisk(at.key, () => writeDurably(at.key, membership.tls.key, 0o600))
