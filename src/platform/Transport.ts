@@ -201,6 +201,8 @@ export const dial = (options: DialOptions): Promise<Duplex> =>
     const socket = dialSocket(options)
     const fail = (error: Error) => {
       clearTimeout(timer)
+      // Whatever else it has to say is said of a connection that nobody waits for.
+      socket.on("error", () => {})
       socket.destroy()
       reject(error)
     }

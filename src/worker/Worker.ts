@@ -142,8 +142,10 @@ export const runWorker = async (): Promise<void> => {
     },
   )
   onUncaught((kind, error) => {
-    if (worker === undefined) exit(1)
-    else void worker.fail(firstLine(error), `${kind}: ${describe(error)}`)
+    if (worker === undefined) {
+      log("ERROR", `cannot start: ${describe(error)}`)
+      exit(1)
+    } else void worker.fail(firstLine(error), `${kind}: ${describe(error)}`)
   })
   const key = { name: settings.name, slot: settings.slot, pid: ownPid() }
   const link = await AgentLink.open({
