@@ -125,7 +125,15 @@ const failureOf = (cause: Cause.Cause<unknown>): UsageError | CommandFailed => {
   return isUsage(error) ? new UsageError({ message }) : new CommandFailed({ message })
 }
 
-const usageCodes: ReadonlySet<unknown> = new Set(["EADDRINUSE", "EADDRNOTAVAIL", "in-use", "NotJoined"])
+const usageCodes: ReadonlySet<unknown> = new Set([
+  "EADDRINUSE",
+  "EADDRNOTAVAIL",
+  "in-use",
+  "certificate",
+  "token",
+  "url",
+  "NotJoined",
+])
 
 const isUsage = (error: unknown): boolean => {
   if (typeof error !== "object" || error === null) return false

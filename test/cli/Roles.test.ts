@@ -1,4 +1,6 @@
 import { describe, expect, test } from "bun:test"
+import { readdirSync, statSync } from "node:fs"
+import { dirname, join } from "node:path"
 import { root } from "../support/executable.ts"
 import { freePort, Muster, processesOf, temporaryFolder } from "../support/muster.ts"
 
@@ -58,4 +60,88 @@ test("--role=node without a certificate says how to get one, and answers 2", asy
   })
   expect(await muster.exit()).toBe(2)
   expect(muster.output).toMatch(/^muster: [^\n]*--join[^\n]*\n$/)
+})
+
+const modesIn = (folder: string) =>
+  Object.fromEntries(
+    readdirSync(folder, { recursive: true, encoding: "utf8" })
+      .concat(".")
+      .map((name) => [name, (statSync(join(folder, name)).mode & 0o777).toString(8)]),
+  )
+
+/** What programs of other users may see: where services answer, and who this node is. */
+const open = /^(?:\.|discovery(?:\/.*)?|node\.json)$/
+
+test("in the data folder of every role other users can read the endpoint lists, and no secret", async () => {
+  using both = temporaryFolder()
+  using apart = temporaryFolder()
+  const [page, agent, other] = [await freePort(), await freePort(), await freePort()]
+  const data = join(both.path, "data")
+  await using standalone = new Muster(
+    ["--role=standalone", `--data=${data}`, `--listen=127.0.0.1:${page}`, `--node-listen=127.0.0.1:${agent}`],
+    { runtime: "bun", cwd: root },
+  )
+  await standalone.until("it is up", () => standalone.stdout.includes("Ctrl-C"))
+  await using token = new Muster(["token", "create", `--data=${data}`, `--url=http://127.0.0.1:${page}`], {
+    runtime: "bun",
+    cwd: root,
+  })
+  expect(await token.exit()).toBe(0)
+  const joining = ["--join", `http://127.0.0.1:${page}`, "--token", token.stdout.split("\n")[0] ?? ""]
+  const node = join(apart.path, "node")
+  await using second = new Muster(["--role=node", `--data=${node}`, `--listen=127.0.0.1:${other}`, ...joining], {
+    runtime: "bun",
+    cwd: root,
+  })
+  await second.until("it is up", () => second.stdout.includes("Ctrl-C"))
+  for (const folder of [data, node]) {
+    const modes = modesIn(folder)
+    const secret = Object.entries(modes).filter(([name]) => !open.test(name))
+    // A file may be readable where its folder is not.
+    const shut = new Set(secret.filter(([, mode]) => mode.endsWith("00")).map(([name]) => name))
+    const bare = secret.map(([name]) => name).filter((name) => !shut.has(name) && !shut.has(dirname(name)))
+    expect(bare).toEqual([])
+    expect(modes).toMatchObject({
+      ".": "755",
+      discovery: "755",
+      tls: "700",
+      "tls/key.pem": "600",
+      logs: "700",
+      run: "700",
+    })
+  }
+  expect(modesIn(data)).toMatchObject({
+    "muster.db": "600",
+    ca: "700",
+    "ca/ca.key": "600",
+    manager: "700",
+    "manager/key.pem": "600",
+    "manager/cli-token": "600",
+  })
+}, 60_000)
+
+test("a page certificate that can't be used is one line, and answers 2", async () => {
+  using data = temporaryFolder()
+  await using muster = new Muster(
+    [
+      "--role=manager",
+      `--data=${data.path}`,
+      "--listen=127.0.0.1:0",
+      "--tls-cert=/nowhere.pem",
+      "--tls-key=/nowhere.key",
+    ],
+    { runtime: "bun", cwd: root },
+  )
+  expect(await muster.exit()).toBe(2)
+  expect(muster.output).toMatch(/^muster: [^\n]*\/nowhere\.(?:pem|key)[^\n]*\n$/)
+})
+
+test("a token that is cut off is one line, and answers 2", async () => {
+  using data = temporaryFolder()
+  await using muster = new Muster(
+    ["--role=node", `--data=${data.path}`, "--listen=127.0.0.1:0", "--join=http://127.0.0.1:1", "--token=mst_x"],
+    { runtime: "bun", cwd: root },
+  )
+  expect(await muster.exit()).toBe(2)
+  expect(muster.output).toMatch(/^muster: [^\n]*cut off[^\n]*\n$/)
 })
