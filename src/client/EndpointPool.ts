@@ -1,6 +1,7 @@
 import { backoffDelay, type BackoffPolicy } from "../domain/Backoff.ts"
 import type { TlsMaterial } from "../platform/Transport.ts"
 import { RpcError } from "../protocol/RpcError.ts"
+import { now } from "../rpc/Deadlines.ts"
 import { type CallOptions, RpcConnection } from "../rpc/RpcConnection.ts"
 import type { Candidate } from "./Balancer.ts"
 import { asRpcError } from "./CallError.ts"
@@ -11,6 +12,9 @@ const handshakeTimeoutMs = 3_000
 const connectionsMax = 32
 /** The kernel picks the worker, so a new connection may reach one that is reached already; so often it is tried. */
 const triesPerWorker = 6
+/** How long a connection that fell silent may take for a PONG, in steps between which it is read. */
+const pongStepMs = 25
+const pongSteps = 12
 const reconnectBackoff: BackoffPolicy = { baseMs: 50, capMs: 2_000, resetAfterMs: 0 }
 
 export interface PoolOptions {
@@ -40,6 +44,8 @@ export class EndpointPool implements Candidate {
   #next = 0
   #tries = 0
   #retired = false
+  /** Its connections were asked for a sign of life. */
+  #doubted = false
 
   constructor(endpoint: ListedEndpoint, options: PoolOptions) {
     this.name = endpointName(endpoint)
@@ -53,9 +59,9 @@ export class EndpointPool implements Candidate {
     return total
   }
 
-  /** The last try to connect has failed. Not yet tried counts as reachable. */
+  /** The last try to connect has failed, or it fell silent. Not yet tried counts as reachable. */
   get isAway(): boolean {
-    return this.#failures > 0
+    return this.#failures > 0 || this.#doubted
   }
 
   /** An open connection, the one with the fewest calls on it; undefined when there is none. */
@@ -97,6 +103,9 @@ export class EndpointPool implements Candidate {
   async call(connection: RpcConnection, request: CallRequest): Promise<unknown> {
     try {
       return await connection.call(request.method, request.args, request.options)
+    } catch (error) {
+      if (asRpcError(error).code === "deadline_exceeded") this.#unanswered(connection, request.options.timeoutMs)
+      throw error
     } finally {
       if (this.#leaving.has(connection)) this.#leave(connection)
     }
@@ -182,6 +191,33 @@ export class EndpointPool implements Candidate {
     if (index >= 0 && !this.#retired && this.#open.length === 0) this.#reconnect()
   }
 
+  /** A host that vanishes closes nothing. A call without an answer, and not a byte since, is the first that is seen of it. */
+  #unanswered(connection: RpcConnection, timeoutMs: number): void {
+    if (connection.heardAt > now() - timeoutMs || this.#doubted || !this.#open.includes(connection)) return
+    void this.#ask()
+  }
+
+  /** Calls go elsewhere, if they can, until the connections have answered; those that don't are replaced. */
+  async #ask(): Promise<void> {
+    const askedAt = now()
+    const silent = () => this.#open.filter((connection) => connection.heardAt <= askedAt)
+    this.#doubted = true
+    this.#options.onReach()
+    for (const connection of this.#open) connection.ping()
+    for (let step = 0; step < pongSteps && silent().length > 0; step++) await sleep(pongStepMs)
+    for (const connection of silent()) {
+      this.#open.splice(this.#open.indexOf(connection), 1)
+      this.#leave(connection)
+    }
+    this.#doubted = false
+    if (this.#retired) return
+    if (this.#open.length === 0) {
+      this.#failures = Math.max(1, this.#failures)
+      this.#reconnect()
+    }
+    this.#options.onReach()
+  }
+
   #leave(connection: RpcConnection): void {
     if (connection.inFlight > 0) {
       this.#leaving.add(connection)
@@ -204,6 +240,8 @@ export interface CallRequest {
   readonly args: ReadonlyArray<unknown>
   readonly options: CallOptions
 }
+
+const sleep = (ms: number) => new Promise<void>((resolve) => unref(setTimeout(resolve, ms)))
 
 /** Deno's timers of the web are numbers, and hold nothing open that matters here. */
 const unref = (timer: unknown): void => {

@@ -9,7 +9,7 @@ export type BackoffPolicy = {
 export const restartBackoff: BackoffPolicy = { baseMs: 500, capMs: 60_000, resetAfterMs: 60_000 }
 
 /** Connections of the manager to a node that is away: it must have its lists within 5 s of its return. */
-export const sessionBackoff: BackoffPolicy = { baseMs: 250, capMs: 4_000, resetAfterMs: 10_000 }
+export const sessionBackoff: BackoffPolicy = { baseMs: 250, capMs: 3_000, resetAfterMs: 10_000 }
 
 /**
  * The wait before try `failures` (from 1), with equal jitter: half of it fixed, half of it random, so that many that

@@ -29,8 +29,14 @@ export const callLimits: Limits = {
   queuedBytes: 8 * 1024 * 1024,
 }
 
-/** The control plane carries whole lists and statuses. */
-export const controlLimits: Limits = { ...callLimits, frameBytes: 16 * 1024 * 1024, queuedBytes: 64 * 1024 * 1024 }
+/** The control plane carries whole lists and statuses, and a host that vanished without a word is named within 10 s. */
+export const controlLimits: Limits = {
+  ...callLimits,
+  frameBytes: 16 * 1024 * 1024,
+  queuedBytes: 64 * 1024 * 1024,
+  pingMs: 2_000,
+  silenceMs: 7_000,
+}
 
 /** Nobody announces less in HELLO, so a client keeps to these until it has read the server's. */
 export const leastLimits = { frameBytes: 64 * 1024, inFlight: 16 } as const

@@ -64,6 +64,19 @@ export class Link implements Swept {
     return this.#state === "open"
   }
 
+  /** When the last bytes of the peer arrived. */
+  get heardAt(): number {
+    return this.#heardAt
+  }
+
+  /** Asks for a sign of life, unless one is awaited already. */
+  ping(): void {
+    if (this.#state !== "open" || this.#pinged || !this.#owner.greeted) return
+    this.#pinged = true
+    this.out.bare(FrameType.ping, 0, 0)
+    this.flush()
+  }
+
   /** Sends what was written; inside a frame's handling that waits for the end of the chunk. */
   flush(): void {
     if (!this.#reading) this.out.flushSoon()
@@ -114,11 +127,7 @@ export class Link implements Swept {
     }
     const fault = this.#overdue(time)
     if (fault !== undefined) return this.fail(fault)
-    if (time - this.#heardAt > this.#limits.pingMs && !this.#pinged && !this.#stalled && this.#owner.greeted) {
-      this.#pinged = true
-      this.out.bare(FrameType.ping, 0, 0)
-      this.flush()
-    }
+    if (time - this.#heardAt > this.#limits.pingMs && !this.#stalled) this.ping()
   }
 
   #overdue(time: number): RpcError | undefined {

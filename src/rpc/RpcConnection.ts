@@ -110,6 +110,16 @@ export class RpcConnection implements LinkOwner {
     return this.#state
   }
 
+  /** When anything was last heard of the server, on the clock of `performance.now()`. */
+  get heardAt(): number {
+    return this.#link.heardAt
+  }
+
+  /** Asks the server for a sign of life; it shows in `heardAt`. */
+  ping(): void {
+    this.#link.ping()
+  }
+
   /** Tells every later change of the state; returns what takes the listener away. */
   onState(listener: (state: ConnectionState) => void): () => void {
     this.#listeners.add(listener)

@@ -221,6 +221,37 @@ describe("an endpoint that is away", () => {
     client.close()
   })
 
+  test("by falling silent on its connections costs the calls of a moment, and is used again when it answers", async () => {
+    await using silent = await TestServer.start({ ip: "127.1.1.107" })
+    await using other = await TestServer.start({ ip: "127.1.1.108" })
+    const client = connect("greeter", { endpoints: [silent.endpoint(), other.endpoint()], timeoutMs: 300 })
+    const round = async () => {
+      const calls = Array.from({ length: 20 }, () => client.call<Who>("who"))
+      const results = await Promise.allSettled(calls)
+      const ips = new Set(results.flatMap((result) => (result.status === "fulfilled" ? [result.value.ip] : [])))
+      return { failed: results.filter(({ status }) => status === "rejected").length, ips }
+    }
+    await waitFor(async () => (await round()).ips.size === 2)
+    silent.signal("SIGSTOP")
+    expect((await round()).failed).toBeGreaterThan(0)
+    for (let nth = 0; nth < 20; nth++) expect(await round()).toEqual({ failed: 0, ips: new Set([other.ip]) })
+    silent.signal("SIGCONT")
+    await waitFor(async () => (await round()).ips.has(silent.ip), { timeoutMs: 6_000 })
+    client.close()
+  }, 30_000)
+
+  test("is not what one is that only takes long for an answer", async () => {
+    await using server = await TestServer.start()
+    const client = connect("greeter", { endpoints: [server.endpoint()] })
+    const long = client.with({ timeoutMs: 3_000 }).call("sleep", 900)
+    for (let nth = 0; nth < 5; nth++) {
+      expect((await failure(client.with({ timeoutMs: 60 }).call("sleep", 3_000))).code).toBe("deadline_exceeded")
+      expect(await client.call("hello", "a")).toBe("Hello, a!")
+    }
+    expect(await long).toBe("slept")
+    client.close()
+  })
+
   test("is tried anyway when there is no other", async () => {
     const first = await TestServer.start({ ip: "127.1.1.106" })
     const client = connect("greeter", { endpoints: [first.endpoint()] })

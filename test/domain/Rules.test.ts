@@ -75,7 +75,7 @@ describe("backoff", () => {
 
   test("of a session never waits so long that a node back for 5 s has no list", () => {
     for (let failures = 1; failures < 100; failures++)
-      expect(backoffDelay(sessionBackoff, failures, 0.999)).toBeLessThanOrEqual(4000)
+      expect(backoffDelay(sessionBackoff, failures, 0.999)).toBeLessThanOrEqual(3000)
   })
 })
 

@@ -120,6 +120,9 @@ describe("what docs/protocol.md says in numbers and names", () => {
     expect(row("PING after silence; dead after")).toBe(
       `${callLimits.pingMs / 1000} s; ${callLimits.silenceMs / 1000} s`,
     )
+    expect(row("the same on the control port")).toBe(
+      `${controlLimits.pingMs / 1000} s; ${controlLimits.silenceMs / 1000} s`,
+    )
     expect(row("slow reader")).toBe(`${callLimits.slowReaderMs / 1000} s without taking anything`)
     expect(row("answers kept for a slow reader")).toBe(
       `${callLimits.queuedBytes / 2 ** 20} MiB; ${controlLimits.queuedBytes / 2 ** 20} MiB on the control port`,
