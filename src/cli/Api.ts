@@ -4,8 +4,8 @@ import { type HttpAnswer, HttpRequestError, request } from "../platform/HttpRequ
 import { CommandFailed } from "./Failure.ts"
 
 export interface ApiOptions {
-  /** The manager's page. */
-  readonly url: string
+  /** The manager's page; undefined for the one that the manager of this data folder says it has. */
+  readonly url: string | undefined
   /** Holds the token, and the cluster's CA. */
   readonly dataDir: string
   readonly timeoutMs?: number
@@ -19,6 +19,9 @@ export interface ApiCall {
 }
 
 const defaultTimeoutMs = 10_000
+const defaultPage = "http://127.0.0.1:8800"
+/** What the manager keeps of its page: `local` is where this host reaches it. */
+const Page = Schema.Struct({ url: Schema.String, local: Schema.String })
 const Refusal = Schema.Struct({ message: Schema.String })
 
 /** Asks the manager over its HTTP API, with the token that it keeps in its data folder. */
@@ -28,11 +31,14 @@ export const ask = async <A>(
   { dataDir, timeoutMs = defaultTimeoutMs, url }: ApiOptions,
 ): Promise<A> => {
   const token = await readToken(dataDir)
+  const page = url === undefined ? await readPage(dataDir) : { url, local: url }
   const ca = await readFirst([`${dataDir}/ca/ca.pem`, `${dataDir}/tls/ca.pem`])
   const got = await request({
     method,
-    url: `${url}/api${path}`,
+    url: `${page.local}/api${path}`,
     headers: {
+      // The manager puts the name by which it was asked into the commands for other hosts.
+      host: new URL(page.url).host,
       authorization: `Bearer ${token}`,
       accept: "application/json",
       ...(body === undefined ? {} : { "content-type": "application/json" }),
@@ -43,7 +49,7 @@ export const ask = async <A>(
   }).catch((error: unknown) => {
     throw new CommandFailed({ message: error instanceof HttpRequestError ? error.message : String(error) })
   })
-  return readAnswer(answer, got, `${method} ${url}/api${path}`)
+  return readAnswer(answer, got, `${method} ${page.local}/api${path}`)
 }
 
 const readAnswer = <A>(answer: Schema.ConstraintDecoder<A>, got: HttpAnswer, what: string): A => {
@@ -59,6 +65,12 @@ const readAnswer = <A>(answer: Schema.ConstraintDecoder<A>, got: HttpAnswer, wha
   if (Option.isNone(value))
     throw new CommandFailed({ message: `${what} was answered with something else than expected` })
   return value.value
+}
+
+const readPage = async (dataDir: string) => {
+  const text = await read(`${dataDir}/manager/page.json`)
+  const page = Schema.decodeUnknownOption(Schema.fromJsonString(Page))(text)
+  return Option.getOrElse(page, () => ({ url: defaultPage, local: defaultPage }))
 }
 
 const readToken = async (dataDir: string): Promise<string> => {

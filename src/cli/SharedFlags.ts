@@ -1,4 +1,4 @@
-import { flag, path, toggle, url } from "./Flag.ts"
+import { flag, optional, path, toggle, url } from "./Flag.ts"
 
 export const dataFlag = flag(
   "data",
@@ -7,6 +7,6 @@ export const dataFlag = flag(
   "/var/lib/muster",
 )
 
-export const pageFlag = flag("url", url, "The manager's page", "http://127.0.0.1:8800")
+export const pageFlag = optional("url", url, "The manager's page (default: the one of the manager in --data)")
 
 export const jsonFlag = toggle("json", "Print JSON rather than a table")

@@ -41,6 +41,14 @@ export const processesOf = (folder: string): ReadonlyArray<{ pid: number; role: 
       return { pid: Number(pid), role: /--role[= ](\w+)/.exec(line)?.[1] ?? "", command: line }
     })
 
+type MusterOptions = {
+  readonly runtime?: Runtime
+  readonly cwd?: string
+  readonly env?: Record<string, string>
+  /** The command that runs it somewhere else, such as `ip netns exec NAME`. */
+  readonly within?: ReadonlyArray<string>
+}
+
 /** Starts Muster with exactly these arguments. Nothing of this process's MUSTER_… environment reaches it. */
 export class Muster {
   readonly #child: Bun.Subprocess<"ignore", "pipe", "pipe">
@@ -49,13 +57,10 @@ export class Muster {
   readonly #read: Promise<unknown>
   readonly args: ReadonlyArray<string>
 
-  constructor(
-    args: ReadonlyArray<string>,
-    options: { runtime?: Runtime; cwd?: string; env?: Record<string, string> } = {},
-  ) {
+  constructor(args: ReadonlyArray<string>, options: MusterOptions = {}) {
     this.args = args
     const inherited = Object.entries(process.env).filter(([name]) => !/^(?:MUSTER_|NODE_ENV$|BUN_)/.test(name))
-    this.#child = Bun.spawn([...command(options.runtime ?? "executable"), ...args], {
+    this.#child = Bun.spawn([...(options.within ?? []), ...command(options.runtime ?? "executable"), ...args], {
       cwd: options.cwd ?? tmpdir(),
       env: { ...Object.fromEntries(inherited), ...options.env },
       stdin: "ignore",
@@ -141,10 +146,7 @@ export class Muster {
 const ended = Symbol("ended")
 
 /** Runs a command of Muster to its end. */
-export const run = async (
-  args: ReadonlyArray<string>,
-  options: { runtime?: Runtime; cwd?: string; env?: Record<string, string> } = {},
-) => {
+export const run = async (args: ReadonlyArray<string>, options: MusterOptions = {}) => {
   const muster = new Muster(args, options)
   const code = await muster.exit(30_000)
   return { code, stdout: muster.stdout, output: muster.output }
