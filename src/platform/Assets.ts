@@ -33,15 +33,29 @@ const folder = () => {
   return fs.existsSync(beside) ? beside : path.join(import.meta.dirname, "../../ui/assets")
 }
 
+/** What a file names of its neighbours: imports of scripts, addresses in style sheets. */
+const references: Readonly<Record<string, RegExp>> = {
+  js: /(?<=\bimport ")\.\/([\w.-]+)(?=")|(?<=\bfrom ")\.\/([\w.-]+)(?=")/g,
+  css: /(?<=url\(")\/assets\/([\w.-]+)(?="\))/g,
+}
+
 const own = (buffer: Uint8Array): Bytes => new Uint8Array(buffer)
 
-const read = (root: string, name: string): Asset | undefined => {
+/** `url` gives the address of a neighbour, so that a file changes with what it names. */
+const read = (root: string, name: string, url: (name: string) => string): Asset | undefined => {
   // One flat folder: a name with a slash or a leading dot is never asked of the disk.
   if (!/^\w[\w.-]*$/.test(name)) return undefined
   const file = path.join(root, name)
   if (fs.statSync(file, { throwIfNoEntry: false })?.isFile() !== true) return undefined
-  const raw = fs.readFileSync(file)
   const extension = path.extname(name).slice(1)
+  const named = references[extension]
+  const bytes = fs.readFileSync(file)
+  const raw =
+    named === undefined || name.endsWith(".min.js")
+      ? bytes
+      : Buffer.from(
+          bytes.toString("utf8").replaceAll(named, (_, first: string, second?: string) => url(first ?? second)),
+        )
   return {
     type: types[extension] ?? "application/octet-stream",
     etag: createHash("sha256").update(raw).digest("base64url").slice(0, 16),
@@ -68,7 +82,9 @@ const encodingFor = (asset: Asset, accepted: string): "br" | "gzip" | undefined 
 /** Static files of one folder, compressed once and kept in memory. */
 export class Assets {
   readonly #root: string
-  readonly #known = new Map<string, Asset | undefined>()
+  readonly #known = new Map<string, Asset>()
+  /** Files that are just being read: two that name each other do so without a version. */
+  readonly #reading = new Set<string>()
 
   /** `root`: for tests; the project's own assets otherwise. */
   constructor(root: string = folder()) {
@@ -76,13 +92,17 @@ export class Assets {
   }
 
   #load(name: string): Asset | undefined {
-    if (!this.#known.has(name)) {
-      const asset = read(this.#root, name)
+    const known = this.#known.get(name)
+    if (known !== undefined || this.#reading.has(name)) return known
+    this.#reading.add(name)
+    try {
+      const asset = read(this.#root, name, (neighbour) => this.url(neighbour))
       // Names that don't exist are not remembered: they come from outside and would fill the memory.
-      if (asset === undefined) return undefined
-      this.#known.set(name, asset)
+      if (asset !== undefined) this.#known.set(name, asset)
+      return asset
+    } finally {
+      this.#reading.delete(name)
     }
-    return this.#known.get(name)
   }
 
   /** `/assets/<name>?v=<etag>`: may be cached for ever, because it changes with the content. */

@@ -80,3 +80,32 @@ test("nothing outside of the one flat folder can be read", () => {
 test("the project's own assets are found from the sources", () => {
   expect(new Assets().respond("htmx.min.js", new Request("http://host/")).status).toBe(200)
 })
+
+test("a script or style sheet names its neighbours by their content, and changes with it", async () => {
+  const own = mkdtempSync(join(tmpdir(), "muster-assets-"))
+  const made = (part: string) => {
+    writeFileSync(join(own, "app.js"), 'import "./part.js"\nimport { x } from "./part.js"\n')
+    writeFileSync(join(own, "part.js"), part)
+    writeFileSync(join(own, "app.css"), '@font-face { src: url("/assets/f.woff2") format("woff2") }')
+    writeFileSync(join(own, "f.woff2"), part)
+    return new Assets(own)
+  }
+  const first = made("1")
+  const text = await first.respond("app.js", new Request("http://host/")).text()
+  expect(text).toContain(`import "${first.url("part.js")}"`)
+  expect(text).toContain(`from "${first.url("part.js")}"`)
+  expect(await first.respond("app.css", new Request("http://host/")).text()).toContain(`url("${first.url("f.woff2")}")`)
+  const before = ["app.js", "app.css"].map((name) => first.url(name))
+  const second = made("2")
+  for (const [at, name] of ["app.js", "app.css"].entries()) expect(second.url(name)).not.toBe(before[at])
+  rmSync(own, { recursive: true })
+})
+
+test("two scripts that name each other are served", async () => {
+  const own = mkdtempSync(join(tmpdir(), "muster-assets-"))
+  writeFileSync(join(own, "a.js"), 'import "./b.js"\n')
+  writeFileSync(join(own, "b.js"), 'import "./a.js"\n')
+  const both = new Assets(own)
+  for (const name of ["a.js", "b.js"]) expect(both.respond(name, new Request("http://host/")).status).toBe(200)
+  rmSync(own, { recursive: true })
+})

@@ -1,4 +1,5 @@
 import type { PropsWithChildren } from "hono/jsx"
+import { assetUrl } from "../AssetUrl.ts"
 import type { PageContext } from "../ViewModels.ts"
 
 const htmxConfig = JSON.stringify({ noSwap: [204, 304, "5xx"], defaultTimeout: 20_000, extensions: "sse" })
@@ -21,12 +22,12 @@ export const Document = ({ page, title, children }: PropsWithChildren<DocumentPr
       <meta name="color-scheme" content="light dark" />
       <meta name="htmx-config" content={htmxConfig} />
       <title>{`${title} · ${page.t.product}`}</title>
-      <link rel="icon" type="image/svg+xml" href="/assets/logo.svg" />
-      <link rel="preload" href="/assets/inter.woff2" as="font" type="font/woff2" crossorigin="anonymous" />
-      <link rel="stylesheet" href="/assets/app.css" />
-      <script src="/assets/htmx.min.js" defer></script>
-      <script src="/assets/hx-sse.min.js" defer></script>
-      <script src="/assets/app.js" type="module"></script>
+      <link rel="icon" type="image/svg+xml" href={assetUrl("logo.svg")} />
+      <link rel="preload" href={assetUrl("inter.woff2")} as="font" type="font/woff2" crossorigin="anonymous" />
+      <link rel="stylesheet" href={assetUrl("app.css")} />
+      <script src={assetUrl("htmx.min.js")} defer></script>
+      <script src={assetUrl("hx-sse.min.js")} defer></script>
+      <script src={assetUrl("app.js")} type="module"></script>
     </head>
     <body
       hx-target:inherited="#toasts"

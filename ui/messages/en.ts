@@ -271,6 +271,7 @@ export const en = {
     forbiddenHelp: "The page was open for too long, or the request came from elsewhere. Load the page again.",
     broken: "Something went wrong",
     brokenHelp: "The manager could not answer. What happened is in its log.",
+    defect: (id: string) => `Look for ${id} there.`,
     unavailable: "Not ready",
     unavailableHelp: "The manager is starting or stopping. Try again in a moment.",
     gone: "It is not there any more. Load the page again.",

@@ -255,6 +255,7 @@ export const zhCN: Messages = {
     forbiddenHelp: "页面打开时间过长，或请求来自其他站点。请重新加载页面。",
     broken: "出错了",
     brokenHelp: "管理端无法应答，详细信息请查看其日志。",
+    defect: (id) => `日志中的编号：${id}。`,
     unavailable: "尚未就绪",
     unavailableHelp: "管理端正在启动或停止，请稍后重试。",
     gone: "对象已不存在，请重新加载页面。",

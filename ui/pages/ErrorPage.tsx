@@ -18,9 +18,10 @@ const texts = (page: PageContext, status: number): readonly [string, string] => 
   }
 }
 
-/** What a page shows that can't be shown: says what happened and leads back. */
-export const ErrorPage = ({ page, status }: { page: PageContext; status: number }) => {
-  const [title, help] = texts(page, status)
+/** What a page shows that can't be shown: says what happened and leads back. `defect`: its id in the manager's log. */
+export const ErrorPage = ({ page, status, defect }: { page: PageContext; status: number; defect?: string }) => {
+  const [title, text] = texts(page, status)
+  const help = defect === undefined ? text : `${text} ${page.t.problem.defect(defect)}`
   const body = (
     <section class="card" aria-labelledby="error-title">
       <h1 id="error-title" class="hidden">

@@ -7,7 +7,7 @@ import { PasswordForm, PasswordPage } from "../../../ui/pages/people/PasswordPag
 import { paths } from "../../../ui/Paths.ts"
 import type { LoginModel, PasswordModel } from "../../../ui/ViewModels.ts"
 import { type LoginRefused, passwordMin, People } from "../people/People.ts"
-import { goTo, ownPath, page, parts, toast } from "./Answers.tsx"
+import { anyPath, goTo, ownPath, page, parts, toast } from "./Answers.tsx"
 import { type Ask, isHtmx, param, query, type SignedAsk } from "./Ask.ts"
 import { NoSuchPage, SignInNeeded, TooMany } from "./Failure.ts"
 import { formFields } from "./Input.ts"
@@ -98,6 +98,5 @@ export const language = Effect.fn("Account.language")(function* (ask: Ask) {
   const lang = yield* param(ask, "lang")
   if (!isLanguage(lang)) return yield* new NoSuchPage({ path: ask.c.req.path })
   setCookie(ask.c, "lang", lang, { path: "/", sameSite: "Lax", maxAge: yearSeconds })
-  const to = query(ask, "to")
-  return goTo(ask, to.startsWith(paths.login) ? to : ownPath(to))
+  return goTo(ask, anyPath(query(ask, "to")))
 })

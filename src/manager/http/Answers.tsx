@@ -33,9 +33,25 @@ export const goTo = (ask: Ask, path: string): Response =>
     ? new Response(null, { status: 200, headers: { "hx-redirect": path } })
     : new Response(null, { status: 303, headers: { location: path } })
 
-/** A path of our own pages to go on with, `/` for anything else: never another site. */
-export const ownPath = (path: string | undefined): string =>
-  path !== undefined && /^\/(?![/\\])/.test(path) && !path.startsWith(paths.login) ? path : "/"
+/**
+ * A path on this site, `/` for anything else. Read as a browser reads it, which drops tabs and line breaks and turns
+ * backslashes: what begins like a path may yet be the address of another site.
+ */
+const sitePath = (path: string): string => {
+  const here = "http://here"
+  if (!path.startsWith("/") || !URL.canParse(path, here)) return "/"
+  const { origin, pathname, search } = new URL(path, here)
+  return origin === here && !pathname.startsWith("//") ? pathname + search : "/"
+}
+
+/** A path of our own pages to go on with after a login, `/` for anything else: never another site. */
+export const ownPath = (path: string | undefined): string => {
+  const found = sitePath(path ?? "/")
+  return found.startsWith(paths.login) ? "/" : found
+}
+
+/** The same where the login page is as good as any. */
+export const anyPath = (path: string | undefined): string => sitePath(path ?? "/")
 
 /** Where the person was: for htmx's requests the page, not the part that it asked for. */
 const currentPath = (ask: Ask): string => {
@@ -116,5 +132,5 @@ export const defect = Effect.fn("Answers.defect")(function* (
   const text = `${ask.page.t.problem.broken} (${id})`
   return isHtmx(ask.c)
     ? parts([toast(ask.page, "bad", text)], 500)
-    : page(<ErrorPage page={ask.page} status={500} />, 500)
+    : page(<ErrorPage page={ask.page} status={500} defect={id} />, 500)
 })

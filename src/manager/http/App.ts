@@ -86,7 +86,8 @@ export const makeApp = (routes: ReadonlyArray<PageRoute>, context: Services.Cont
   const run = Effect.runPromiseExitWith(context)
 
   const respond = Effect.fn("App.respond")(function* (c: Context, route: PageRoute) {
-    const who = yield* whoAsks(c, route.speaks)
+    const found = yield* Effect.exit(whoAsks(c, route.speaks))
+    const who = Exit.isSuccess(found) ? found.value : nobody
     const info = c.env as RequestInfo
     const ask: Ask = {
       c,
@@ -96,6 +97,7 @@ export const makeApp = (routes: ReadonlyArray<PageRoute>, context: Services.Cont
       page: pageContext(c, who, yield* Clock.currentTimeMillis),
       sessionId: who.kind === "session" ? who.id : undefined,
     }
+    if (Exit.isFailure(found)) return yield* defect(ask, route.speaks, found.cause)
     const refused = admit(c, route, who)
     const signed: SignedAsk = { ...ask, by: who.kind === "nobody" ? "" : who.by }
     const answer = refused === undefined ? Effect.suspend(() => route.handler(signed)) : Effect.fail(refused)
@@ -129,7 +131,10 @@ export const makeApp = (routes: ReadonlyArray<PageRoute>, context: Services.Cont
     handler: (ask) => Effect.fail(new NoSuchPage({ path: ask.c.req.path })),
   })
   app.notFound((c) => handle(missing(c.req.path.startsWith("/api/") ? "json" : "html"))(c))
-  // What reaches this was no failure of a handler; the id in the log is made where it is logged.
-  app.onError(() => new Response("internal error\n", { status: 500 }))
+  // No failure of a handler: those are answered, and logged, where they are seen.
+  app.onError(async (error, c) => {
+    await run(Effect.logError(`defect outside of the handlers in ${c.req.method} ${c.req.path}`, error))
+    return new Response("internal error\n", { status: 500 })
+  })
   return app
 }

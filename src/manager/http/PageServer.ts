@@ -1,7 +1,8 @@
 import { Context, Data, Effect, Layer } from "effect"
+import { useAssetUrls } from "../../../ui/AssetUrl.ts"
 import { isLoopback } from "../../domain/Loopback.ts"
 import { Assets } from "../../platform/Assets.ts"
-import { readText } from "../../platform/DurableFile.ts"
+import { readText, writeDurably } from "../../platform/DurableFile.ts"
 import { hostname } from "../../platform/Env.ts"
 import { type HttpTls, ListenError, serve } from "../../platform/HttpServer.ts"
 import { Authority } from "../fleet/Authority.ts"
@@ -9,6 +10,8 @@ import { makeApp } from "./App.ts"
 import { makeRoutes, type PageServices } from "./Routes.ts"
 
 export type PageConfig = {
+  /** `manager/page.json` there tells the commands on this host where the page is. */
+  readonly dataDir: string
   readonly listen: { readonly host: string; readonly port: number }
   /** Files of the page's own certificate and key (PEM); undefined: one of the cluster's authority where one is needed. */
   readonly tls: { readonly cert: string; readonly key: string } | undefined
@@ -41,6 +44,16 @@ const isWildcard = (host: string) => host === "0.0.0.0" || host === "::"
 /** The name under which others reach the page: the host's own when it listens on all addresses. */
 const publicHost = ({ host }: PageConfig["listen"]) => (isWildcard(host) ? hostname() : host)
 
+/** An address at which this very host reaches the page. */
+const localHost = ({ host }: PageConfig["listen"]) => (isWildcard(host) ? (host === "::" ? "::1" : "127.0.0.1") : host)
+
+const tellCommands = (dataDir: string, page: { readonly url: string; readonly local: string }) =>
+  Effect.tryPromise(() => writeDurably(`${dataDir}/manager/page.json`, `${JSON.stringify(page)}\n`, 0o644)).pipe(
+    Effect.catch((error) =>
+      Effect.logWarning("commands on this host need --url: the page's address is not kept", error),
+    ),
+  )
+
 const tlsFor = Effect.fnUntraced(function* (config: PageConfig) {
   const { listen, tls, insecureHttp } = config
   if (tls !== undefined) {
@@ -57,7 +70,9 @@ const make = Effect.fnUntraced(function* (config: PageConfig) {
   const { host, port } = config.listen
   const tls = yield* tlsFor(config)
   const context = yield* Effect.context<PageServices>()
-  const app = makeApp(makeRoutes(), context, new Assets())
+  const assets = new Assets()
+  useAssetUrls((name) => assets.url(name))
+  const app = makeApp(makeRoutes(), context, assets)
   const fork = Effect.runForkWith(context)
   const server = yield* Effect.acquireRelease(
     Effect.tryPromise({
@@ -79,9 +94,11 @@ const make = Effect.fnUntraced(function* (config: PageConfig) {
   if (config.insecureHttp && tls === undefined && !isLoopback(host)) {
     yield* Effect.logWarning(`the page is plain HTTP on ${host}: passwords and tokens can be read on the way`)
   }
-  const name = publicHost(config.listen)
-  const shown = name.includes(":") ? `[${name}]` : name
-  return PageServer.of({ url: `${tls === undefined ? "http" : "https"}://${shown}:${server.port}` })
+  const urlAt = (name: string) =>
+    `${tls === undefined ? "http" : "https"}://${name.includes(":") ? `[${name}]` : name}:${server.port}`
+  const url = urlAt(publicHost(config.listen))
+  yield* tellCommands(config.dataDir, { url, local: urlAt(localHost(config.listen)) })
+  return PageServer.of({ url })
 })
 
 /** The manager's page and API, served until the scope ends. */
