@@ -7,6 +7,7 @@ import { RpcError } from "../protocol/RpcError.ts"
 import { deadlines, now } from "./Deadlines.ts"
 import { Link, type LinkOwner } from "./Link.ts"
 import { PendingCall, type CallOptions } from "./PendingCall.ts"
+import { WaitingCalls } from "./WaitingCalls.ts"
 
 export type { CallOptions } from "./PendingCall.ts"
 
@@ -46,6 +47,7 @@ export class RpcConnection implements LinkOwner {
   readonly #limits: Limits
   readonly #link: Link
   readonly #pending = new Map<number, PendingCall>()
+  readonly #waiting: WaitingCalls
   readonly #listeners = new Set<(state: ConnectionState) => void>()
   #state: ConnectionState = "open"
   #hello: ServerHello | undefined
@@ -59,6 +61,7 @@ export class RpcConnection implements LinkOwner {
     this.remote = duplex.remote
     this.peer = duplex.peer
     this.#limits = { ...callLimits, ...options.limits }
+    this.#waiting = new WaitingCalls(this.#limits.queuedBytes)
     this.#link = new Link(duplex, this.#limits, this)
     this.#link.out.begin(FrameType.hello, 0, 0).value(hello(options.client, this.#limits))
     this.#link.out.commit()
@@ -103,7 +106,7 @@ export class RpcConnection implements LinkOwner {
   }
 
   get inFlight(): number {
-    return this.#pending.size
+    return this.#pending.size + this.#waiting.size
   }
 
   get state(): ConnectionState {
@@ -127,18 +130,34 @@ export class RpcConnection implements LinkOwner {
   }
 
   /**
-   * Calls and waits. Rejects with an RpcError: the server's, or `deadline_exceeded`, `cancelled`, `unavailable` of this
+   * Calls and waits; with as many open calls as the server takes, first for room. Rejects with an RpcError: the server's, or `deadline_exceeded`, `cancelled`, `unavailable` of this
    * side, whose `executed` tells whether the call may have been run.
    */
   call(method: string, args: ReadonlyArray<unknown>, options: CallOptions): Promise<unknown> {
     const refusal = this.#refusal(options)
     if (refusal !== undefined) return Promise.reject(refusal)
+    const isFull = this.#pending.size >= this.#inFlightMax || this.#waiting.size > 0
+    return isFull ? this.#wait(method, args, options) : this.#send(method, args, options)
+  }
+
+  #wait(method: string, args: ReadonlyArray<unknown>, options: CallOptions): Promise<unknown> {
+    try {
+      return this.#waiting.add(method, args, options)?.promise ?? Promise.reject(this.#full())
+    } catch (error) {
+      return Promise.reject(unsendable(method, error))
+    }
+  }
+
+  /** `args`: the values, or the encoded head of a call that has waited. */
+  #send(method: string, args: ReadonlyArray<unknown> | Uint8Array, options: CallOptions): Promise<unknown> {
     const id = this.#lastId + 1
     const { meta, timeoutMs } = options
     const out = this.#link.out
     try {
       const fields = Number.isFinite(timeoutMs) ? { ...meta, deadline: Math.max(0, Math.ceil(timeoutMs)) } : { ...meta }
-      out.begin(FrameType.request, 0, id).value([method, args, fields])
+      const writer = out.begin(FrameType.request, 0, id)
+      if (args instanceof Uint8Array) writer.raw(args)
+      writer.value(args instanceof Uint8Array ? fields : [method, args, fields])
       out.commit()
     } catch (error) {
       out.rollback()
@@ -169,6 +188,7 @@ export class RpcConnection implements LinkOwner {
       this.#link.out.bare(FrameType.cancel, 0, id)
       this.#link.flush()
     }
+    this.#sendWaiting()
     this.#leaveWhenIdle()
   }
 
@@ -204,11 +224,20 @@ export class RpcConnection implements LinkOwner {
   #refusal(options: CallOptions): RpcError | undefined {
     if (this.#state !== "open" || !this.#link.open) return unavailable(`The connection is ${this.#state}`, "no")
     if (options.signal?.aborted) return new RpcError("cancelled", "Cancelled before it was sent", { executed: "no" })
-    if (this.#pending.size >= this.#inFlightMax || this.#link.out.queuedBytes > this.#limits.queuedBytes)
-      return new RpcError("resource_exhausted", `${this.#pending.size} calls are open on this connection`, {
-        executed: "no",
-      })
-    return undefined
+    return this.#link.out.queuedBytes > this.#limits.queuedBytes ? this.#full() : undefined
+  }
+
+  #full(): RpcError {
+    const message = `${this.#pending.size} calls are open on this connection, and ${this.#waiting.size} wait`
+    return new RpcError("resource_exhausted", message, { executed: "no" })
+  }
+
+  #sendWaiting(): void {
+    while (this.#state === "open" && this.#pending.size < this.#inFlightMax) {
+      const call = this.#waiting.take()
+      if (call === undefined) return
+      this.#send(call.method, call.head, call.remaining).then(call.resolve, call.reject)
+    }
   }
 
   #greeting(timeoutMs: number): Promise<RpcError | undefined> {
@@ -263,6 +292,7 @@ export class RpcConnection implements LinkOwner {
     }
     this.#pending.delete(id)
     call.over()
+    this.#sendWaiting()
     this.#leaveWhenIdle()
     return call
   }
@@ -307,6 +337,7 @@ export class RpcConnection implements LinkOwner {
   #change(state: ConnectionState): void {
     if (this.#state === state || this.#state === "closed") return
     this.#state = state
+    this.#waiting.refuseAll(() => unavailable(`The connection is ${state}`, "no"))
     for (const listener of this.#listeners) listener(state)
   }
 }

@@ -215,19 +215,57 @@ describe("failures", () => {
     expect(await connection.call("big", [79_900], inTime)).toHaveLength(79_900)
   })
 
-  test("more calls at once than the server takes are refused, on both sides", async () => {
-    const { handler, waiting } = gate()
-    const connection = await start({ wait: handler }, { limits: { inFlight: 16 } })
-    const calls = Array.from({ length: 16 }, () => connection.call("wait", [], inTime))
-    const error = await failure(connection.call("wait", [], inTime))
-    expect([error.code, error.executed]).toEqual(["resource_exhausted", "no"])
-    await waitFor(() => waiting.length === 16)
+  test("more calls at once than the server takes are refused by it", async () => {
+    await start({ wait: gate().handler }, { limits: { inFlight: 16 } })
     const raw = await RawClient.greeted(server.port)
     raw.send(...Array.from({ length: 17 }, (_, index) => request(index + 1, "wait")))
     expect((await raw.answer(17)).body).toEqual(["resource_exhausted", "More than 16 calls at once", "no", null])
     raw.destroy()
-    for (const { go } of waiting) go(null)
+  })
+
+  test("calls above what the server takes wait for room, in their order, with the arguments they were made with", async () => {
+    const seen: Array<unknown> = []
+    const note = async ([value]: ReadonlyArray<unknown>) => {
+      await Promise.resolve()
+      return seen.push(value)
+    }
+    const connection = await start({ note }, { limits: { inFlight: 16 } })
+    const args: Array<number> = [0]
+    const calls = Array.from({ length: 500 }, (_, index) => {
+      args[0] = index
+      return connection.call("note", args, inTime)
+    })
+    expect(connection.inFlight).toBe(500)
     await Promise.all(calls)
+    expect(seen).toEqual(Array.from({ length: 500 }, (_, index) => index))
+    expect(connection.inFlight).toBe(0)
+  })
+
+  test("a call that waits for room keeps its deadline and can be cancelled, and was then not executed", async () => {
+    const { handler, waiting } = gate()
+    const connection = await start({ wait: handler }, { limits: { inFlight: 16 } })
+    const open = Array.from({ length: 16 }, () => connection.call("wait", [], inTime))
+    await waitFor(() => waiting.length === 16)
+    const abort = new AbortController()
+    const late = failure(connection.call("wait", [], { timeoutMs: 50 }))
+    const cancelled = failure(connection.call("wait", [], { timeoutMs: 5_000, signal: abort.signal }))
+    abort.abort()
+    for (const [error, code] of [[await late, "deadline_exceeded"] as const, [await cancelled, "cancelled"] as const])
+      expect([error.code, error.executed]).toEqual([code, "no"])
+    const lost = failure(connection.call("wait", [], inTime))
+    for (const call of open) call.catch(() => undefined)
+    connection.close()
+    expect([(await lost).code, (await lost).executed]).toEqual(["unavailable", "no"])
+    expect(waiting.length).toBe(16)
+  })
+
+  test("only so many calls wait for room", async () => {
+    const connection = await start({ wait: gate().handler }, { limits: { inFlight: 16 } })
+    const calls = Array.from({ length: 16 + 16_384 + 1 }, () => connection.call("wait", [], inTime))
+    for (const call of calls) call.catch(() => undefined)
+    const error = await failure(calls.at(-1) ?? Promise.resolve())
+    expect([error.code, error.executed]).toEqual(["resource_exhausted", "no"])
+    connection.close()
   })
 
   test("nobody listening is unavailable, not executed", async () => {
