@@ -1,4 +1,4 @@
-import { Schema } from "effect"
+import { Schema, SchemaTransformation } from "effect"
 
 const ipv4 = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)\.){3}(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)$/
 // The URL parser knows every way to shorten an IPv6 address.
@@ -8,9 +8,18 @@ const hostName =
 
 const isAddress = (text: string) => ipv4.test(text) || isIpv6(text) || hostName.test(text)
 
-/** An IPv4 or IPv6 address or a host name: what `ip` may be, everywhere. */
-export const Address = Schema.String.check(
-  Schema.makeFilter((text: string) => isAddress(text) || "must be an IPv4 address, an IPv6 address or a host name"),
+/** Its one way of writing: addresses are compared as texts, between lists, nodes and certificates. */
+const canonical = (text: string) =>
+  isIpv6(text) ? new URL(`http://[${text}]`).hostname.slice(1, -1) : text.toLowerCase()
+
+/** An IPv4 or IPv6 address or a host name: what `ip` may be, everywhere. Short and in lower case when it is decoded. */
+export const Address = Schema.String.pipe(
+  Schema.decodeTo(
+    Schema.String.check(
+      Schema.makeFilter((text: string) => isAddress(text) || "must be an IPv4 address, an IPv6 address or a host name"),
+    ),
+    SchemaTransformation.transform({ decode: canonical, encode: (text) => text }),
+  ),
 )
 
 /** A TCP port that something listens on, 1 to 65535. */

@@ -20,6 +20,14 @@ describe("an address", () => {
     (text) => expect(accepts(text)).toBe(false),
   )
 
+  test.each([
+    ["FD00:0:0::2", "fd00::2"],
+    ["0:0:0:0:0:0:0:1", "::1"],
+    ["::2", "::2"],
+    ["10.0.0.1", "10.0.0.1"],
+    ["Web-01.Example", "web-01.example"],
+  ])("%s is kept as %s", (text, kept) => expect(Schema.decodeUnknownSync(Address)(text)).toBe(kept))
+
   test("of IP version 6 agrees with the platform's own parser on every way to shorten it", () => {
     const groups = ["1", "ab", "0", "ffff", "2", "3", "4", "5"]
     for (let size = 0; size <= 9; size++)
@@ -39,6 +47,8 @@ describe("an endpoint list", () => {
   test("holds each ip and port once", () => {
     expect(decode([endpoint, { ...endpoint, port: 81 }])._tag).toBe("Success")
     expect(String(decode([endpoint, endpoint]))).toContain("10.0.0.1:80 is in the list twice")
+    const twice = ["fd00::2", "FD00:0::2"].map((ip) => ({ ...endpoint, ip }))
+    expect(String(decode(twice))).toContain("[fd00::2]:80 is in the list twice")
   })
 
   test.each([

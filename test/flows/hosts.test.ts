@@ -205,9 +205,12 @@ describe.skipIf(refused !== undefined)("on two hosts", () => {
   test("everything goes over IPv6", async () => {
     await using cluster = new HostCluster(host(1), `[${host(1).ip6}]`)
     await cluster.ready()
+    const page = await host(2).ask<{ status: number }>("http2", cluster.url, cluster.data)
+    expect(page.status).toBe(200)
     const first = await cluster.join(host(1), host(1).ip6)
     const second = await cluster.join(host(2), host(2).ip6)
-    await cluster.serve("six", module, [online(second.address, 9200)], [first.address, second.address])
+    // A person's way to write the second host's address is not the one that the node has.
+    await cluster.serve("six", module, [online("FD00:0:0::2", 9200)], [first.address, "FD00::0:2"])
     await answers(first, "six")
     await answers(second, "six")
     const knock = await host(1).ask<Knock>("knock", "tls", second.address, "9200")
@@ -230,19 +233,27 @@ describe.skipIf(refused !== undefined)("on two hosts", () => {
     await answers(second, "named")
   }, 90_000)
 
-  test("a manager on all addresses is joined by any of them, and its own commands find it", async () => {
-    using folder = temporaryFolder()
-    await using manager = host(1).start(["--role=manager", `--data=${folder.path}`, "--listen=0.0.0.0:8800"])
-    await manager.until("its page is up", () => manager.output.includes("page"))
-    const made = await host(1).run("token", "create", "--data", folder.path)
-    expect(made.output).toMatch(/^mst_/)
-    const token = made.stdout.split("\n")[0] ?? ""
-    // The command for other hosts names the host, not the loopback address that was asked.
-    expect(made.output).toMatch(new RegExp(`--join https://${hostname()}:8800 --token mst_`))
-    const args = ["--role=node", `--data=${folder.path}/node`, `--listen=${host(2).ip}:8821`, "--token", token]
-    await using agent = host(2).start([...args, "--join", "https://host1:8800"])
-    await agent.until("the node is in", () => agent.output.includes("agent on"))
-    const nodes = await host(1).run("nodes", "--data", folder.path)
-    expect(nodes.output).toContain(`${host(2).ip}:8821`)
-  }, 60_000)
+  const wildcards = ["0.0.0.0", "[::]"]
+
+  test.each(wildcards)(
+    "on all addresses (%s) manager and node are found by any of them",
+    async (all) => {
+      using folder = temporaryFolder()
+      const managerData = `${folder.path}/manager`
+      await using manager = host(1).start(["--role=manager", `--data=${managerData}`, `--listen=${all}:8800`])
+      await manager.until("its page is up", () => manager.output.includes("page"))
+      const made = await host(1).run("token", "create", "--data", managerData)
+      // The command for other hosts names the host, not the loopback address that was asked.
+      expect(made.output).toMatch(new RegExp(`^mst_.*\\n.*--join https://${hostname()}:8800 --token mst_`))
+      const token = made.stdout.split("\n")[0] ?? ""
+      const args = ["--role=node", `--data=${folder.path}/node`, `--listen=${all}:8821`, "--token", token]
+      await using agent = host(2).start([...args, "--join", "https://host1:8800"])
+      await agent.until("the node is in", () => agent.output.includes("agent on"))
+      await manager.until("the node is connected", async () => {
+        const { output } = await host(1).run("nodes", "--data", managerData)
+        return output.includes(`${host(2).ip}:8821`) && output.includes("connected")
+      })
+    },
+    60_000,
+  )
 })
