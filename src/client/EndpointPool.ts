@@ -12,6 +12,8 @@ const handshakeTimeoutMs = 3_000
 const connectionsMax = 32
 /** The kernel picks the worker, so a new connection may reach one that is reached already; so often it is tried. */
 const triesPerWorker = 6
+/** A worker that was away during all of these tries is looked for again after this time, with one try for each. */
+const nextTriesMs = 2_000
 /** How long a connection that fell silent may take for a PONG, in steps between which it is read. */
 const pongStepMs = 25
 const pongSteps = 12
@@ -43,6 +45,7 @@ export class EndpointPool implements Candidate {
   #calls = 0
   #next = 0
   #tries = 0
+  #triedAt = 0
   #retired = false
   /** Its connections were asked for a sign of life. */
   #doubted = false
@@ -229,8 +232,13 @@ export class EndpointPool implements Candidate {
 
   #spread(workers: number): void {
     const want = Math.min(workers, connectionsMax)
-    if (this.#open.length >= want || this.#opening !== undefined || this.#tries >= want * triesPerWorker) return
+    if (this.#open.length >= want || this.#opening !== undefined) return
+    if (this.#tries >= want * triesPerWorker) {
+      if (now() - this.#triedAt < nextTriesMs) return
+      this.#tries -= want
+    }
     this.#tries++
+    this.#triedAt = now()
     this.#reconnect()
   }
 }

@@ -7,6 +7,9 @@ export interface WaitOptions {
   readonly signal?: AbortSignal | undefined
 }
 
+/** A timer that is set to more ends at once. */
+const timerMaxMs = 2 ** 31 - 1
+
 /** Waits for something that goes on without us when the time is over. For waits before anything was sent. */
 export const within = <A>(promise: Promise<A>, { signal, timeoutMs, what }: WaitOptions): Promise<A> =>
   new Promise((resolve, reject) => {
@@ -18,10 +21,13 @@ export const within = <A>(promise: Promise<A>, { signal, timeoutMs, what }: Wait
       settle()
       reject(cancelled())
     }
-    const timer = setTimeout(() => {
-      settle()
-      reject(new RpcError("deadline_exceeded", `no ${what} within ${Math.round(timeoutMs)} ms`, { executed: "no" }))
-    }, timeoutMs)
+    const timer = setTimeout(
+      () => {
+        settle()
+        reject(new RpcError("deadline_exceeded", `no ${what} within ${Math.round(timeoutMs)} ms`, { executed: "no" }))
+      },
+      Math.min(timeoutMs, timerMaxMs),
+    )
     if (signal?.aborted === true) return abort()
     signal?.addEventListener("abort", abort)
     promise.finally(settle).then(resolve, reject)

@@ -1,6 +1,8 @@
 import { createServer, type Server } from "node:net"
 import { describe, expect, test } from "bun:test"
 import { CallError, connect, RpcError } from "../../src/client/index.ts"
+import { listen } from "../../src/platform/Transport.ts"
+import { RpcServer } from "../../src/rpc/RpcServer.ts"
 import { waitFor } from "../support/waitFor.ts"
 import { TestServer } from "./fixtures/TestServer.ts"
 
@@ -43,6 +45,33 @@ describe("a call", () => {
     expect(await client.call<unknown>("echo", ...args)).toEqual(args)
     expect(await client.call("ping")).toBe("pong")
     client.close()
+  })
+
+  test("may take as long as it likes", async () => {
+    await using server = await TestServer.start()
+    for (const timeoutMs of [Infinity, 2 ** 40]) {
+      const client = connect("greeter", { endpoints: [server.endpoint()], timeoutMs })
+      expect(await client.call("hello", "you")).toBe("Hello, you!")
+      client.close()
+    }
+  })
+
+  test("reaches a worker that was away when its siblings were found, without another connection being lost", async () => {
+    const worker = (id: number) =>
+      new RpcServer({ service: "greeter", worker: { id, count: 2 }, methods: () => () => id })
+    const both = [worker(0), worker(1)]
+    let serving = 0
+    const listener = await listen({
+      on: { host: "127.0.0.1", port: 0 },
+      onConnection: (duplex) => both[serving]?.accept(duplex),
+    })
+    const client = connect("greeter", { endpoints: [{ ip: "127.0.0.1", port: listener.port }], timeoutMs: 2_000 })
+    for (let nth = 0; nth < 100; nth++) expect(await client.call("who")).toBe(0)
+    serving = 1
+    await waitFor(async () => (await client.call("who")) === 1, { timeoutMs: 8_000, what: "an answer of worker 1" })
+    client.close()
+    await listener.close()
+    for (const server of both) await server.drain(0)
   })
 
   test("passes the server's error on, with where it came from", async () => {
