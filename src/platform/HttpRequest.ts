@@ -1,3 +1,4 @@
+import { X509Certificate } from "node:crypto"
 import { request as requestPlain, type IncomingMessage, type RequestOptions } from "node:http"
 import { request as requestTls } from "node:https"
 import { checkServerIdentity, type PeerCertificate, rootCertificates } from "node:tls"
@@ -9,7 +10,10 @@ export interface HttpRequest {
   readonly body?: string
   /** PEM of one more authority to trust, besides the system's. */
   readonly ca?: string
-  /** A certificate with this CN is accepted under any host name: a cluster's manager may be reached by many. */
+  /**
+   * A certificate of `ca` must have this CN, and is then accepted under any host name: a cluster's manager may be
+   * reached by many, and its nodes have certificates too, for addresses of their own choice.
+   */
   readonly caName?: string
   /** Takes any certificate: only for an answer that is verified by other means. */
   readonly unverified?: boolean
@@ -31,11 +35,20 @@ const bodyBytesMax = 16 * 1024 * 1024
 const tlsOptions = (options: HttpRequest) => ({
   ...(options.ca === undefined ? {} : { ca: [...rootCertificates, options.ca] }),
   rejectUnauthorized: options.unverified !== true,
-  checkServerIdentity: (host: string, certificate: PeerCertificate) =>
-    options.caName !== undefined && certificate.subject?.CN === options.caName
-      ? undefined
-      : checkServerIdentity(host, certificate),
+  checkServerIdentity: (host: string, certificate: PeerCertificate) => {
+    const { ca, caName } = options
+    const name = certificate.subject?.CN
+    if (caName !== undefined && name === caName) return undefined
+    if (caName !== undefined && ca !== undefined && isIssuedBy(certificate, ca)) {
+      return new Error(`its certificate names "${name}", expected "${caName}"`)
+    }
+    return checkServerIdentity(host, certificate)
+  },
 })
+
+/** By name: whether its signature is right was verified before this is asked. */
+const isIssuedBy = ({ issuer }: PeerCertificate, ca: string) =>
+  new X509Certificate(ca).subject.split("\n").includes(`CN=${issuer.CN}`)
 
 const readBody = (response: IncomingMessage) =>
   new Promise<string>((resolve, reject) => {

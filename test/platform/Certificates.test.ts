@@ -29,8 +29,8 @@ const swapped = (pem: string) => {
   return `-----BEGIN CERTIFICATE REQUEST-----\n${body}\n-----END CERTIFICATE REQUEST-----\n`
 }
 
-const served = async (use: (url: string) => Promise<void>) => {
-  const server = createServer({ key, cert: issued.pem })
+const served = async (use: (url: string) => Promise<void>, cert = issued.pem) => {
+  const server = createServer({ key, cert })
   server.on("request", (incoming, answer) => {
     let body = ""
     incoming.on("data", (chunk) => (body += String(chunk)))
@@ -95,3 +95,11 @@ test("an HTTPS request trusts the given CA under the given name, and nothing els
     await expect(ask({ ca: ca.pem, caName: "node:2" })).rejects.toThrow("did not answer")
     await expect(ask({ ca: other.pem, caName: "node:1" })).rejects.toThrow("did not answer")
   }))
+
+test("a node can't pass for the manager, whatever address it got a certificate for", async () => {
+  const { pem } = await issue(ca, csr, { cn: "node:1", addresses: ["127.0.0.1"], days: 1, nowMs })
+  await served(async (url) => {
+    const asked = request({ method: "POST", url, timeoutMs: 2_000, ca: ca.pem, caName: "manager" })
+    await expect(asked).rejects.toThrow('its certificate names "node:1", expected "manager"')
+  }, pem)
+})
