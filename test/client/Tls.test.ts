@@ -64,7 +64,7 @@ describe("an endpoint with TLS", () => {
     const client = connect("greeter", { dataDir: data.path })
     const error: unknown = await client.call("hello", "a").catch((reason: unknown) => reason)
     expect(error).toMatchObject({ code: "unauthenticated", executed: "no" })
-    expect(String(error)).toContain(`${data.path}/tls/key.pem`)
+    expect(String(error)).toContain(`there is no ${data.path}/tls/`)
     client.close()
   })
 })

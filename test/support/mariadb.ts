@@ -27,8 +27,9 @@ const find = (program: string): string => {
   return found
 }
 
-// Its standard input ends with this process, however that ends; then the server goes, and its data.
-const keeper = '"$@" & pid=$!; cat > /dev/null; kill -KILL $pid; wait $pid 2> /dev/null; rm -rf "$0"'
+// Descriptor 3 ends with this process, however that ends; then the server goes, and its data. The keeper is no child of
+// this process: bun test kills the children of its parallel processes, and the keeper would leave the server behind.
+const keeper = '{ "$@" 3<&- & pid=$!; cat <&3 > /dev/null; kill -KILL $pid; wait $pid 2> /dev/null; rm -rf "$0"; } &'
 
 const freePort = () =>
   new Promise<number>((resolve, reject) => {
@@ -103,7 +104,7 @@ const begin = async (): Promise<Server> => {
       "--skip-log-bin",
     ],
     // Its own group: Ctrl-C at the tests must not reach it before the keeper does.
-    { stdio: ["pipe", openSync(log, "a"), openSync(log, "a")], detached: true },
+    { stdio: ["ignore", openSync(log, "a"), openSync(log, "a"), "pipe"], detached: true },
   )
   child.unref()
   const connect = () => mysql.createConnection({ socketPath: socket, user: "root" })

@@ -232,8 +232,8 @@ describe("the process of a service", () => {
 describe("join tokens", () => {
   test("are shown once, with the command for this very page, and withdrawn", async () => {
     const made = await admin.htmx("/nodes/tokens", { method: "POST", form: { kind: "many", hours: "24" } })
-    const token = /mst_\w+/.exec(made.text)?.[0] ?? ""
-    expect(token).toMatch(/^mst_\w+_[0-9a-f]{32}$/)
+    const token = /mst_[\w-]+_[0-9a-f]{32}/.exec(made.text)?.[0] ?? ""
+    expect(token).not.toBe("")
     expect(made.text).toContain(manager.url)
     const page = await admin.ask("/nodes")
     expect(page.text).not.toContain(token)
