@@ -12,14 +12,14 @@ const isAddress = (text: string) => ipv4.test(text) || isIpv6(text) || hostName.
 const canonical = (text: string) =>
   isIpv6(text) ? new URL(`http://[${text}]`).hostname.slice(1, -1) : text.toLowerCase()
 
+const AnyAddress = Schema.String.check(
+  Schema.makeFilter((text: string) => isAddress(text) || "must be an IPv4 address, an IPv6 address or a host name"),
+)
+
 /** An IPv4 or IPv6 address or a host name: what `ip` may be, everywhere. Short and in lower case when it is decoded. */
-export const Address = Schema.String.pipe(
-  Schema.decodeTo(
-    Schema.String.check(
-      Schema.makeFilter((text: string) => isAddress(text) || "must be an IPv4 address, an IPv6 address or a host name"),
-    ),
-    SchemaTransformation.transform({ decode: canonical, encode: (text) => text }),
-  ),
+export const Address = AnyAddress.pipe(
+  // Checked on both sides: a schema with defaults around it looks at the undecoded side first, for all problems at once.
+  Schema.decodeTo(AnyAddress, SchemaTransformation.transform({ decode: canonical, encode: (text) => text })),
 )
 
 /** A TCP port that something listens on, 1 to 65535. */
