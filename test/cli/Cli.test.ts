@@ -155,6 +155,7 @@ describe("the commands that ask the manager", () => {
     mkdirSync(join(data.path, "manager"))
     writeFileSync(join(data.path, "manager/cli-token"), "let-me-in\n")
     const asked: Array<string> = []
+    const hosts: Array<string | undefined> = []
     const answers: Record<string, [status: number, body: unknown]> = {
       "POST /api/tokens": [201, { id: "1", token: "mst_x", expiresAt: 1, command: "muster --role=node --join …" }],
       "POST /api/services/none/pushes?wait=10000": [404, { error: "NotFound", message: "There is no service none" }],
@@ -163,6 +164,7 @@ describe("the commands that ask the manager", () => {
       let body = ""
       request.on("data", (chunk) => (body += String(chunk)))
       request.on("end", () => {
+        hosts.push(request.headers.host)
         asked.push(`${request.method} ${request.url} ${request.headers.authorization} ${body}`)
         const [status, answer] = answers[`${request.method} ${request.url}`] ?? [500, {}]
         response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(answer))
@@ -181,6 +183,12 @@ describe("the commands that ask the manager", () => {
     expect(refused).toEqual({ code: 1, stdout: "", stderr: "muster: There is no service none\n" })
     const broken = await muster(["nodes"], { env })
     expect(broken.stderr).toContain("was answered with status 500")
+    // Without --url it is where the manager said that its page is, asked by the name that others know.
+    const page = { url: "http://manager.example:8800", local: env.MUSTER_URL }
+    writeFileSync(join(data.path, "manager/page.json"), JSON.stringify(page))
+    const found = await muster(["token", "create", "--data", data.path])
+    expect(found.code).toBe(0)
+    expect(hosts.at(-1)).toBe("manager.example:8800")
     expect(asked[0]).toBe(`POST /api/tokens Bearer let-me-in {"kind":"many","ttlMs":7200000}`)
     server.close()
   })

@@ -37,6 +37,9 @@ test("elsewhere it is HTTPS and HTTP/2, with a certificate of the cluster's own 
   expect(manager.url).toStartWith("https://")
   const ca = await readFile(join(manager.dataDir, "ca/ca.pem"), "utf8")
   const local = `https://127.0.0.1:${new URL(manager.url).port}`
+  // For the commands on this host.
+  const page: unknown = JSON.parse(await readFile(join(manager.dataDir, "manager/page.json"), "utf8"))
+  expect(page).toEqual({ url: manager.url, local })
   expect(await certificateAt(local, ca)).toEqual({ names: expect.stringContaining("127.0.0.1"), protocol: "h2" })
   const login = await fetch(`${local}/login`, {
     method: "POST",
