@@ -5,6 +5,8 @@ if (args[0] === "--role=worker") {
   // A worker is started often and has users' memory to live in: it loads nothing of the rest.
   const { runWorker } = await import("./worker/Worker.ts")
   await runWorker()
+} else if (args[0] === "--role=calls") {
+  await import("./client/SyncThread.ts")
 } else {
   installSignals()
   const { runCli } = await import("./cli/Cli.ts")

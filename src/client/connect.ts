@@ -24,7 +24,8 @@ export interface ConnectOptions {
 }
 
 const defaultDataDir = "/var/lib/muster"
-const defaultTimeoutMs = 500
+/** Of a call that says nothing else, in milliseconds. */
+export const defaultTimeoutMs = 500
 
 /**
  * A client of `service`. Returns at once; the first call waits for the endpoint list, and connections are opened when

