@@ -7,7 +7,7 @@ import { Muster, processesOf, run, sweep, temporaryFolder } from "./muster.ts"
 import { waitFor } from "./waitFor.ts"
 
 const tools = join(import.meta.dirname, "../flows/modules/onHost.ts")
-const namePattern = /^muster-(\d+)-\w+$/
+const namePattern = /^muster-(\d+)-/
 let networks = 0
 
 const ip = (...args: ReadonlyArray<string>) => {
@@ -39,6 +39,7 @@ const isAlive = (pid: number) => {
 
 /** Why this user can't make network namespaces here; undefined when that is possible. */
 export const whyNoHosts = (): string | undefined => {
+  if (Bun.which("ip") === null) return "there is no program ip (Debian package iproute2)"
   const name = `muster-${process.pid}-try`
   try {
     ip("netns", "add", name)
