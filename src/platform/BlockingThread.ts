@@ -130,7 +130,8 @@ export class BlockingThread {
 
 const makeWorker = ({ argv = [], url }: ThreadEntry, link: ThreadLink): Worker => {
   try {
-    return new Worker(url, { argv: [...argv], workerData: link, transferList: [link.port] })
+    // Without the flags of the process: of `node --input-type=module -` and its like no thread can be made.
+    return new Worker(url, { argv: [...argv], execArgv: [], workerData: link, transferList: [link.port] })
   } catch (cause) {
     throw new ThreadFailed(cause instanceof Error ? cause.message : String(cause), { cause })
   }
