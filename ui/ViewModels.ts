@@ -2,6 +2,7 @@ import type { Effective, Observed } from "../src/domain/Effective.ts"
 import type { Endpoint, EndpointStatus } from "../src/domain/Endpoint.ts"
 import type { TlsMode } from "../src/domain/EndpointList.ts"
 import type { GuardVerdict } from "../src/domain/Guard.ts"
+import type { Problem } from "../src/domain/Problem.ts"
 import type { ProcessSpec } from "../src/domain/ProcessSpec.ts"
 import type { Language, Messages } from "./messages/Messages.ts"
 
@@ -104,7 +105,7 @@ export type ClientView = {
   readonly revision: number | null
   readonly ackedAt: number | null
   readonly tookMs: number | null
-  readonly error: { readonly message: string; readonly at: number } | null
+  readonly error: { readonly problem?: Problem; readonly message: string; readonly at: number } | null
   readonly nextTryAt: number | null
   readonly job: ClientJob | null
 }
@@ -135,6 +136,7 @@ export type InstanceView = {
   } | null
   /** Why the node does not run it, or why its state is not known. */
   readonly error: string | null
+  readonly problem?: Problem | null
 }
 
 export type ProcessView = {
@@ -195,6 +197,7 @@ export type NodeView = {
   readonly connection: "connected" | "away" | "never" | "revoked"
   readonly since: number
   readonly error: string | null
+  readonly problem?: Problem | null
   readonly nextTryAt: number | null
   readonly version: string | null
   readonly cpus: number | null

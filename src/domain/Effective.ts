@@ -1,3 +1,4 @@
+import type { Problem } from "./Problem.ts"
 import type { Endpoint, EndpointStatus } from "./Endpoint.ts"
 
 /** What was last seen of an endpoint. `unknown`: its node is not connected or runs nothing there. */
@@ -6,6 +7,8 @@ export type Observed = {
   /** Milliseconds since 1970 of the last change. */
   readonly since: number | undefined
   readonly reason: string | undefined
+  /** The same for a page to say in its reader's language. */
+  readonly problem?: Problem | undefined
 }
 
 export type Effective = {

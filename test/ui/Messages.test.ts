@@ -25,6 +25,7 @@ const shared = new Set([
   "process.pid",
   "push.revision",
   "push.change.status",
+  "trouble.withCode",
 ])
 
 describe("messages", () => {
@@ -85,7 +86,7 @@ describe("messages", () => {
     )
     const code = texts.flat().join("\n")
     const computed =
-      /^(health|endpointStatus|observed|connection|worker|push\.state|clients\.addError|service\.tabs|nav|password|tokens)\./
+      /^(health|endpointStatus|observed|connection|worker|push\.state|clients\.addError|service\.tabs|nav|password|tokens|trouble\.cause)\./
     const unused = leaves(catalogues.en).filter(({ key }) => {
       const name = key.split(".").at(-1) ?? ""
       return !computed.test(key) && !new RegExp(`\\.${name}\\b|\\b${name}[,} ]`).test(code)

@@ -1,5 +1,6 @@
 import { counted } from "./Counted.ts"
 import { serviceEn } from "./service/en.ts"
+import { troubleEn } from "./trouble/en.ts"
 
 /** Every text of the pages. This catalogue is the source: the other languages must have exactly its keys. */
 export const en = {
@@ -198,6 +199,7 @@ export const en = {
   },
 
   ...serviceEn,
+  ...troubleEn,
 
   nodes: {
     title: "Nodes",

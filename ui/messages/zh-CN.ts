@@ -1,5 +1,6 @@
 import type { Messages } from "./Messages.ts"
 import { serviceZhCN } from "./service/zh-CN.ts"
+import { troubleZhCN } from "./trouble/zh-CN.ts"
 
 export const zhCN: Messages = {
   product: "Muster",
@@ -183,6 +184,7 @@ export const zhCN: Messages = {
   },
 
   ...serviceZhCN,
+  ...troubleZhCN,
 
   nodes: {
     title: "节点",

@@ -1,4 +1,5 @@
 import { Clock, Context, Deferred, Effect, Exit, Layer, Queue } from "effect"
+import { type Problem, writeProblem } from "../../domain/Problem.ts"
 import { DeliveriesRepo, type Outcome } from "../store/DeliveriesRepo.ts"
 import { Changes } from "./Changes.ts"
 import type { DeliveryState, PushJob } from "./Views.ts"
@@ -13,7 +14,7 @@ type Board = {
   readonly job: Omit<PushJob, "total" | "ok" | "failed" | "left">
   readonly states: Map<string, DeliveryState>
   readonly nextTryAt: Map<string, number | null>
-  readonly reasons: Map<string, string>
+  readonly reasons: Map<string, Problem>
 }
 
 export type Recorded = {
@@ -29,7 +30,7 @@ export type Failure = {
   readonly serviceId: string
   /** `undefined`: no node has this address, so there is nobody to store it for. */
   readonly nodeId: string | undefined
-  readonly message: string
+  readonly problem: Problem
   readonly nextTryAt: number | null
 }
 
@@ -98,15 +99,16 @@ const make = Effect.gen(function* () {
   })
 
   const failed = Effect.fnUntraced(function* (failure: Failure) {
-    const { clientId, message, nextTryAt, nodeId, serviceId } = failure
+    const { clientId, nextTryAt, nodeId, problem, serviceId } = failure
     const at = yield* Clock.currentTimeMillis
     const board = boards.get(serviceId)
     board?.nextTryAt.set(clientId, nextTryAt)
-    board?.reasons.set(clientId, message)
+    board?.reasons.set(clientId, problem)
     const state = board?.states.get(clientId)
     if (state === "queued" || state === "sending") yield* enter(serviceId, clientId, "failed")
-    if (nodeId !== undefined)
-      yield* Queue.offer(outcomes, { clientId, serviceId, nodeId, at, revision: null, tookMs: null, error: message })
+    if (nodeId === undefined) return
+    const error = writeProblem(problem)
+    yield* Queue.offer(outcomes, { clientId, serviceId, nodeId, at, revision: null, tookMs: null, error })
   })
 
   return Deliveries.of({
@@ -170,7 +172,7 @@ export class Deliveries extends Context.Service<
     readonly ofClient: (
       serviceId: string,
       clientId: string,
-    ) => { readonly state: DeliveryState | null; readonly nextTryAt: number | null; readonly reason: string | null }
+    ) => { readonly state: DeliveryState | null; readonly nextTryAt: number | null; readonly reason: Problem | null }
   }
 >()("muster/manager/fleet/Deliveries") {
   static readonly layer = Layer.effect(Deliveries, make)

@@ -1,4 +1,5 @@
 import { Data } from "effect"
+import { type Problem, problemSentence } from "../../domain/Problem.ts"
 import { guardReason, type GuardVerdict } from "../../domain/Guard.ts"
 
 export { Conflict, NotFound, Stale } from "../store/Errors.ts"
@@ -57,5 +58,9 @@ export class JoinRefused extends Data.TaggedError("JoinRefused")<{
 /** The node is not connected, or did not do what it was asked. */
 export class NodeUnavailable extends Data.TaggedError("NodeUnavailable")<{
   readonly nodeId: string
-  readonly message: string
-}> {}
+  readonly problem: Problem
+}> {
+  override get message() {
+    return problemSentence(this.problem)
+  }
+}

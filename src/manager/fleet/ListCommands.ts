@@ -83,6 +83,7 @@ export const listCommands = Effect.gen(function* () {
   const checkName = Effect.fnUntraced(function* (service: Service, name: string) {
     if (service.name === name || !(yield* deliveries.pushedOnce(service.id))) return
     return yield* new Conflict({
+      why: "pushed",
       field: "name",
       value: name,
       reason: `Cannot rename ${service.name}: its list was pushed, and RPC clients know it by that name. Create a new service instead`,

@@ -1,5 +1,6 @@
-import { Data, Effect, Schema } from "effect"
+import { Data, Effect, Option, Schema } from "effect"
 import type { ErrorCode } from "../../domain/ErrorCode.ts"
+import { type Problem, Verdict } from "../../domain/Problem.ts"
 import type { ProcessSet } from "../../domain/ProcessSpec.ts"
 import { nodeManager } from "../../domain/ServiceName.ts"
 import type { TlsMaterial } from "../../platform/Transport.ts"
@@ -17,12 +18,26 @@ export type NodeAddress = {
   readonly joinedAt: number
 }
 
-/** A node could not be reached, or refused a call. `message` is for the page. */
+/** A node could not be reached, or refused a call. */
 export class NodeCallError extends Data.TaggedError("NodeCallError")<{
   readonly code: ErrorCode
   readonly message: string
   readonly details: unknown
-}> {}
+  /** Known without a look at the code. */
+  readonly is?: Problem
+}> {
+  /** What a page says of it. */
+  get problem(): Problem {
+    if (this.is !== undefined) return this.is
+    if (this.code === "deadline_exceeded") return { _tag: "NoAnswer" }
+    return Option.getOrElse(
+      Option.map(decodeGuarded(this.details), ({ guard }): Problem => ({ _tag: "Guarded", verdict: guard })),
+      (): Problem => ({ _tag: "Refused", detail: this.message }),
+    )
+  }
+}
+
+const decodeGuarded = Schema.decodeUnknownOption(Schema.Struct({ guard: Verdict }))
 
 export const connectTimeoutMs = 2_000
 export const callTimeoutMs = 3_000

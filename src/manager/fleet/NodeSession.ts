@@ -1,6 +1,7 @@
 import { Clock, Data, Deferred, Effect, Queue, Random, Semaphore } from "effect"
 import { backoffDelay, sessionBackoff } from "../../domain/Backoff.ts"
 import { endpointKey } from "../../domain/Endpoint.ts"
+import { type Problem, problemSentence } from "../../domain/Problem.ts"
 import type { EndpointList } from "../../domain/EndpointList.ts"
 import type { TlsMaterial } from "../../platform/Transport.ts"
 import type { NodeStatus } from "../../protocol/NodeManager.ts"
@@ -22,18 +23,23 @@ export type Delivered = {
   readonly tookMs: number | null
 }
 
-/** There is no connection to the node: `message` says since when it is tried, and with what outcome. */
+/** There is no connection to the node. */
 export class NodeAway extends Data.TaggedError("NodeAway")<{
-  readonly message: string
+  readonly problem: Problem
   readonly nextTryAt: number | null
-}> {}
+}> {
+  override get message() {
+    return problemSentence(this.problem)
+  }
+}
 
 /** What the manager knows of one node now: written by its session alone, read by everyone. */
 export type SessionState = {
   readonly node: NodeAddress
   connection: Connection
   since: number
-  error: string | null
+  /** Why it is not connected. */
+  problem: Problem | null
   nextTryAt: number | null
   status: NodeStatus | undefined
   link: NodeLink | undefined
@@ -57,7 +63,7 @@ export const makeSession = Effect.fnUntraced(function* (node: NodeAddress) {
     node,
     connection: "never",
     since: yield* Clock.currentTimeMillis,
-    error: null,
+    problem: null,
     nextTryAt: null,
     status: undefined,
     link: undefined,
@@ -80,7 +86,7 @@ const lockOf = (session: SessionState, service: string) => {
 
 /** Why nothing can be sent, and when the next try is. */
 export const awayError = (session: SessionState) =>
-  new NodeAway({ message: session.error ?? "the first connection is not up yet", nextTryAt: session.nextTryAt })
+  new NodeAway({ problem: session.problem ?? { _tag: "NotReachedYet" }, nextTryAt: session.nextTryAt })
 
 /** A node that joined a moment ago does not listen yet, and after its own start the manager has reached nobody yet. */
 const firstTriesMs = 3_000
@@ -210,15 +216,16 @@ const oneConnection = Effect.fnUntraced(function* (session: SessionState, duties
   if (status.nodeId !== session.node.id)
     return yield* new NodeCallError({
       code: "failed_precondition",
-      message: `${session.node.ip}:${session.node.port} says it is node ${status.nodeId}`,
+      message: `It says it is node ${status.nodeId}`,
       details: null,
+      is: { _tag: "OtherNode", at: endpointKey(session.node), nodeId: status.nodeId },
     })
   session.held.clear()
   // What failed since the last connection may be stored over what was told then: all is told again.
   session.reported.clear()
   adopt(session, status)
   const broken = yield* Deferred.make<never, NodeCallError>()
-  Object.assign(session, { link, broken, connection: "connected", error: null, nextTryAt: null })
+  Object.assign(session, { link, broken, connection: "connected", problem: null, nextTryAt: null })
   session.since = yield* Clock.currentTimeMillis
   yield* Deferred.succeed(session.reached, undefined)
   yield* duties.seen(session, session.since)
@@ -233,7 +240,12 @@ const oneConnection = Effect.fnUntraced(function* (session: SessionState, duties
 const asCallError = (session: SessionState) =>
   Effect.fnUntraced(function* (defect: unknown) {
     yield* Effect.logError(`The session with node ${session.node.id} failed, and starts again`, defect)
-    return yield* new NodeCallError({ code: "internal", message: "the manager failed: see its log", details: null })
+    return yield* new NodeCallError({
+      code: "internal",
+      message: "The manager failed",
+      details: null,
+      is: { _tag: "ManagerFailed" },
+    })
   })
 
 /** Keeps one node as it should be, for ever: connect, compare, send the difference, listen, and again after a break. */
@@ -247,7 +259,10 @@ export const runSession = Effect.fnUntraced(function* (session: SessionState, du
     const delayMs = backoffDelay(sessionBackoff, failures, yield* Random.next)
     if (session.connection === "connected") session.since = now
     session.connection = session.connection === "never" ? "never" : "away"
-    session.error = `No connection to ${endpointKey(session.node)}: ${cause.message}`
+    session.problem =
+      cause._tag === "NodeAway"
+        ? cause.problem
+        : (cause.is ?? { _tag: "NoConnection", at: endpointKey(session.node), detail: cause.message })
     session.nextTryAt = now + delayMs
     yield* duties.changed(session, "connection")
     yield* Effect.sleep(delayMs)

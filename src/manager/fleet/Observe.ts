@@ -1,3 +1,4 @@
+import { type Problem, problemSentence, processProblem } from "../../domain/Problem.ts"
 import { type Observed, effective } from "../../domain/Effective.ts"
 import type { Endpoint } from "../../domain/Endpoint.ts"
 import type { ProcessStatus } from "../../protocol/NodeManager.ts"
@@ -16,10 +17,17 @@ const states: Record<ProcessStatus["state"], Observed["state"]> = {
   FATAL: "down",
 }
 
-const stateReason = (status: ProcessStatus) => {
-  if (status.reason !== null) return status.reason
-  return status.state === "RUNNING" ? undefined : status.state.toLowerCase()
+const stateProblem = ({ reason, state }: ProcessStatus): Problem | undefined => {
+  if (reason !== null) return processProblem(reason)
+  return state === "RUNNING" ? undefined : { _tag: "InState", state }
 }
+
+const seen = (state: Observed["state"], since: number | undefined, problem: Problem | undefined): Observed => ({
+  state,
+  since,
+  reason: problem === undefined ? undefined : problemSentence(problem),
+  problem,
+})
 
 /** What a node reports of a service's processes at an endpoint. */
 export const processAt = (session: SessionState | undefined, service: string, endpoint: Endpoint) =>
@@ -27,25 +35,25 @@ export const processAt = (session: SessionState | undefined, service: string, en
     ({ listen, service: name }) => name === service && listen.ip === endpoint.ip && listen.port === endpoint.port,
   )
 
-const unreached = (session: SessionState, kernel: boolean): Observed => ({
-  // The agent itself is observed by the connection to it, and by nothing else.
-  state: kernel && session.connection === "away" ? "down" : "unknown",
-  since: session.since,
-  reason: session.error ?? "its node is not connected yet",
-})
+// The agent itself is observed by the connection to it, and by nothing else.
+const unreached = (session: SessionState, kernel: boolean): Observed =>
+  seen(
+    kernel && session.connection === "away" ? "down" : "unknown",
+    session.since,
+    session.problem ?? { _tag: "NotReachedYet" },
+  )
 
 /** What was last seen of an endpoint. */
 export const observe = (session: SessionState | undefined, place: Place, endpoint: Endpoint): Observed => {
-  if (session === undefined)
-    return { state: "unknown", since: undefined, reason: `no node with the address ${endpoint.ip} has joined` }
+  if (session === undefined) return seen("unknown", undefined, { _tag: "NotJoined", ip: endpoint.ip })
   if (session.status === undefined) return unreached(session, place.kernel)
   if (place.kernel)
     return session.node.port === endpoint.port
-      ? { state: "up", since: session.since, reason: undefined }
-      : { state: "unknown", since: undefined, reason: `the agent there listens on port ${session.node.port}` }
+      ? seen("up", session.since, undefined)
+      : seen("unknown", undefined, { _tag: "OtherPort", port: session.node.port })
   const status = processAt(session, place.service, endpoint)
-  if (status === undefined) return { state: "unknown", since: undefined, reason: "its node runs nothing there" }
-  return { state: states[status.state], since: status.since, reason: stateReason(status) }
+  if (status === undefined) return seen("unknown", undefined, { _tag: "NothingThere" })
+  return seen(states[status.state], status.since, stateProblem(status))
 }
 
 /** An endpoint with all that is known of it. */

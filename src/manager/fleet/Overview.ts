@@ -1,4 +1,5 @@
 import { Context, Effect, Layer } from "effect"
+import { type Problem, problemSentence, processProblem, readProblem } from "../../domain/Problem.ts"
 import { type Ack, type Client, ClientsRepo } from "../store/ClientsRepo.ts"
 import { ListsRepo, type ReleasedList } from "../store/ListsRepo.ts"
 import { type Node, NodesRepo } from "../store/NodesRepo.ts"
@@ -34,6 +35,8 @@ const nodesByIp = (nodes: ReadonlyArray<Node>) => {
   return found
 }
 
+const sentenceOf = (problem: Problem | null) => (problem === null ? null : problemSentence(problem))
+
 const sum = (numbers: ReadonlyArray<number>) => numbers.reduce((total, number) => total + number, 0)
 
 const workersOf = (session: SessionState) =>
@@ -54,10 +57,13 @@ const make = Effect.gen(function* () {
 
   const failureOf = (client: Client, ack: Ack | undefined): Pick<ClientView, "error" | "nextTryAt"> => {
     const { reason } = deliveries.ofClient(client.serviceId, client.id)
-    const message = reason ?? ack?.error ?? null
-    if (message === null) return { error: null, nextTryAt: null }
+    const problem = reason ?? (typeof ack?.error === "string" ? readProblem(ack.error) : null)
+    if (problem === null) return { error: null, nextTryAt: null }
     const at = ack?.errorAt ?? deliveries.job(client.serviceId)?.startedAt ?? client.createdAt
-    return { error: { message, at }, nextTryAt: sessions.at(client.ip)?.nextTryAt ?? null }
+    return {
+      error: { problem, message: problemSentence(problem), at },
+      nextTryAt: sessions.at(client.ip)?.nextTryAt ?? null,
+    }
   }
 
   const clientView = (client: Client, stored: Ack | undefined, node: Node | undefined): ClientView => {
@@ -120,7 +126,8 @@ const make = Effect.gen(function* () {
       if (session === undefined) return []
       const status = processAt(session, spec.service, endpoint) ?? null
       const nodeName = nodeOf.get(endpoint.ip)?.name ?? ""
-      return [{ nodeId: session.node.id, nodeName, status, error: session.error ?? status?.reason ?? null }]
+      const problem = session.problem ?? (typeof status?.reason === "string" ? processProblem(status.reason) : null)
+      return [{ nodeId: session.node.id, nodeName, status, error: sentenceOf(problem), problem }]
     })
     const { modifiedAt, modifiedBy, revision } = stored
     return { spec, revision, modifiedBy, modifiedAt, instances }
@@ -182,11 +189,11 @@ const make = Effect.gen(function* () {
     const unknown = {
       connection: "never",
       since: node.joinedAt,
-      error: null,
+      problem: null,
       nextTryAt: null,
       status: undefined,
     } as const
-    const { connection, error, nextTryAt, since, status } = sessions.get(node.id) ?? unknown
+    const { connection, nextTryAt, problem, since, status } = sessions.get(node.id) ?? unknown
     return {
       id: node.id,
       name: node.name,
@@ -194,7 +201,8 @@ const make = Effect.gen(function* () {
       port: node.port,
       connection: node.revokedAt === null ? connection : "revoked",
       since: node.revokedAt ?? since,
-      error,
+      error: sentenceOf(problem),
+      problem,
       nextTryAt,
       version: status?.version ?? node.version,
       cpus: status?.cpus ?? null,

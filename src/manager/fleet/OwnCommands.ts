@@ -73,7 +73,7 @@ export const ownCommands = Effect.gen(function* () {
     yield* note("process.restart", id, by, { node: nodeId })
     const names = running.length === 0 ? [name] : running.map((process) => process.name)
     yield* Effect.forEach(names, (process) => overLink(session, (link) => link.restartProcess(process))).pipe(
-      Effect.mapError(({ message }) => new NodeUnavailable({ nodeId, message })),
+      Effect.mapError(({ problem }) => new NodeUnavailable({ nodeId, problem })),
     )
   })
 

@@ -1,4 +1,5 @@
 import { Clock, Context, Effect, Fiber, FiberMap, Layer, Semaphore } from "effect"
+import type { Problem } from "../../domain/Problem.ts"
 import { type Client, ClientsRepo } from "../store/ClientsRepo.ts"
 import { DeliveriesRepo } from "../store/DeliveriesRepo.ts"
 import { ServicesRepo } from "../store/ServicesRepo.ts"
@@ -27,25 +28,25 @@ const make = Effect.gen(function* () {
   /** Services whose job a person has cancelled: a job that ends with the manager is not. */
   const cancelling = new Set<string>()
 
-  const failed = (client: Client, message: string, nextTryAt: number | null) => {
+  const failed = (client: Client, problem: Problem, nextTryAt: number | null) => {
     const { id: clientId, ip, serviceId } = client
-    return deliveries.failed({ clientId, serviceId, nodeId: sessions.at(ip)?.node.id, message, nextTryAt })
+    return deliveries.failed({ clientId, serviceId, nodeId: sessions.at(ip)?.node.id, problem, nextTryAt })
   }
 
   const send = Effect.fnUntraced(function* (client: Client, delivery: Delivery) {
     const { id: clientId, ip, serviceId } = client
     const session = sessions.at(ip)
-    if (session === undefined) return yield* failed(client, `No node with the address ${ip} has joined`, null)
+    if (session === undefined) return yield* failed(client, { _tag: "NotJoined", ip }, null)
     yield* firstTries(session)
     if (session.link === undefined) {
       const away = awayError(session)
-      return yield* failed(client, away.message, away.nextTryAt)
+      return yield* failed(client, away.problem, away.nextTryAt)
     }
     yield* deliveries.enter(serviceId, clientId, "sending")
     const { service } = delivery.list
     return yield* deliver(session, delivery).pipe(
       Effect.flatMap((sent) => sessions.settle(session, { clientId, serviceId, service }, sent)),
-      Effect.catch((error) => failed(client, error.message, session.nextTryAt)),
+      Effect.catch((error) => failed(client, error.problem, session.nextTryAt)),
     )
   })
 

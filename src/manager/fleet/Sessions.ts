@@ -60,8 +60,8 @@ const make = Effect.gen(function* () {
     // The index may be older than a release that was committed a moment ago.
     const isOurs = revision <= newest || (yield* desired.delivery(serviceId, revision)) !== undefined
     if (isOurs) return yield* deliveries.acked({ clientId, serviceId, nodeId, revision, tookMs })
-    const message = `The node has revision ${revision}, but ${newest === 0 ? "none was" : `${newest} is the newest that was`} released: was the manager's database put back to an older state?`
-    return yield* deliveries.failed({ clientId, serviceId, nodeId, message, nextTryAt: null })
+    const problem = { _tag: "Ahead", revision, newest } as const
+    return yield* deliveries.failed({ clientId, serviceId, nodeId, problem, nextTryAt: null })
   })
 
   const sendList = Effect.fnUntraced(function* (session: SessionState, due: Due, revision: number) {
@@ -71,7 +71,7 @@ const make = Effect.gen(function* () {
     const nodeId = session.node.id
     const sent = yield* deliver(session, delivery).pipe(
       Effect.tapError((error) =>
-        deliveries.failed({ clientId, serviceId, nodeId, message: error.message, nextTryAt: session.nextTryAt }),
+        deliveries.failed({ clientId, serviceId, nodeId, problem: error.problem, nextTryAt: session.nextTryAt }),
       ),
     )
     yield* settle(session, due, sent)

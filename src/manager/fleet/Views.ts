@@ -1,6 +1,7 @@
 import type { Effective, Observed } from "../../domain/Effective.ts"
 import type { Endpoint, EndpointStatus } from "../../domain/Endpoint.ts"
 import type { TlsMode } from "../../domain/EndpointList.ts"
+import type { Problem } from "../../domain/Problem.ts"
 import type { ProcessSpec } from "../../domain/ProcessSpec.ts"
 import type { ProcessStatus } from "../../protocol/NodeManager.ts"
 
@@ -56,7 +57,8 @@ export type ClientView = {
   readonly ackedAt: number | null
   /** From sending to the ack. */
   readonly tookMs: number | null
-  readonly error: { readonly message: string; readonly at: number } | null
+  /** `message`: the problem as a sentence, for programs. */
+  readonly error: { readonly problem: Problem; readonly message: string; readonly at: number } | null
   readonly nextTryAt: number | null
   /** Its state in the running or last push job of the service. */
   readonly job: DeliveryState | null
@@ -73,6 +75,7 @@ export type ProcessView = {
     readonly nodeName: string
     readonly status: ProcessStatus | null
     readonly error: string | null
+    readonly problem: Problem | null
   }>
 }
 
@@ -111,6 +114,7 @@ export type NodeView = {
   /** Since when it is so. */
   readonly since: number
   readonly error: string | null
+  readonly problem: Problem | null
   readonly nextTryAt: number | null
   readonly version: string | null
   readonly cpus: number | null

@@ -1,9 +1,11 @@
 import { type Cause, Effect } from "effect"
 import { ErrorPage } from "../../../ui/pages/ErrorPage.tsx"
+import { guardText, troubleText } from "../../../ui/parts/Trouble.ts"
 import { Toast, type ToastTone } from "../../../ui/parts/Toast.tsx"
 import { paths } from "../../../ui/Paths.ts"
 import { render, renderPage } from "../../../ui/Render.ts"
 import type { PageContext } from "../../../ui/ViewModels.ts"
+import type { Conflict } from "../fleet/Errors.ts"
 import { type Ask, isHtmx } from "./Ask.ts"
 import { type Failure, failureBody, failureStatus } from "./Failure.ts"
 
@@ -74,28 +76,42 @@ const signIn = (ask: Ask): Response => {
     : new Response(null, { status: 303, headers: { location: to } })
 }
 
+const conflictText = ({ t: { trouble } }: PageContext, { field, value, why }: Conflict): string => {
+  if (why === "pushed") return trouble.namePushed
+  if (field === "name") return trouble.nameTaken(value)
+  return field === "ip" ? trouble.clientTaken(value) : trouble.otherTaken(value)
+}
+
+type Sentences = {
+  readonly [Tag in Failure["_tag"]]: (page: PageContext, failure: Extract<Failure, { _tag: Tag }>) => string
+}
+
+const sentences: Sentences = {
+  BodyTooLarge: ({ t }, { bytesMax }) => t.trouble.tooLarge(bytesMax),
+  Conflict: conflictText,
+  ForeignRequest: ({ t }) => t.problem.forbiddenHelp,
+  GuardRefused: (page, { verdict }) => `${page.t.guard.refused}: ${guardText(page, verdict)}`,
+  InvalidInput: ({ t }, { message }) => t.trouble.invalid(message),
+  JoinRefused: ({ t }) => t.trouble.notLetIn,
+  KernelService: ({ t }) => t.problem.kernel,
+  Malformed: ({ t }) => t.trouble.malformed,
+  NoSuchPage: ({ t }) => t.problem.notFoundHelp,
+  NodeUnavailable: (page, { problem }) => troubleText(page, problem),
+  NotFound: ({ t }) => t.problem.gone,
+  NothingToPush: ({ t }, { reason }) => (reason === "no-clients" ? t.push.noClients : t.push.nothingReleased),
+  PushRunning: ({ t }, { by }) => t.push.alreadyRunning(by),
+  SignInNeeded: ({ t }) => t.trouble.signIn,
+  Stale: ({ t }, { by, revision }) => t.stale(revision, by),
+  TooMany: ({ t }, { retryAfterMs }) => t.login.limited(Math.ceil(retryAfterMs / 1000)),
+}
+
 /** What a person reads of a failure, in their language. */
-const sentence = ({ t }: PageContext, failure: Failure): string => {
-  switch (failure._tag) {
-    case "NotFound":
-      return t.problem.gone
-    case "KernelService":
-      return t.problem.kernel
-    case "PushRunning":
-      return t.push.alreadyRunning(failure.by)
-    case "NothingToPush":
-      return failure.reason === "no-clients" ? t.push.noClients : t.push.nothingReleased
-    case "ForeignRequest":
-      return t.problem.forbiddenHelp
-    case "Stale":
-      return t.stale(failure.revision, failure.by)
-    case "TooMany":
-      return t.login.limited(Math.ceil(failure.retryAfterMs / 1000))
-    case "GuardRefused":
-      return t.guard.refused
-    default:
-      return failure.message
-  }
+export const sentence = <Tag extends Failure["_tag"]>(
+  page: PageContext,
+  failure: Extract<Failure, { _tag: Tag }>,
+): string => {
+  const tag: Tag = failure._tag
+  return sentences[tag](page, failure)
 }
 
 const withRetry = (failure: Failure, response: Response): Response => {

@@ -104,7 +104,9 @@ export const failureBody = (failure: Failure): Readonly<Record<string, unknown>>
     case "InvalidInput":
       return { ...common, fields: failure.fields }
     case "Conflict":
-      return { ...common, fields: { [failure.field]: failure.reason } }
+      return { ...common, why: failure.why ?? "taken", fields: { [failure.field]: failure.reason } }
+    case "NodeUnavailable":
+      return { ...common, problem: failure.problem }
     case "GuardRefused":
       return { ...common, guard: failure.verdict }
     case "Stale":

@@ -54,9 +54,11 @@ const formAgain = (ask: SignedAsk, id: string | null, values: ServiceFormValues)
     status,
   )
 
-/** Of a form only the name can be taken; anything else is told as a toast. */
+/** Of a form only the name can be taken; anything else, as that it was pushed under its name, is told as a toast. */
 const nameTaken = (again: ReturnType<typeof formAgain>) => (conflict: Conflict) =>
-  conflict.field === "name" ? Effect.succeed(again({ errors: { name: "taken" } }, 422)) : Effect.fail(conflict)
+  conflict.field === "name" && conflict.why !== "pushed"
+    ? Effect.succeed(again({ errors: { name: "taken" } }, 422))
+    : Effect.fail(conflict)
 
 export const createService = Effect.fn("Services.create")(function* (ask: SignedAsk) {
   const services = yield* Services

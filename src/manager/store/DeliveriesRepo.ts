@@ -50,7 +50,7 @@ const RevisionRow = Schema.Struct({
 /** One published revision, with the name of its service. */
 export type NamedRevision = typeof RevisionRow.Type
 
-/** How a delivery ended. `revision` null: it failed, and `error` says why; what was acked before stays. */
+/** How a delivery ended. `revision` null: it failed, and `error` says why, as `writeProblem` does; what was acked before stays. */
 export type Outcome = {
   readonly clientId: string
   readonly serviceId: string

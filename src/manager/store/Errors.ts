@@ -10,8 +10,9 @@ export class NotFound extends Data.TaggedError("NotFound")<{
   }
 }
 
-/** `field` holds `value`, which something else has already. */
+/** `field` can't have `value`. `taken`: something else has it; `pushed`: RPC clients know the old name already. */
 export class Conflict extends Data.TaggedError("Conflict")<{
+  readonly why?: "taken" | "pushed"
   readonly field: string
   readonly value: string
   readonly reason: string

@@ -7,7 +7,7 @@ export const serviceEn = {
     edit: "Edit service",
     delete: "Delete service",
     deleteTitle: (name: string) => `Delete ${name}?`,
-    deleteHelp: "Its processes are stopped, its clients keep their last list but get no more. This can't be undone.",
+    deleteHelp: "Its processes are stopped, and its list is taken from its clients. This can't be undone.",
     typeName: (name: string) => `Type ${name} to confirm`,
     deleted: (name: string) => `Service ${name} deleted`,
     kernelHelp: "The manager keeps this list from the joined nodes. It can't be edited.",

@@ -9,7 +9,7 @@ export const serviceZhCN: Pick<
     edit: "编辑服务",
     delete: "删除服务",
     deleteTitle: (name) => `删除 ${name}？`,
-    deleteHelp: "其进程将被停止，客户端保留最后的列表但不再更新。此操作无法撤销。",
+    deleteHelp: "其进程将被停止，其列表将从客户端删除。此操作无法撤销。",
     typeName: (name) => `输入 ${name} 以确认`,
     deleted: (name) => `已删除服务 ${name}`,
     kernelHelp: "此列表由管理端根据已加入的节点自动维护，不能编辑。",

@@ -3,6 +3,7 @@ import { Empty } from "../../parts/Empty.tsx"
 import { formatNumber } from "../../parts/Format.ts"
 import { Status } from "../../parts/Status.tsx"
 import { Time } from "../../parts/Time.tsx"
+import { told } from "../../parts/Trouble.ts"
 import { paths } from "../../Paths.ts"
 import type { DashboardModel, NodeView, PageContext, ServiceSummary } from "../../ViewModels.ts"
 
@@ -104,7 +105,7 @@ const nodeConcerns = (page: PageContext, node: NodeView): ReadonlyArray<Concern>
           tone: "bad",
           subject: node.name,
           problem: page.t.dashboard.problem.nodeAway,
-          detail: node.error,
+          detail: told(page, { text: node.error, problem: node.problem }),
           since: node.since,
           href: `${paths.nodes}?f=away`,
         },

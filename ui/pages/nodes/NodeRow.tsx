@@ -1,6 +1,7 @@
 import { endpointKey } from "../../../src/domain/Endpoint.ts"
 import { Status, type Tone } from "../../parts/Status.tsx"
 import { Time } from "../../parts/Time.tsx"
+import { told } from "../../parts/Trouble.ts"
 import { paths } from "../../Paths.ts"
 import type { NodeView, PageContext } from "../../ViewModels.ts"
 
@@ -46,9 +47,7 @@ const Connection = ({ page, node }: Props) => (
       <Time page={page} at={node.since} />
     </span>
     {node.error !== null && node.connection !== "connected" && (
-      <p class="reason bad" title={node.error}>
-        {node.error}
-      </p>
+      <Reason text={told(page, { text: node.error, problem: node.problem }) ?? ""} />
     )}
     {node.nextTryAt !== null && node.connection !== "connected" && (
       <p class="quiet small">
@@ -56,6 +55,12 @@ const Connection = ({ page, node }: Props) => (
       </p>
     )}
   </>
+)
+
+const Reason = ({ text }: { text: string }) => (
+  <p class="reason bad" title={text}>
+    {text}
+  </p>
 )
 
 /** Hosts may have the same name. */

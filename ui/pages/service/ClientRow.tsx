@@ -4,6 +4,7 @@ import { Icon } from "../../parts/Icon.tsx"
 import { IconButton } from "../../parts/IconButton.tsx"
 import { Status } from "../../parts/Status.tsx"
 import { Time } from "../../parts/Time.tsx"
+import { told } from "../../parts/Trouble.ts"
 import { paths } from "../../Paths.ts"
 import type { ClientView, PageContext, ServiceDetail } from "../../ViewModels.ts"
 
@@ -96,15 +97,19 @@ const Quiet = ({ icon, text }: { icon: "clock" | "x"; text: string }) => (
 
 const Failure = ({ page, client }: { page: PageContext; client: ClientView }) => (
   <>
-    <p class="reason bad" title={client.error?.message}>
-      <Icon name="bad" /> {client.error?.message}
-    </p>
+    <FailureText text={told(page, { text: client.error?.message, problem: client.error?.problem }) ?? ""} />
     {client.nextTryAt !== null && (
       <p class="quiet small">
         {page.t.clients.nextTry} <Time page={page} at={client.nextTryAt} />
       </p>
     )}
   </>
+)
+
+const FailureText = ({ text }: { text: string }) => (
+  <p class="reason bad" title={text}>
+    <Icon name="bad" /> {text}
+  </p>
 )
 
 const RowActions = ({ page, service, client }: Props) => {

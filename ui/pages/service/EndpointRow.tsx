@@ -2,6 +2,7 @@ import { endpointKey } from "../../../src/domain/Endpoint.ts"
 import { Icon } from "../../parts/Icon.tsx"
 import { Status, type Tone } from "../../parts/Status.tsx"
 import { Time } from "../../parts/Time.tsx"
+import { told } from "../../parts/Trouble.ts"
 import { paths } from "../../Paths.ts"
 import type { EndpointView, PageContext, ServiceDetail } from "../../ViewModels.ts"
 import { endpointElementId } from "./EndpointKey.ts"
@@ -42,7 +43,8 @@ const observedTones: Readonly<Record<EndpointView["observed"]["state"], Tone>> =
 }
 
 const Observed = ({ page, endpoint }: Props) => {
-  const { state, since, reason } = endpoint.observed
+  const { state, since } = endpoint.observed
+  const reason = told(page, { text: endpoint.observed.reason, problem: endpoint.observed.problem })
   return (
     <>
       <Status tone={observedTones[state]}>{page.t.observed[state]}</Status>{" "}
@@ -51,7 +53,7 @@ const Observed = ({ page, endpoint }: Props) => {
           <Time page={page} at={since} />
         </span>
       )}
-      {reason !== undefined && (
+      {reason !== null && (
         <p class={state === "down" ? "reason bad" : "reason quiet"} title={reason}>
           {reason}
         </p>

@@ -1,9 +1,11 @@
 import { endpointKey } from "../../../src/domain/Endpoint.ts"
+import { processProblem } from "../../../src/domain/Problem.ts"
 import { Card } from "../../parts/Card.tsx"
 import { Empty } from "../../parts/Empty.tsx"
 import { Icon } from "../../parts/Icon.tsx"
 import { Status, type Tone } from "../../parts/Status.tsx"
 import { Time } from "../../parts/Time.tsx"
+import { told, troubleText } from "../../parts/Trouble.ts"
 import { paths } from "../../Paths.ts"
 import type { InstanceView, PageContext, ServiceDetail, WorkerState, WorkerView } from "../../ViewModels.ts"
 
@@ -45,7 +47,8 @@ type InstanceProps = { page: PageContext; serviceId: string; instance: InstanceV
 
 const Instance = ({ page, serviceId, instance, revision }: InstanceProps) => {
   const { process } = page.t
-  const { status, nodeName, nodeId, error } = instance
+  const { status, nodeName, nodeId } = instance
+  const error = told(page, { text: instance.error, problem: instance.problem })
   const name = status === null ? nodeName : `${nodeName} (${status.listen.ip})`
   return (
     <section class="instance" aria-label={name}>
@@ -76,7 +79,9 @@ const Instance = ({ page, serviceId, instance, revision }: InstanceProps) => {
           </button>
         )}
       </header>
-      {status !== null && <Reason text={status.reason ?? error} />}
+      {status !== null && (
+        <Reason text={status.reason === null ? error : troubleText(page, processProblem(status.reason))} />
+      )}
       {status !== null && status.workers.length > 0 && <Workers page={page} name={name} workers={status.workers} />}
     </section>
   )
@@ -130,6 +135,8 @@ const Worker = ({ page, worker }: { page: PageContext; worker: WorkerView }) => 
       <Time page={page} at={worker.since} />
     </td>
     <td class={worker.restarts > 0 ? "number warn" : "number quiet"}>{worker.restarts}</td>
-    <td class={worker.state === "RUNNING" ? "quiet break" : "bad break"}>{worker.reason ?? "–"}</td>
+    <td class={worker.state === "RUNNING" ? "quiet break" : "bad break"}>
+      {worker.reason === null ? "–" : troubleText(page, processProblem(worker.reason))}
+    </td>
   </tr>
 )

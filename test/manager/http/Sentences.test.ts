@@ -1,0 +1,125 @@
+import { expect, test } from "bun:test"
+import {
+  type Problem,
+  problemSentence,
+  processProblem,
+  readProblem,
+  writeProblem,
+} from "../../../src/domain/Problem.ts"
+import {
+  Conflict,
+  GuardRefused,
+  JoinRefused,
+  KernelService,
+  NodeUnavailable,
+} from "../../../src/manager/fleet/Errors.ts"
+import { NotFound, NothingToPush, PushRunning, Stale } from "../../../src/manager/fleet/Errors.ts"
+import { sentence } from "../../../src/manager/http/Answers.tsx"
+import * as failures from "../../../src/manager/http/Failure.ts"
+import { told, troubleText } from "../../../ui/parts/Trouble.ts"
+import { contextOf } from "../../support/galleryFixtures.ts"
+
+const english = contextOf("en", "light")
+const chinese = contextOf("zh-CN", "light")
+
+// Names, addresses and codes may stay as they are; two English words in a row may not.
+const inEnglish = /[a-z]{2,} [a-z]{2,}/i
+const inChinese = /\p{Script=Han}/u
+
+const problems: Readonly<Record<Problem["_tag"], Problem>> = {
+  NotJoined: { _tag: "NotJoined", ip: "10.0.0.1" },
+  NotReachedYet: { _tag: "NotReachedYet" },
+  NoConnection: { _tag: "NoConnection", at: "10.0.0.1:8821", detail: "connect ECONNREFUSED 10.0.0.1:8821" },
+  NoAnswer: { _tag: "NoAnswer" },
+  OtherNode: { _tag: "OtherNode", at: "10.0.0.1:8821", nodeId: "01J0" },
+  Guarded: { _tag: "Guarded", verdict: { _tag: "Loss", lost: 2, of: 3 } },
+  Ahead: { _tag: "Ahead", revision: 7, newest: 3 },
+  ManagerFailed: { _tag: "ManagerFailed" },
+  Refused: { _tag: "Refused", detail: "E42" },
+  OtherPort: { _tag: "OtherPort", port: 8821 },
+  NothingThere: { _tag: "NothingThere" },
+  InState: { _tag: "InState", state: "FATAL" },
+  Exited: { _tag: "Exited", code: 3 },
+  Killed: { _tag: "Killed", signal: "SIGKILL" },
+  NotReady: { _tag: "NotReady", seconds: 30 },
+  Said: { _tag: "Said", detail: "E42" },
+}
+
+test("every problem is said in the reader's language", () => {
+  for (const [tag, problem] of Object.entries(problems)) {
+    const [en, zh] = [troubleText(english, problem), troubleText(chinese, problem)]
+    expect({ tag, en: en.length > 0 }).toEqual({ tag, en: true })
+    expect(problemSentence(problem).length).toBeGreaterThan(0)
+    if (tag === "Said") continue
+    expect({ tag, zh, han: inChinese.test(zh), english: inEnglish.test(zh) }).toEqual({
+      tag,
+      zh,
+      han: true,
+      english: false,
+    })
+    expect(inChinese.test(en)).toBe(false)
+  }
+})
+
+test("what the operating system says of a connection is explained, and its code kept", () => {
+  const said = (detail: string) => troubleText(chinese, { _tag: "NoConnection", at: "a:1", detail })
+  expect(said("connect ECONNREFUSED 127.0.0.1:1")).toContain("没有程序监听（ECONNREFUSED）")
+  expect(said("getaddrinfo ENOTFOUND node-9")).toContain("主机名不存在（ENOTFOUND）")
+  expect(said("self-signed certificate in certificate chain")).toContain("证书")
+  expect(said("No HELLO within 2000 ms")).toContain("未及时应答")
+  expect(said("E42")).toContain("E42")
+})
+
+test("what an agent says of a process is known again, and a program's own words stay", () => {
+  expect(["exited with code 1", "killed by SIGSEGV", "not ready within 30 s"].map(processProblem)).toEqual([
+    { _tag: "Exited", code: 1 },
+    { _tag: "Killed", signal: "SIGSEGV" },
+    { _tag: "NotReady", seconds: 30 },
+  ])
+  expect(told(chinese, { text: "Cannot find module", problem: processProblem("Cannot find module") })).toBe(
+    "Cannot find module",
+  )
+})
+
+test("a problem is stored and read again, and a text that is none is shown as it stands", () => {
+  for (const problem of Object.values(problems)) expect(readProblem(writeProblem(problem))).toEqual(problem)
+  for (const text of ["connect refused", "{}", '{"_tag":"Odd"}', "null"])
+    expect(readProblem(text)).toEqual({ _tag: "Said", detail: text })
+})
+
+const conflict = (field: string, why?: "pushed") =>
+  new Conflict({ field, value: "orders", reason: "This is for programs", ...(why === undefined ? {} : { why }) })
+
+const all: Readonly<Record<failures.Failure["_tag"], ReadonlyArray<failures.Failure>>> = {
+  BodyTooLarge: [new failures.BodyTooLarge({ bytesMax: 100 })],
+  Conflict: [conflict("name"), conflict("ip"), conflict("other"), conflict("name", "pushed")],
+  ForeignRequest: [new failures.ForeignRequest({ reason: "token" }), new failures.ForeignRequest({ reason: "origin" })],
+  GuardRefused: [new GuardRefused({ verdict: { _tag: "Empty" } })],
+  InvalidInput: [new failures.InvalidInput({ fields: { port: "E42" } })],
+  JoinRefused: [new JoinRefused({ reason: "malformed", message: "This is for programs" })],
+  KernelService: [new KernelService({ action: "edit" })],
+  Malformed: [new failures.Malformed({ message: "This is for programs" })],
+  NoSuchPage: [new failures.NoSuchPage({ path: "/x" })],
+  NodeUnavailable: [new NodeUnavailable({ nodeId: "n", problem: problems.NoAnswer })],
+  NotFound: [new NotFound({ what: "service", id: "x" })],
+  NothingToPush: [new NothingToPush({ reason: "no-clients" }), new NothingToPush({ reason: "nothing-released" })],
+  PushRunning: [new PushRunning({ revision: 1, by: "ann", startedAt: 0 })],
+  SignInNeeded: [new failures.SignInNeeded()],
+  Stale: [new Stale({ baseRevision: 1, revision: 2, by: "ann" })],
+  TooMany: [new failures.TooMany({ retryAfterMs: 1_000 })],
+}
+
+test("every failure of a request is said in the reader's language", () => {
+  for (const [tag, variants] of Object.entries(all)) {
+    for (const failure of variants) {
+      const [en, zh] = [sentence(english, failure), sentence(chinese, failure)]
+      expect({ tag, en, han: inChinese.test(en) }).toEqual({ tag, en, han: false })
+      expect({ tag, zh, han: inChinese.test(zh), english: inEnglish.test(zh) }).toEqual({
+        tag,
+        zh,
+        han: true,
+        english: false,
+      })
+    }
+  }
+})

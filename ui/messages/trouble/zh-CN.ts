@@ -1,0 +1,42 @@
+import type { Messages } from "../Messages.ts"
+
+export const troubleZhCN: Pick<Messages, "trouble"> = {
+  trouble: {
+    notJoined: (ip) => `没有地址为 ${ip} 的节点加入`,
+    notReachedYet: "尚未建立首次连接",
+    noConnection: (at, cause) => `无法连接到 ${at}：${cause}`,
+    cause: {
+      ECONNREFUSED: "该端口没有程序监听",
+      ECONNRESET: "连接被对方中断",
+      ETIMEDOUT: "对方没有应答",
+      EHOSTUNREACH: "主机不可达",
+      ENETUNREACH: "网络不可达",
+      ENOTFOUND: "主机名不存在",
+      EAI_AGAIN: "暂时无法解析主机名",
+      certificate: "其证书不属于本集群",
+      timeout: "对方未及时应答",
+    },
+    withCode: (cause, code) => `${cause}（${code}）`,
+    noAnswer: "节点未及时应答",
+    otherNode: (at, id) => `${at} 上应答的是另一个节点：${id}`,
+    guarded: (reason) => `节点拒绝此列表：${reason}`,
+    ahead: (revision, newest) =>
+      `节点上是修订版 ${revision}，而${newest === 0 ? "尚未发布任何修订版" : `已发布的最新修订版是 ${newest}`}。管理端的数据库是否被恢复到了旧状态？`,
+    managerFailed: "管理端出错，详见其日志",
+    refused: (detail) => `节点拒绝：${detail}`,
+    otherPort: (port) => `该处的代理监听端口 ${port}`,
+    nothingThere: "其节点未在该处运行任何进程",
+    exited: (code) => `已退出，退出码 ${code}`,
+    killed: (signal) => `被信号 ${signal} 终止`,
+    notReady: (seconds) => `${seconds} 秒内未就绪`,
+    nameTaken: (name) => `已有名为 ${name} 的服务。`,
+    namePushed: "列表已下发，程序按此名称查找服务，因此名称不能再改。请新建一个服务。",
+    clientTaken: (ip) => `${ip} 已是此服务的客户端。`,
+    otherTaken: (value) => `${value} 已被占用。`,
+    tooLarge: (bytes) => `内容过大，最多 ${bytes} 字节。`,
+    malformed: "无法读取请求，请重新加载页面。",
+    invalid: (detail) => `提交的内容不符合要求：${detail}`,
+    signIn: "会话已结束，请重新登录。",
+    notLetIn: "节点未获准加入。",
+  },
+}

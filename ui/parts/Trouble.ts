@@ -1,0 +1,64 @@
+import type { GuardVerdict } from "../../src/domain/Guard.ts"
+import type { Problem } from "../../src/domain/Problem.ts"
+import type { PageContext } from "../ViewModels.ts"
+
+/** What the guard found, in the reader's language. */
+export const guardText = ({ t: { guard } }: PageContext, verdict: GuardVerdict): string => {
+  switch (verdict._tag) {
+    case "Pass":
+      return ""
+    case "Empty":
+      return guard.empty
+    case "LastOnline":
+      return guard.lastOnline
+    case "Loss":
+      return guard.loss(verdict.lost, verdict.of)
+  }
+}
+
+/** The operating system's code is kept: it is what one looks for. */
+const causeText = ({ t: { trouble } }: PageContext, detail: string): string => {
+  const code = /\bE[A-Z_]{4,}\b/.exec(detail)?.[0] ?? ""
+  const known = Object.entries(trouble.cause).find(([name]) => name === code)
+  if (known !== undefined) return trouble.withCode(known[1], code)
+  if (/certificate/i.test(detail)) return trouble.cause.certificate
+  return /\b(?:timed? ?out|within \d+ ms)\b/i.test(detail) ? trouble.cause.timeout : detail
+}
+
+type Texts = {
+  readonly [Tag in Problem["_tag"]]: (page: PageContext, problem: Extract<Problem, { _tag: Tag }>) => string
+}
+
+const texts: Texts = {
+  NotJoined: ({ t }, { ip }) => t.trouble.notJoined(ip),
+  NotReachedYet: ({ t }) => t.trouble.notReachedYet,
+  NoConnection: (page, { at, detail }) => page.t.trouble.noConnection(at, causeText(page, detail)),
+  NoAnswer: ({ t }) => t.trouble.noAnswer,
+  OtherNode: ({ t }, { at, nodeId }) => t.trouble.otherNode(at, nodeId),
+  Guarded: (page, { verdict }) => page.t.trouble.guarded(guardText(page, verdict)),
+  Ahead: ({ t }, { newest, revision }) => t.trouble.ahead(revision, newest),
+  ManagerFailed: ({ t }) => t.trouble.managerFailed,
+  Refused: ({ t }, { detail }) => t.trouble.refused(detail),
+  OtherPort: ({ t }, { port }) => t.trouble.otherPort(port),
+  NothingThere: ({ t }) => t.trouble.nothingThere,
+  InState: ({ t }, { state }) => t.worker[state],
+  Exited: ({ t }, { code }) => t.trouble.exited(code),
+  Killed: ({ t }, { signal }) => t.trouble.killed(signal),
+  NotReady: ({ t }, { seconds }) => t.trouble.notReady(seconds),
+  Said: (_, { detail }) => detail,
+}
+
+/** What stands in the way, in the reader's language; only what a program said itself is shown in its words. */
+export const troubleText = <Tag extends Problem["_tag"]>(
+  page: PageContext,
+  problem: Extract<Problem, { _tag: Tag }>,
+): string => {
+  const tag: Tag = problem._tag
+  return texts[tag](page, problem)
+}
+
+type Told = { readonly text: string | null | undefined; readonly problem: Problem | null | undefined }
+
+/** The problem in the reader's language where it is known as one, else the text as it came. */
+export const told = (page: PageContext, { problem, text }: Told): string | null =>
+  problem === null || problem === undefined ? (text ?? null) : troubleText(page, problem)
