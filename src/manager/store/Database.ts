@@ -126,8 +126,10 @@ const access = (engine: DatabaseTarget["engine"], db: Kysely<Tables>) => {
       Effect.gen(function* () {
         const transaction = yield* Effect.orDie(attempt(() => db.startTransaction().execute()))
         const exit = yield* Effect.exit(restore(Effect.provideService(self, CurrentTransaction, transaction)))
-        if (Exit.isSuccess(exit)) yield* Effect.orDie(commit(transaction))
-        else yield* Effect.ignore(attempt(() => transaction.rollback().execute()))
+        const rollback = Effect.ignore(attempt(() => transaction.rollback().execute()))
+        // A commit that failed (disk full) has let go of nothing yet: without a rollback SQLite's one connection is lost.
+        if (Exit.isSuccess(exit)) yield* Effect.orDie(Effect.tapError(commit(transaction), () => rollback))
+        else yield* rollback
         return yield* exit
       }),
     )

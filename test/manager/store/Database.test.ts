@@ -297,3 +297,26 @@ describe("what can't be a database", () => {
     expect(databaseTarget("mysql://u:p@h/d", "/data").engine).toBe("mysql")
   })
 })
+
+test("after a commit that failed the next transaction goes on", async () => {
+  const runtime = ManagedRuntime.make(storeLayer({ engine: "sqlite", path: freshSqlite() }))
+  const failing = Effect.flatMap(Database, (database) =>
+    database.transaction(
+      database.run(async (db) => {
+        // Checked at the commit only, like the room on a full disk.
+        await sql`pragma defer_foreign_keys = on`.execute(db)
+        await sql`create table parent (id integer primary key)`.execute(db)
+        await sql`create table child (parent integer references parent (id))`.execute(db)
+        await sql`insert into child values (1)`.execute(db)
+      }),
+    ),
+  )
+  const next = Effect.flatMap(Database, (database) =>
+    database.transaction(Effect.flatMap(SettingsRepo, (settings) => settings.set("after", "x"))),
+  )
+  const failed = await runtime.runPromise(Effect.exit(failing))
+  expect(Exit.isFailure(failed)).toBe(true)
+  await runtime.runPromise(next)
+  expect(await runtime.runPromise(Effect.flatMap(SettingsRepo, (settings) => settings.get("after")))).toBe("x")
+  await runtime.dispose()
+})
