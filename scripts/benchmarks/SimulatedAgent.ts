@@ -43,6 +43,8 @@ export class SimulatedAgent {
   readonly #revisions = new Map<string, number>()
   #nodeId = ""
   #seq = 1
+  #processesRevision = 0
+  #trustRevision = 0
   #wake: Array<() => void> = []
 
   constructor(ip: string, folder: string, name = `agent-${ip.replaceAll(".", "-")}`) {
@@ -73,8 +75,16 @@ export class SimulatedAgent {
     [nodeMethods.status]: ([asked]) => this.#status(asked as { after: number; waitMs: number }),
     [nodeMethods.applyList]: ([asked]) => this.#apply((asked as { list: List }).list),
     [nodeMethods.removeList]: () => ({ revision: 0 }),
-    [nodeMethods.applyProcesses]: ([asked]) => ({ revision: (asked as { revision: number }).revision }),
-    [nodeMethods.applyTrust]: ([asked]) => ({ revision: (asked as { revision: number }).revision }),
+    [nodeMethods.applyProcesses]: ([asked]) => {
+      const { revision } = asked as { revision: number }
+      this.#processesRevision = revision
+      return { revision }
+    },
+    [nodeMethods.applyTrust]: ([asked]) => {
+      const { revision } = asked as { revision: number }
+      this.#trustRevision = revision
+      return { revision }
+    },
   }
 
   async #status({ after, waitMs }: { after: number; waitMs: number }) {
@@ -90,8 +100,8 @@ export class SimulatedAgent {
       startedAt: 0,
       cpus: 1,
       lists: [...this.#revisions].map(([service, revision]) => ({ service, revision })),
-      processesRevision: 0,
-      trustRevision: 0,
+      processesRevision: this.#processesRevision,
+      trustRevision: this.#trustRevision,
       processes: [],
     }
   }
