@@ -14,18 +14,23 @@ export abstract class Timed {
 
 const tickMs = 8
 const slots = 512
+/** The longest sleep. */
+const ticksMax = 8
 
 /** A wheel of deadlines: adding and removing take the same short time however many there are. Late by 8 ms at most. */
 class Wheel {
   readonly #heads: Array<Timed | undefined> = Array.from({ length: slots }, () => undefined)
   #count = 0
   #tick = 0
-  #ticking = false
+  #timer: ReturnType<typeof setTimeout> | undefined
+  /** The tick that the timer waits for. */
+  #wakeAt = 0
 
   add(timed: Timed, dueAt: number): void {
-    if (!this.#ticking) this.#begin()
+    if (this.#count === 0) this.#tick = Math.floor(now() / tickMs)
     timed.dueAt = dueAt
-    const slot = Math.max(Math.ceil(dueAt / tickMs), this.#tick + 1) & (slots - 1)
+    const tick = Math.max(Math.ceil(dueAt / tickMs), this.#tick + 1)
+    const slot = tick & (slots - 1)
     const head = this.#heads[slot]
     timed.slot = slot
     timed.next = head
@@ -33,6 +38,7 @@ class Wheel {
     if (head !== undefined) head.previous = timed
     this.#heads[slot] = timed
     this.#count++
+    if (this.#timer === undefined || tick < this.#wakeAt) this.#wake(tick)
   }
 
   remove(timed: Timed): void {
@@ -46,21 +52,30 @@ class Wheel {
     this.#count--
   }
 
-  #begin(): void {
-    this.#ticking = true
-    this.#tick = Math.floor(now() / tickMs)
-    setTimeout(() => this.#turn(), tickMs)
+  // Not at every tick: a call that waits for half a minute must not keep an idle process busy. Nor much later: the timer
+  // of calls that have ended keeps a program from its end.
+  #wake(next: number): void {
+    const tick = Math.min(next, Math.floor(now() / tickMs) + ticksMax)
+    if (this.#timer !== undefined) clearTimeout(this.#timer)
+    this.#wakeAt = tick
+    this.#timer = setTimeout(() => this.#turn(), Math.max(1, Math.ceil(tick * tickMs - now())))
+  }
+
+  #nextTick(): number {
+    let tick = this.#tick + 1
+    while (tick < this.#tick + ticksMax && this.#heads[tick & (slots - 1)] === undefined) tick++
+    return tick
   }
 
   #turn(): void {
+    this.#timer = undefined
     const time = now()
     const target = Math.floor(time / tickMs)
     // After a long pause each slot is looked at once.
     const first = Math.max(this.#tick + 1, target - slots + 1)
     this.#tick = target
     for (let tick = first; tick <= target; tick++) this.#expire(tick & (slots - 1), time)
-    if (this.#count > 0) setTimeout(() => this.#turn(), tickMs)
-    else this.#ticking = false
+    if (this.#count > 0) this.#wake(this.#nextTick())
   }
 
   #expire(slot: number, time: number): void {

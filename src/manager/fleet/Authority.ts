@@ -1,4 +1,4 @@
-import { Clock, Context, Data, Effect, Layer } from "effect"
+import { Clock, Context, Data, Effect, Layer, Semaphore } from "effect"
 import {
   type CertificateAuthority,
   CertificateError,
@@ -27,8 +27,10 @@ export const managerName = "manager"
 export const nodeName = (nodeId: string) => `node:${nodeId}`
 
 const certificateDays = 365
+/** A node's is not renewed while it runs: it holds as long as the CA, and is revoked by its serial number. */
+const nodeCertificateDays = 3_650
 /** Renewed this long before the end. */
-const renewMs = 30 * 86_400_000
+export const renewMs = 30 * 86_400_000
 
 type KeyPair = { readonly cert: string; readonly key: string }
 
@@ -122,10 +124,16 @@ export class Authority extends Context.Service<
         const ownFiles = { cert: `${folder}/cert.pem`, key: `${folder}/key.pem` }
         const pageFiles = { cert: `${folder}/page.pem`, key: `${folder}/page.key` }
         let own: KeyPair = yield* loadPair(ca, ownFiles, ["localhost"])
+        const isOld = Effect.map(Clock.currentTimeMillis, (nowMs) => describe(own.cert).expiresAt - nowMs <= renewMs)
+        const renewing = yield* Semaphore.make(1)
+        // Many sessions may find it old at once: two that wrote it would leave one's key beside the other's certificate.
+        const renew = renewing.withPermit(
+          Effect.gen(function* () {
+            if (yield* isOld) own = yield* loadPair(ca, ownFiles, ["localhost"]).pipe(Effect.orDie)
+          }),
+        )
         const manager = Effect.gen(function* () {
-          const nowMs = yield* Clock.currentTimeMillis
-          if (describe(own.cert).expiresAt - nowMs <= renewMs)
-            own = yield* loadPair(ca, ownFiles, ["localhost"]).pipe(Effect.orDie)
+          if (yield* isOld) yield* renew
           return { ...own, ca: ca.pem }
         })
         const signNode = Effect.fn("Authority.signNode")(function* (
@@ -133,7 +141,7 @@ export class Authority extends Context.Service<
           node: { readonly nodeId: string; readonly addresses: ReadonlyArray<string> },
         ) {
           const nowMs = yield* Clock.currentTimeMillis
-          const subject = { cn: nodeName(node.nodeId), days: certificateDays, nowMs }
+          const subject = { cn: nodeName(node.nodeId), days: nodeCertificateDays, nowMs }
           return yield* Effect.tryPromise({
             try: () => issue(ca, csr, { ...subject, addresses: [...node.addresses, "localhost"] }),
             catch: (cause) =>

@@ -1,11 +1,12 @@
-import { Context, Data, Effect, Layer } from "effect"
+import { Clock, Context, Data, DateTime, Effect, Layer } from "effect"
 import { useAssetUrls } from "../../../ui/AssetUrl.ts"
 import { isLoopback } from "../../domain/Loopback.ts"
 import { Assets } from "../../platform/Assets.ts"
+import { describe } from "../../platform/Certificates.ts"
 import { readText, writeDurably } from "../../platform/DurableFile.ts"
 import { hostname } from "../../platform/Env.ts"
 import { type HttpTls, ListenError, serve } from "../../platform/HttpServer.ts"
-import { Authority } from "../fleet/Authority.ts"
+import { Authority, renewMs } from "../fleet/Authority.ts"
 import { makeApp } from "./App.ts"
 import { makeRoutes, type PageServices } from "./Routes.ts"
 
@@ -66,6 +67,24 @@ const tlsFor = Effect.fnUntraced(function* (config: PageConfig) {
   return yield* authority.page(names)
 })
 
+const lookEveryMs = 86_400_000
+
+/** Says in time, and once a day, that the page's certificate ends. A server does not take another one while it runs. */
+export const watchCertificate = Effect.fnUntraced(function* (pem: string, isOwn: boolean) {
+  const { expiresAt } = describe(pem)
+  const remedy = isOwn
+    ? "restart the manager, which renews it"
+    : "put a new one in the files of --tls-cert and --tls-key, and restart the manager"
+  for (;;) {
+    const left = expiresAt - (yield* Clock.currentTimeMillis)
+    if (left <= renewMs)
+      yield* Effect.logWarning(
+        `the page's certificate ${left <= 0 ? "has ended" : "ends"} on ${DateTime.formatIsoDateUtc(DateTime.makeUnsafe(expiresAt))}: ${remedy}`,
+      )
+    yield* Effect.sleep(lookEveryMs)
+  }
+})
+
 const make = Effect.fnUntraced(function* (config: PageConfig) {
   const { host, port } = config.listen
   const tls = yield* tlsFor(config)
@@ -94,6 +113,11 @@ const make = Effect.fnUntraced(function* (config: PageConfig) {
   if (config.insecureHttp && tls === undefined && !isLoopback(host)) {
     yield* Effect.logWarning(`the page is plain HTTP on ${host}: passwords and tokens can be read on the way`)
   }
+  if (tls !== undefined)
+    yield* watchCertificate(tls.cert, config.tls === undefined).pipe(
+      Effect.catchCause((cause) => Effect.logWarning("the end of the page's certificate is not known", cause)),
+      Effect.forkScoped,
+    )
   const urlAt = (name: string) =>
     `${tls === undefined ? "http" : "https"}://${name.includes(":") ? `[${name}]` : name}:${server.port}`
   const url = urlAt(publicHost(config.listen))
