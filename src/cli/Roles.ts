@@ -133,6 +133,7 @@ const usageCodes: ReadonlySet<unknown> = new Set([
   "token",
   "url",
   "NotJoined",
+  "DataFolderUnusable",
 ])
 
 const isUsage = (error: unknown): boolean => {

@@ -1,4 +1,4 @@
-import { Context, Effect, Layer } from "effect"
+import { Context, Data, Effect, Layer } from "effect"
 import { makeFolder, publicFolderMode } from "../platform/DurableFile.ts"
 import { fleetLayer } from "./fleet/FleetLayer.ts"
 import { Joining } from "./fleet/Joining.ts"
@@ -15,6 +15,9 @@ export type ManagerConfig = PageConfig & {
   /** `sqlite` (the file in the data folder), or `mysql://user:password@host:port/database`. */
   readonly database: string
 }
+
+/** It can't be made or written to: somebody else's, read-only, no folder. */
+export class DataFolderUnusable extends Data.TaggedError("DataFolderUnusable")<{ readonly message: string }> {}
 
 /** A join token for a node on this very host. */
 const localTokenMs = 10 * 60_000
@@ -48,8 +51,8 @@ export class ManagerHandle extends Context.Service<
 }
 
 /**
- * The manager's parts, each on those below it; they end in the opposite order. Fails with DatabaseUnusable,
- * AuthorityError or PageUnavailable, each with one sentence for the person who started it.
+ * The manager's parts, each on those below it; they end in the opposite order. Fails with
+ * DataFolderUnusable, DatabaseUnusable, AuthorityError or PageUnavailable, each with one sentence for the person who started it.
  */
 export const managerLayer = (config: ManagerConfig) => {
   const { dataDir, database } = config
@@ -60,8 +63,12 @@ export const managerLayer = (config: ManagerConfig) => {
     Layer.provide(Layer.mergeAll(fleetLayer(config), People.layer, CliToken.layer(dataDir))),
     Layer.provide(storeLayer(target)),
   )
-  const folders = Effect.promise(() => makeFolder(dataDir, publicFolderMode)).pipe(
-    Effect.andThen(Effect.promise(() => makeFolder(`${dataDir}/manager`))),
-  )
+  const folders = Effect.tryPromise({
+    try: () => makeFolder(dataDir, publicFolderMode).then(() => makeFolder(`${dataDir}/manager`)),
+    catch: (cause) => {
+      const reason = cause instanceof Error ? cause.message : String(cause)
+      return new DataFolderUnusable({ message: `The data folder ${dataDir} can't be used: ${reason}` })
+    },
+  })
   return Layer.unwrap(Effect.as(folders, parts))
 }

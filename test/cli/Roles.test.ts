@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test"
-import { readdirSync, statSync } from "node:fs"
+import { readdirSync, statSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { root } from "../support/executable.ts"
 import { freePort, Muster, processesOf, temporaryFolder } from "../support/muster.ts"
@@ -144,4 +144,16 @@ test("a token that is cut off is one line, and answers 2", async () => {
   )
   expect(await muster.exit()).toBe(2)
   expect(muster.output).toMatch(/^muster: [^\n]*cut off[^\n]*\n$/)
+})
+
+test("a data folder that can't be used is one line, and answers 2", async () => {
+  using folder = temporaryFolder()
+  const path = join(folder.path, "file")
+  writeFileSync(path, "")
+  await using muster = new Muster(["--role=manager", `--data=${path}`, "--listen=127.0.0.1:0"], {
+    runtime: "bun",
+    cwd: root,
+  })
+  expect(await muster.exit()).toBe(2)
+  expect(muster.output).toMatch(/^muster: The data folder [^\n]*\/file can't be used: [^\n]*\n$/)
 })

@@ -32,7 +32,10 @@ const decodeIdentity = Schema.decodeUnknownEffect(Schema.fromJsonString(NodeIden
 const onDisk = <A>(path: string, act: () => Promise<A>) =>
   Effect.tryPromise({
     try: act,
-    catch: (cause) => new JoinFailed({ reason: "disk", message: `Cannot read or write ${path}: ${String(cause)}` }),
+    catch: (cause) => {
+      const reason = cause instanceof Error ? cause.message : String(cause)
+      return new JoinFailed({ reason: "disk", message: `Cannot read or write ${path}: ${reason}` })
+    },
   })
 
 const paths = (dataDir: string) => ({
