@@ -44,10 +44,17 @@ const live = async (history: typeof History.Type) => {
   const { id } = await manager.create(name, [online("10.2.0.1", 1), online("10.2.0.2", 1), online("10.2.0.3", 1)])
   const clients = await manager.services((services) => services.addClients(id, ips, "ann"))
   const allowed = [new Set<number>(), new Set<number>()]
+  /** What each agent must have in the end, at least. */
+  const owed = [0, 0]
+  /** The push after an operational change may wait for a running one; it then carries what was released meanwhile. */
+  let operated = false
   const newest = async () => (await manager.service(name)).revision ?? 0
   const push = async (whom: ReadonlyArray<0 | 1>) => {
     const revision = await newest()
-    for (const at of whom) allowed[at]?.add(revision)
+    for (const at of whom) {
+      allowed[at]?.add(revision)
+      owed[at] = revision
+    }
     const ids = whom.map((at) => clients.find((client) => client.ip === ips[at])?.id ?? "")
     await manager.pushes((pushes) =>
       Effect.catchTag(pushes.start(id, ids, "ann"), "PushRunning", () =>
@@ -65,13 +72,18 @@ const live = async (history: typeof History.Type) => {
     }))
     const input = { name: ServiceName.make(name), description: "", tls: "auto" as const, endpoints, override: true }
     await manager.services((services) => services.update(id, { ...input, baseRevision: revision ?? 0 }, "ann"))
+    if (operated) for (const set of allowed) set.add((revision ?? 0) + 1)
   }
   const operate = async () => {
     const endpoint = (await manager.service(name)).endpointsList[0]
     const status = endpoint?.desired.status === "online" ? ("offline" as const) : ("online" as const)
     const input = { ip: "10.2.0.1", port: 1, status, override: true }
     const { revision } = await manager.services((services) => services.setEndpointStatus(id, input, "ann"))
-    for (const set of allowed) set.add(revision)
+    operated = true
+    for (const at of [0, 1] as const) {
+      allowed[at]?.add(revision)
+      owed[at] = revision
+    }
   }
   for (const { act, node } of history) {
     if (act === "release") await release()
@@ -83,10 +95,8 @@ const live = async (history: typeof History.Type) => {
   }
   await turn(0, true)
   await turn(1, true)
-  for (const at of [0, 1] as const) {
-    const last = Math.max(0, ...(allowed[at] ?? []))
-    if (last > 0) await waitFor(() => agents[at]?.lists.get(name)?.revision === last, { timeoutMs: 6_000 })
-  }
+  for (const at of [0, 1] as const)
+    if (owed[at]) await waitFor(() => (agents[at]?.lists.get(name)?.revision ?? 0) >= owed[at]!, { timeoutMs: 10_000 })
   return agents.map((agent, at) => ({
     sent: agent.arrived.filter((one) => one.service === name).map((one) => one.revision),
     allowed: allowed[at] ?? new Set<number>(),
