@@ -9,12 +9,23 @@ const timePart = (ms: number): string => {
   return text
 }
 
-/** A new ULID: 26 characters that sort by the millisecond they were made in. */
+let lastMs = 0
+let digits: Array<number> = []
+
+/** The next greater number of the same length; of 80 random bits nobody reaches the end within a millisecond. */
+const increment = (number: Array<number>) => {
+  let place = number.length - 1
+  while (place > 0 && number[place] === 31) number[place--] = 0
+  number[place] = ((number[place] ?? 0) + 1) % 32
+}
+
+/** A new ULID: 26 characters that sort in the order in which this process made them, and by time between processes. */
 export const newId = (): string => {
-  const time = timePart(Date.now())
-  let random = ""
-  for (const byte of randomBytes(16)) random += alphabet[byte % 32]
-  return time + random
+  const ms = Math.max(lastMs, Date.now())
+  if (ms === lastMs) increment(digits)
+  else digits = [...randomBytes(16)].map((byte) => byte % 32)
+  lastMs = ms
+  return timePart(ms) + digits.map((digit) => alphabet[digit]).join("")
 }
 
 /** `bytes` random bytes as text that is safe in a URL, a cookie and a shell (base64url). */

@@ -24,3 +24,9 @@ test("tokens, hashes and comparisons are what their names say", () => {
     false,
   ])
 })
+
+test("ids that are made within one millisecond sort in the order of their making", () => {
+  const made = Array.from({ length: 5_000 }, newId)
+  expect(made.toSorted()).toEqual(made)
+  expect(new Set(made).size).toBe(made.length)
+})

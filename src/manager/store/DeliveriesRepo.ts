@@ -159,6 +159,18 @@ const make = Effect.gen(function* () {
           ),
         )
 
+  // A removed client that is restored must not get the list of then, with an endpoint that was taken offline since.
+  const setTargetOfRemoved = (serviceId: string, revision: number) =>
+    database.run((db) =>
+      db
+        .updateTable("client")
+        .set({ pushed_revision: revision })
+        .where("service_id", "=", serviceId)
+        .where("deleted_at", "is not", null)
+        .where("pushed_revision", "is not", null)
+        .execute(),
+    )
+
   const push = Effect.fn("DeliveriesRepo.push")(
     (serviceId: string, clientIds: "all" | ReadonlyArray<string>, revision: number) =>
       database.transaction(
@@ -166,6 +178,7 @@ const make = Effect.gen(function* () {
           const before = yield* chosen(serviceId, clientIds)
           const ids = before.map((row) => row.id)
           yield* setTarget(ids, revision)
+          if (clientIds === "all") yield* setTargetOfRemoved(serviceId, revision)
           return new Map(before.map((row) => [row.id, row.pushed_revision]))
         }),
       ),
@@ -264,7 +277,7 @@ export class DeliveriesRepo extends Context.Service<
     readonly dueAt: (ip: string) => Effect.Effect<ReadonlyArray<Due>>
     /** Names of services that had a client here that was removed, or were deleted themselves. */
     readonly removedAt: (ip: string) => Effect.Effect<ReadonlyArray<string>>
-    /** From now on these clients have to have this revision. Gives what each had to have before. */
+    /** From now on these clients have to have this revision; with `all`, removed ones too if they come back. Gives what each had to have before. */
     readonly push: (
       serviceId: string,
       clientIds: "all" | ReadonlyArray<string>,

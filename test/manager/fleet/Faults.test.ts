@@ -155,3 +155,21 @@ test("cancelling does not take back what was pushed since", async () => {
   await waitFor(() => agent.lists.get("kept")?.revision === 2, { what: "the operational change" })
   await agent.stop()
 })
+
+test("a client that is restored gets what was pushed to all meanwhile, not the list of before", async () => {
+  const ip = "127.25.0.5"
+  const agent = await agentAt(ip)
+  const { id } = await manager.create("back", four)
+  const [client] = await manager.services((services) => services.addClients(id, [ip], "ann"))
+  await manager.pushes((pushes) => pushes.start(id, "all", "ann"))
+  await manager.pushes((pushes) => pushes.settled(id))
+  await manager.services((services) => services.removeClient(id, client!.id, "ann"))
+  await waitFor(() => !agent.lists.has("back"))
+  await manager.services((services) =>
+    services.setEndpointStatus(id, { ip: "10.0.0.2", port: 1, status: "offline", override: false }, "ann"),
+  )
+  await manager.services((services) => services.restoreClient(id, client!.id, "ann"))
+  const list = await waitFor(() => agent.lists.get("back"))
+  expect(list.revision).toBe(2)
+  await agent.stop()
+})
