@@ -1,25 +1,40 @@
+import { chmod, rm } from "node:fs/promises"
+
 /** PEM texts. */
 export type HttpTls = { readonly key: string; readonly cert: string }
 
 export type RequestInfo = {
-  /** Address of the other side; an IPv4 address without its IPv6 prefix. */
+  /** Address of the other side; an IPv4 address without its IPv6 prefix. Empty on a unix socket. */
   readonly ip: string
+  /** The answer may take longer than a connection may be quiet. */
+  readonly patient: () => void
   /** Aborts when the server begins to stop: answers that never end by themselves end then. */
   readonly closing: AbortSignal
 }
 
-export type HttpServerOptions = {
-  readonly hostname: string
-  /** 0: a free one. */
-  readonly port: number
-  /** With it the server speaks https, HTTP/2 as well as HTTP/1.1. */
-  readonly tls?: HttpTls | undefined
+type Handling = {
   readonly fetch: (request: Request, info: RequestInfo) => Response | Promise<Response>
   /** Something threw that the handler did not catch; the answer is a bare 500. */
   readonly onFault?: ((error: unknown) => void) | undefined
 }
 
+export type HttpServerOptions = Handling & {
+  readonly hostname: string
+  /** 0: a free one. */
+  readonly port: number
+  /** With it the server speaks https, HTTP/2 as well as HTTP/1.1. */
+  readonly tls?: HttpTls | undefined
+}
+
+type HttpSocketOptions = Handling & {
+  /** Of the unix socket. A file that is there already is replaced. */
+  readonly path: string
+  /** Who may connect: those who may write to the file. */
+  readonly mode: number
+}
+
 export type HttpServer = {
+  /** 0 on a unix socket. */
   readonly port: number
   /** Takes no new connections, ends open streams, lets what runs finish for `graceMs`, then cuts it off. */
   readonly stop: (graceMs: number) => Promise<void>
@@ -47,8 +62,8 @@ type Started = { readonly port: number; readonly drain: () => Promise<unknown>; 
 type DenoServe = {
   readonly serve: (
     options: Record<string, unknown>,
-    handler: (request: Request, info: { readonly remoteAddr: { readonly hostname: string } }) => Promise<Response>,
-  ) => { readonly addr: { readonly port: number }; readonly shutdown: () => Promise<void> }
+    handler: (request: Request, info: { readonly remoteAddr: { readonly hostname?: string } }) => Promise<Response>,
+  ) => { readonly addr: { readonly port?: number }; readonly shutdown: () => Promise<void> }
 }
 
 const deno = (globalThis as { readonly Deno?: DenoServe }).Deno
@@ -58,8 +73,11 @@ const bareAddress = (ip: string) => (ip.startsWith("::ffff:") ? ip.slice(7) : ip
 const shownAddress = (hostname: string, port: number) =>
   hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`
 
-const listenError = (options: HttpServerOptions, cause: unknown): ListenError => {
-  const where = shownAddress(options.hostname, options.port)
+const shownPlace = (options: HttpServerOptions | HttpSocketOptions) =>
+  "path" in options ? options.path : shownAddress(options.hostname, options.port)
+
+const listenError = (options: HttpServerOptions | HttpSocketOptions, cause: unknown): ListenError => {
+  const where = shownPlace(options)
   const { code, name, message } = cause as { readonly code?: string; readonly name?: string; readonly message?: string }
   if (code === "EADDRINUSE" || name === "AddrInUse") {
     return new ListenError("in-use", `Cannot listen on ${where}: the port is in use`, cause)
@@ -73,44 +91,68 @@ const listenError = (options: HttpServerOptions, cause: unknown): ListenError =>
   return new ListenError("other", `Cannot listen on ${where}: ${message ?? String(cause)}`, cause)
 }
 
-const startBun = (options: HttpServerOptions, closing: AbortSignal): Started => {
+const whereBun = (options: HttpServerOptions | HttpSocketOptions) => {
+  // On a unix socket Bun cuts off a patient request all the same, so nothing there is cut off for being quiet. Its types
+  // don't know that this can be said there too.
+  if ("path" in options) return { unix: options.path, idleTimeout: 0 } as { readonly unix: string }
+  const { hostname, port, tls } = options
+  const secure = tls === undefined ? {} : { tls: { key: tls.key, cert: tls.cert }, http2: true }
+  return { hostname, port, idleTimeout: idleTimeoutSeconds, ...secure }
+}
+
+const startBun = (options: HttpServerOptions | HttpSocketOptions, closing: AbortSignal): Started => {
   const server = Bun.serve({
-    hostname: options.hostname,
-    port: options.port,
-    idleTimeout: idleTimeoutSeconds,
+    ...whereBun(options),
     maxRequestBodySize: bodyBytesMax,
     development: false,
-    ...(options.tls === undefined ? {} : { tls: { key: options.tls.key, cert: options.tls.cert }, http2: true }),
     fetch: (request, bun) =>
-      options.fetch(request, { ip: bareAddress(bun.requestIP(request)?.address ?? ""), closing }),
+      options.fetch(request, {
+        ip: bareAddress(bun.requestIP(request)?.address ?? ""),
+        closing,
+        patient: () => bun.timeout(request, 0),
+      }),
     error: (error) => {
       options.onFault?.(error)
       return new Response("internal error\n", { status: 500 })
     },
   })
   return {
-    port: server.port ?? options.port,
+    port: server.port ?? 0,
     drain: () => server.stop(false),
     cut: () => server.stop(true),
   }
 }
 
-const startDeno = (runtime: DenoServe, options: HttpServerOptions, closing: AbortSignal): Started => {
+const whereDeno = (options: HttpServerOptions | HttpSocketOptions) => {
+  if ("path" in options) return { path: options.path }
+  const { hostname, port, tls } = options
+  return { hostname, port, ...(tls === undefined ? {} : { key: tls.key, cert: tls.cert }) }
+}
+
+const startDeno = (
+  runtime: DenoServe,
+  options: HttpServerOptions | HttpSocketOptions,
+  closing: AbortSignal,
+): Started => {
   const server = runtime.serve(
     {
-      hostname: options.hostname,
-      port: options.port,
+      ...whereDeno(options),
       onListen: () => undefined,
       onError: (error: unknown) => {
         options.onFault?.(error)
         return new Response("internal error\n", { status: 500 })
       },
-      ...(options.tls === undefined ? {} : { key: options.tls.key, cert: options.tls.cert }),
     },
-    async (request, info) => options.fetch(request, { ip: bareAddress(info.remoteAddr.hostname), closing }),
+    async (request, info) =>
+      options.fetch(request, {
+        ip: bareAddress(info.remoteAddr.hostname ?? ""),
+        closing,
+        // Deno cuts off nothing that is quiet.
+        patient: () => undefined,
+      }),
   )
   // Aborting Deno's own signal while a shutdown is pending throws BadResource; what is left dies with the process.
-  return { port: server.addr.port, drain: () => server.shutdown(), cut: () => undefined }
+  return { port: server.addr.port ?? 0, drain: () => server.shutdown(), cut: () => undefined }
 }
 
 const within = async (work: Promise<unknown>, ms: number): Promise<boolean> => {
@@ -123,8 +165,7 @@ const within = async (work: Promise<unknown>, ms: number): Promise<boolean> => {
   return done
 }
 
-/** Starts an HTTP server on the runtime's own one, Bun or Deno. Rejects with a ListenError. */
-export const serve = async (options: HttpServerOptions): Promise<HttpServer> => {
+const start = (options: HttpServerOptions | HttpSocketOptions): HttpServer => {
   const closing = new AbortController()
   let started: Started
   try {
@@ -142,5 +183,23 @@ export const serve = async (options: HttpServerOptions): Promise<HttpServer> => 
   return {
     port: started.port,
     stop: (graceMs) => (stopping ??= stop(graceMs)),
+  }
+}
+
+/** Starts an HTTP server on the runtime's own one, Bun or Deno. Rejects with a ListenError. */
+export const serve = async (options: HttpServerOptions): Promise<HttpServer> => start(options)
+
+/** The same on a unix socket, whose file goes with it. */
+export const serveSocket = async (options: HttpSocketOptions): Promise<HttpServer> => {
+  const { mode, path } = options
+  await rm(path, { force: true })
+  const server = start(options)
+  await chmod(path, mode)
+  return {
+    port: 0,
+    stop: async (graceMs) => {
+      await server.stop(graceMs)
+      await rm(path, { force: true })
+    },
   }
 }
