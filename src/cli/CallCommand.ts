@@ -2,6 +2,7 @@ import { isErrorCode } from "../domain/ErrorCode.ts"
 import { CallError } from "../client/CallError.ts"
 import { connect } from "../client/connect.ts"
 import { writeError, writeOut } from "../platform/Env.ts"
+import { valueJson } from "../protocol/ValueJson.ts"
 import { command } from "./Command.ts"
 import { exitCodes } from "./Failure.ts"
 import { address, duration, flag, optional, toggle } from "./Flag.ts"
@@ -15,17 +16,6 @@ export const readArgument = (text: string): unknown => {
     return text
   }
 }
-
-/** A result as JSON: bytes as base64, integers beyond 2^53 as decimal text, nothing as null. */
-export const showResult = (value: unknown, indent: number): string => JSON.stringify(value ?? null, replacer, indent)
-
-const replacer = (_key: string, value: unknown): unknown => {
-  if (typeof value === "bigint") return value.toString()
-  if (value instanceof Uint8Array) return base64(value)
-  return value
-}
-
-const base64 = (bytes: Uint8Array) => btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""))
 
 export const callCommand = command({
   words: ["call"],
@@ -61,10 +51,10 @@ export const callCommand = command({
     })
     try {
       const result = await client.with({ ip: node }).call(method, ...texts.map(readArgument))
-      writeOut(`${showResult(result, json ? 0 : 2)}\n`)
+      writeOut(`${valueJson(result, json ? 0 : 2)}\n`)
       return exitCodes.done
     } catch (error) {
-      writeError(`${json ? showResult(errorFields(error), 0) : errorLine(error)}\n`)
+      writeError(`${json ? valueJson(errorFields(error)) : errorLine(error)}\n`)
       return exitCodes.failed
     } finally {
       client.close()

@@ -89,6 +89,21 @@ export const hostPort: Kind<HostPort> = {
   expected: "HOST:PORT, such as 127.0.0.1:8800 or [::1]:8800",
 }
 
+/** The same, or nowhere. */
+export const hostPortOrOff: Kind<HostPort | "off"> = {
+  placeholder: "HOST:PORT|off",
+  read: (value) => (value === "off" ? value : hostPort.read(value)),
+  expected: "HOST:PORT, such as 127.0.0.1:8823 or [::1]:8823, or off",
+}
+
+/** A secret that travels in a header; shorter ones could be guessed. */
+export const bearerToken: Kind<string> = {
+  placeholder: "TOKEN",
+  read: (value) => (/^[!-~]{16,}$/.test(value) ? value : undefined),
+  expected: "at least 16 letters, digits or signs without spaces",
+  secret: true,
+}
+
 const unitsMs: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
 /** Milliseconds, from `500`, `500ms`, `30s`, `10m`, `1h`, `7d`. */

@@ -1,6 +1,20 @@
 import { command } from "./Command.ts"
 import { UsageError } from "./Failure.ts"
-import { address, choice, database, flag, type HostPort, hostPort, optional, path, text, toggle, url } from "./Flag.ts"
+import {
+  address,
+  bearerToken,
+  choice,
+  database,
+  flag,
+  type HostPort,
+  hostPort,
+  hostPortOrOff,
+  optional,
+  path,
+  text,
+  toggle,
+  url,
+} from "./Flag.ts"
 import type { Values } from "./Parse.ts"
 import { dataFlag } from "./SharedFlags.ts"
 
@@ -42,6 +56,17 @@ const flags = {
     address,
     "node: the address where the manager reaches it (default: the one it joined from)",
   ),
+  gateway: optional(
+    "gateway",
+    hostPortOrOff,
+    "node, standalone: where programs call services by HTTP: POST /rpc/SERVICE/METHOD with JSON (default 127.0.0.1:8823, and DATA/gateway/gateway.sock); off switches it off",
+  ),
+  gatewayToken: optional(
+    "gateway-token",
+    bearerToken,
+    "node, standalone: what HTTP callers must show; needed when --gateway is not on loopback. Other users see it here, but not in MUSTER_GATEWAY_TOKEN",
+  ),
+  gatewayTokenFile: optional("gateway-token-file", path("FILE"), "node, standalone: the same, from a file"),
   logFormat: flag("log-format", choice("text", "json"), "How log lines on stderr look", "text"),
   logLevel: flag(
     "log-level",
@@ -65,6 +90,9 @@ const rolesOf: Readonly<Record<string, ReadonlyArray<Role>>> = {
   token: ["node"],
   name: ["node", "standalone"],
   advertise: ["node", "standalone"],
+  gateway: ["node", "standalone"],
+  "gateway-token": ["node", "standalone"],
+  "gateway-token-file": ["node", "standalone"],
 }
 
 const defaultPage: HostPort = { host: "127.0.0.1", port: 8800 }
@@ -93,7 +121,7 @@ export const roleCommand = command({
     ["muster call greeter hello 世界", "on any node that is a client of the service"],
   ],
   notes: [
-    "Files: DATA/muster.db, DATA/ca and DATA/manager are the manager's; DATA/node.json, DATA/tls, DATA/discovery, DATA/processes.json and DATA/logs are the node's. Nothing else is written.",
+    "Files: DATA/muster.db, DATA/ca and DATA/manager are the manager's; DATA/node.json, DATA/tls, DATA/discovery, DATA/processes.json, DATA/logs and DATA/gateway are the node's. Nothing else is written.",
     "Signals: SIGTERM and SIGINT let open calls finish and stop everything; a second one stops at once. Services of a node that stops are stopped with it.",
     "Exit codes: 0 stopped by a signal, 1 failed, 2 the command line or a setting is wrong, or a port is in use.",
   ],

@@ -1,4 +1,5 @@
 import { Cause, Context, Effect, Exit, Fiber, Layer, ManagedRuntime } from "effect"
+import type { NodeConfig } from "../node/Node.ts"
 import { readText } from "../platform/DurableFile.ts"
 import { hostname, keepAlive, writeOut } from "../platform/Env.ts"
 import { onStop } from "../platform/Signals.ts"
@@ -6,6 +7,7 @@ import { listen } from "../platform/Transport.ts"
 import { version } from "../platform/Version.ts"
 import { CommandFailed, exitCodes, UsageError } from "./Failure.ts"
 import type { HostPort } from "./Flag.ts"
+import { gatewaySettings } from "./GatewaySettings.ts"
 import { logLayer } from "./Log.ts"
 import type { RoleSettings } from "./RoleCommand.ts"
 
@@ -35,21 +37,25 @@ const manager = Effect.fn("Roles.manager")(function* (settings: RoleSettings) {
 
 const node = Effect.fn("Roles.node")(function* (settings: RoleSettings) {
   const { join, token } = settings
+  const gateway = yield* gatewaySettings(settings)
   yield* claim("listen", settings.agent)
+  if (gateway?.isRequired === true) yield* claim("gateway", gateway.listen)
   const given = join === undefined || token === undefined ? undefined : { url: join, token }
-  const handle = yield* startNode(settings, given)
+  const handle = yield* startNode(settings, { join: given, gateway })
   announce([...agentLines(handle, settings.agent), ["data", settings.data]], settings)
   return yield* Effect.never
 })
 
 const standalone = Effect.fn("Roles.standalone")(function* (settings: RoleSettings) {
+  const gateway = yield* gatewaySettings(settings)
   yield* claim("listen", settings.page)
   yield* claim("node-listen", settings.agent)
+  if (gateway?.isRequired === true) yield* claim("gateway", gateway.listen)
   const page = yield* startManager(settings)
   // A node that was here before goes on as the one it is; only a new data folder needs a token, made without a person.
   const isNew = (yield* Effect.promise(() => readText(`${settings.data}/node.json`))) === undefined
   const join = isNew ? { url: page.url, token: yield* page.createLocalToken } : undefined
-  const agent = yield* startNode(settings, join)
+  const agent = yield* startNode(settings, { join, gateway })
   announce([...pageLines(page), ...agentLines(agent, settings.agent), ["data", settings.data]], settings)
   return yield* Effect.never
 })
@@ -87,12 +93,12 @@ const startManager = Effect.fn("Roles.startManager")(function* (settings: RoleSe
   return Context.get(context, ManagerHandle)
 })
 
-type Join = { readonly url: string; readonly token: string }
+type NodeStart = Pick<NodeConfig, "join" | "gateway">
 
-const startNode = Effect.fn("Roles.startNode")(function* (settings: RoleSettings, join: Join | undefined) {
+const startNode = Effect.fn("Roles.startNode")(function* (settings: RoleSettings, start: NodeStart) {
   const { NodeHandle, nodeLayer } = yield* Effect.promise(() => import("../node/Node.ts"))
   const { advertise, agent, data, name = hostname() } = settings
-  const context = yield* Layer.build(nodeLayer({ dataDir: data, listen: agent, advertise, name, join }))
+  const context = yield* Layer.build(nodeLayer({ dataDir: data, listen: agent, advertise, name, ...start }))
   return Context.get(context, NodeHandle)
 })
 
@@ -107,8 +113,11 @@ const pageLines = ({ firstAdmin, url }: Page): ReadonlyArray<Line> => [
     : [["login", `${firstAdmin.name} / ${firstAdmin.password} (shown this once)`] as const]),
 ]
 
-const agentLines = ({ nodeId, port }: { nodeId: string; port: number }, { host }: HostPort): ReadonlyArray<Line> => [
+type Agent = { readonly nodeId: string; readonly port: number; readonly gatewayUrl: string | undefined }
+
+const agentLines = ({ gatewayUrl, nodeId, port }: Agent, { host }: HostPort): ReadonlyArray<Line> => [
   ["node", `${nodeId}, agent on ${show({ host, port })}`],
+  ...(gatewayUrl === undefined ? [] : [["calls", `${gatewayUrl}/rpc/SERVICE/METHOD`] as const]),
 ]
 
 /** For the person who started it; programs ask the API. */

@@ -13,6 +13,8 @@ export const dataFolder = (dataDir: string) => ({
   trust: join(dataDir, "trust.json"),
   logs: join(dataDir, "logs"),
   socket: agentSocketPath(dataDir),
+  // A folder of its own, as others may enter it; and one that can be given to a container, unlike a file that is made anew.
+  gateway: join(dataDir, "gateway"),
 })
 export type DataFolder = ReturnType<typeof dataFolder>
 

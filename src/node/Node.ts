@@ -6,6 +6,7 @@ import { NodeMethods } from "./control/NodeMethods.ts"
 import { type DataFolder, dataFolder, makeFolders } from "./DataFolder.ts"
 import { Disk } from "./Disk.ts"
 import { Discovery } from "./discovery/Discovery.ts"
+import { Gateway, type GatewayConfig } from "./gateway/Gateway.ts"
 import { type Membership, readMembership } from "./joining/Identity.ts"
 import { join } from "./joining/Join.ts"
 import { NodeChanges } from "./NodeChanges.ts"
@@ -26,6 +27,8 @@ export type NodeConfig = {
   readonly name: string
   /** Needed at the first start only. */
   readonly join?: { readonly url: string; readonly token: string } | undefined
+  /** HTTP for callers on this host; undefined: none. */
+  readonly gateway?: GatewayConfig | undefined
   /** A main.ts that the workers run, from source only; default: this program's own. */
   readonly entry?: string | undefined
 }
@@ -34,9 +37,15 @@ export type NodeConfig = {
 export class NotJoined extends Data.TaggedError("NotJoined")<{ readonly message: string }> {}
 
 /** A running node. */
-export class NodeHandle extends Context.Service<NodeHandle, { readonly nodeId: string; readonly port: number }>()(
-  "muster/node/NodeHandle",
-) {}
+export class NodeHandle extends Context.Service<
+  NodeHandle,
+  {
+    readonly nodeId: string
+    readonly port: number
+    /** Where HTTP callers reach it; undefined: it is switched off, or waits for its port. */
+    readonly gatewayUrl: string | undefined
+  }
+>()("muster/node/NodeHandle") {}
 
 const membership = Effect.fn("Node.membership")(function* (config: NodeConfig) {
   if (config.join !== undefined) {
@@ -64,6 +73,7 @@ const handle = (config: NodeConfig, member: Membership) =>
     NodeHandle,
     Effect.gen(function* () {
       const { port } = yield* ControlPort
+      const { url: gatewayUrl } = yield* Gateway
       yield* Effect.logInfo(`listening on ${config.listen.host}:${port}`)
       const known = member.identity
       if (known.port !== port) {
@@ -71,7 +81,7 @@ const handle = (config: NodeConfig, member: Membership) =>
           `joined as ${endpointKey(known)}, where the manager looks for it: join again, or listen on port ${known.port}`,
         )
       }
-      return NodeHandle.of({ nodeId: member.identity.nodeId, port })
+      return NodeHandle.of({ nodeId: member.identity.nodeId, port, gatewayUrl })
     }),
   )
 
@@ -89,9 +99,13 @@ export const nodeLayer = (config: NodeConfig) =>
       const { nodeId } = member.identity
       const control = ControlPort.layer({ listen: config.listen, tls: member.tls }).pipe(
         Layer.provide(NodeMethods.layer({ nodeId, version })),
+      )
+      const gateway = config.gateway === undefined ? Gateway.off : Gateway.layer(config.gateway, folder)
+      return handle(config, member).pipe(
+        // After the control port: who finds another agent on its folder must not take that one's socket.
+        Layer.provide(Layer.provideMerge(gateway, control)),
         Layer.provide(services(folder, config.entry)),
         Layer.provide(NodeChanges.layer),
       )
-      return handle(config, member).pipe(Layer.provide(control))
     }),
   ).pipe(Layer.provide([Disk.layer, Layer.succeed(References.CurrentLogAnnotations, { node: config.name })]))

@@ -6,6 +6,9 @@ import { join } from "node:path"
 /** sun_path holds 108 bytes, the last of them 0. */
 const socketPathMax = 107
 
+/** Whether a unix socket can have this path. */
+export const fitsSocket = (path: string): boolean => Buffer.byteLength(path) <= socketPathMax
+
 /**
  * Where the agent of a data folder listens for its workers: `<data>/run/agent.sock`, or below the temporary folder
  * when that is too long for a socket. The folder is the agent's to make, for its own user only.
@@ -13,7 +16,7 @@ const socketPathMax = 107
 export const agentSocketPath = (dataDir: string): { readonly folder: string; readonly path: string } => {
   const folder = join(dataDir, "run")
   const path = join(folder, "agent.sock")
-  if (Buffer.byteLength(path) <= socketPathMax) return { folder, path }
+  if (fitsSocket(path)) return { folder, path }
   const short = join(tmpdir(), `muster-${createHash("sha256").update(dataDir).digest("hex").slice(0, 24)}`)
   return { folder: short, path: join(short, "agent.sock") }
 }

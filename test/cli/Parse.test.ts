@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test"
-import { readArgument, showResult } from "../../src/cli/CallCommand.ts"
+import { readArgument } from "../../src/cli/CallCommand.ts"
 import { UsageError } from "../../src/cli/Failure.ts"
 import {
   address,
@@ -16,6 +16,7 @@ import {
 } from "../../src/cli/Flag.ts"
 import { readFlags, splitLine } from "../../src/cli/Parse.ts"
 import { suggestion } from "../../src/cli/Suggestion.ts"
+import { valueJson } from "../../src/protocol/ValueJson.ts"
 
 const flags = {
   role: optional("role", choice("manager", "node"), "role"),
@@ -138,8 +139,8 @@ describe("an argument of a call", () => {
 })
 
 test("a result that JSON lacks is shown all the same", () => {
-  expect(showResult(undefined, 0)).toBe("null")
-  expect(showResult({ bytes: new Uint8Array([1, 255]), big: 2n ** 60n }, 0)).toBe(
+  expect(valueJson(undefined)).toBe("null")
+  expect(valueJson({ bytes: new Uint8Array([1, 255]), big: 2n ** 60n })).toBe(
     `{"bytes":"Af8=","big":"1152921504606846976"}`,
   )
 })

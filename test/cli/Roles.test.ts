@@ -69,8 +69,8 @@ const modesIn = (folder: string) =>
       .map((name) => [name, (statSync(join(folder, name)).mode & 0o777).toString(8)]),
   )
 
-/** What programs of other users may see: where services answer, and who this node is. */
-const open = /^(?:\.|discovery(?:\/.*)?|node\.json)$/
+/** What programs of other users may see: where services answer, who this node is, and where its gateway is. */
+const open = /^(?:\.|discovery(?:\/.*)?|node\.json|gateway(?:\/gateway\.sock)?)$/
 
 test("in the data folder of every role other users can read the endpoint lists, and no secret", async () => {
   using both = temporaryFolder()

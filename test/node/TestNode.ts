@@ -63,6 +63,7 @@ export class TestNode {
   #runtime: ManagedRuntime.ManagedRuntime<NodeHandle, unknown> | undefined
   #manager: RpcConnection | undefined
   #port = 0
+  #gatewayUrl: string | undefined
 
   get dataDir() {
     return this.#folder.path
@@ -70,6 +71,10 @@ export class TestNode {
 
   get port() {
     return this.#port
+  }
+
+  get gatewayUrl() {
+    return this.#gatewayUrl ?? ""
   }
 
   get logs() {
@@ -105,6 +110,7 @@ export class TestNode {
     this.#runtime = ManagedRuntime.make(Layer.provide(nodeLayer(config), Logger.layer([logger])))
     const handle = await this.#runtime.runPromise(NodeHandle)
     this.#port = handle.port
+    this.#gatewayUrl = handle.gatewayUrl
     return this
   }
 
