@@ -74,6 +74,20 @@ describe("live updates of", () => {
     }
   })
 
+  test("a push that has ended offer the next one, and give way to what was released after it", () => {
+    const push = (released: typeof service, job: typeof fixtures.runningJob) =>
+      liveService(page, released, job).find(({ key }) => key === "push")?.html ?? ""
+    const again = page.t.clients.pushAll(service.clientsList.length)
+    const same = { ...service, revision: fixtures.finishedJob.revision }
+    expect(push(same, fixtures.runningJob)).not.toContain(again)
+    expect(push(same, fixtures.finishedJob)).toContain(again)
+    expect(push(same, fixtures.finishedJob)).toContain(page.t.push.finished)
+    const newer = { ...service, revision: fixtures.finishedJob.revision + 1 }
+    expect(push(newer, fixtures.finishedJob)).toContain(again)
+    expect(push(newer, fixtures.finishedJob)).not.toContain(page.t.push.finished)
+    expect(push(newer, fixtures.runningJob)).toContain(page.t.push.running)
+  })
+
   test("a list tell of a new member, and of nothing when only a row changes", () => {
     const marker = (clients: typeof service.clientsList) =>
       liveService(page, { ...service, clientsList: clients }, undefined).find(({ key }) => key === "clients-members")

@@ -9,11 +9,33 @@ import type { PageContext, PushJob, ServiceDetail } from "../../ViewModels.ts"
 
 type Props = { page: PageContext; service: ServiceDetail }
 
-/** `#push`: how far the released list has come; while a push runs and until it is closed, the push. */
+/** `#push`: how far the released list has come; while a push runs and until it is closed or outdated, the push. */
 export const PushCard = ({ page, service, job }: Props & { job: PushJob | undefined }) => {
   if (service.clientsList.length === 0) return <div id="push" hidden></div>
-  return job === undefined ? <Spread page={page} service={service} /> : <Job page={page} service={service} job={job} />
+  return job === undefined || isOutdated(job, service) ? (
+    <Spread page={page} service={service} />
+  ) : (
+    <Job page={page} service={service} job={job} />
+  )
 }
+
+/** A push that has ended says nothing about what was released after it. */
+const isOutdated = (job: PushJob, service: ServiceDetail) => job.endedAt !== null && job.revision !== service.revision
+
+const PushAll = ({ page, service, look }: Props & { look: string }) => (
+  <button
+    type="button"
+    class={`button ${look}`}
+    hx-get={paths.pushPreview(service.id)}
+    hx-target="#dialogs"
+    hx-swap="innerHTML"
+    disabled={service.revision === null}
+    title={service.revision === null ? page.t.clients.pushNothing : undefined}
+  >
+    <Icon name="push" />
+    {page.t.clients.pushAll(service.clientsList.length)}
+  </button>
+)
 
 const Spread = ({ page, service }: Props) => {
   const { clients, push } = page.t
@@ -52,18 +74,7 @@ const Spread = ({ page, service }: Props) => {
         </p>
       </div>
       <div class="job-actions">
-        <button
-          type="button"
-          class="button button-primary"
-          hx-get={paths.pushPreview(service.id)}
-          hx-target="#dialogs"
-          hx-swap="innerHTML"
-          disabled={service.revision === null}
-          title={service.revision === null ? clients.pushNothing : undefined}
-        >
-          <Icon name="push" />
-          {clients.pushAll(total)}
-        </button>
+        <PushAll page={page} service={service} look="button-primary" />
       </div>
     </section>
   )
@@ -143,6 +154,7 @@ const JobButtons = ({ page, service, job }: Props & { job: PushJob }) => {
           {page.t.push.retry(failed.length)}
         </button>
       )}
+      <PushAll page={page} service={service} look="button-small" />
       <button type="button" class="button button-small" hx-post={paths.closePush(service.id)}>
         {page.t.action.close}
       </button>
