@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { makeRequest } from "../../src/platform/Certificates.ts"
 import { writeDurably } from "../../src/platform/DurableFile.ts"
 import { listen } from "../../src/platform/Transport.ts"
-import { nodeMethods } from "../../src/protocol/NodeManager.ts"
+import { nodeMethods, statusBatchMs } from "../../src/protocol/NodeManager.ts"
 import { RpcServer } from "../../src/rpc/RpcServer.ts"
 
 type List = { readonly service: string; readonly revision: number }
@@ -90,7 +90,7 @@ export class SimulatedAgent {
   async #status({ after, waitMs }: { after: number; waitMs: number }) {
     if (after >= this.#seq) {
       const changed = new Promise<void>((resolve) => this.#wake.push(resolve))
-      await Promise.race([changed, Bun.sleep(waitMs)])
+      await Promise.race([changed.then(() => Bun.sleep(statusBatchMs)), Bun.sleep(waitMs)])
     }
     return {
       seq: this.#seq,

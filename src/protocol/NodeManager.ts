@@ -17,6 +17,9 @@ export const nodeMethods = {
   applyTrust: "Trust.apply",
 } as const
 
+/** A node gathers what changes for so long before it answers a long poll: acks of a push must not queue behind it. */
+export const statusBatchMs = 100
+
 /** Long poll: answers when the node's `seq` is above `after`, or after `waitMs`. `after: 0` answers at once. */
 export const StatusRequest = Schema.Struct({
   after: Schema.Int,

@@ -9,6 +9,7 @@ import {
   type NodeStatus,
   RemoveListRequest,
   RestartProcessRequest,
+  statusBatchMs,
   StatusRequest,
 } from "../../protocol/NodeManager.ts"
 import { RpcError } from "../../protocol/RpcError.ts"
@@ -93,7 +94,13 @@ export class NodeMethods extends Context.Service<NodeMethods, ReadonlyMap<string
           [
             nodeMethods.status,
             method(StatusRequest, ({ after, waitMs }) =>
-              changes.above(after).pipe(Effect.timeoutOption(waitMs), Effect.andThen(status)),
+              changes
+                .above(after)
+                .pipe(
+                  Effect.andThen(Effect.sleep(statusBatchMs)),
+                  Effect.timeoutOption(waitMs),
+                  Effect.andThen(status),
+                ),
             ),
           ],
           [nodeMethods.applyList, method(ApplyListRequest, (request) => discovery.apply(request))],
