@@ -26,7 +26,7 @@ step("scripts/check.ts")
 step("scripts/build.ts")
 
 const chosen = process.argv.slice(2)
-const child = Bun.spawn([process.execPath, "test", "--parallel=2", ...(chosen.length > 0 ? chosen : ["./test"])], {
+const child = Bun.spawn([process.execPath, "test", "--parallel=2", "--timeout=60000", ...(chosen.length > 0 ? chosen : ["./test"])], {
   cwd: root,
   stdin: "ignore",
   stdout: "pipe",
