@@ -26,12 +26,15 @@ step("scripts/check.ts")
 step("scripts/build.ts")
 
 const chosen = process.argv.slice(2)
-const child = Bun.spawn([process.execPath, "test", "--parallel=2", "--timeout=60000", ...(chosen.length > 0 ? chosen : ["./test"])], {
-  cwd: root,
-  stdin: "ignore",
-  stdout: "pipe",
-  stderr: "pipe",
-})
+const child = Bun.spawn(
+  [process.execPath, "test", "--parallel=2", "--timeout=60000", ...(chosen.length > 0 ? chosen : ["./test"])],
+  {
+    cwd: root,
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+  },
+)
 const [, tail, code] = await Promise.all([
   pass(child.stdout, process.stdout),
   pass(child.stderr, process.stderr),
