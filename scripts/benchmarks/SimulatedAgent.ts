@@ -5,7 +5,7 @@ import { makeRequest } from "../../src/platform/Certificates.ts"
 import { writeDurably } from "../../src/platform/DurableFile.ts"
 import { listen } from "../../src/platform/Transport.ts"
 import { nodeMethods, statusBatchMs } from "../../src/protocol/NodeManager.ts"
-import { RpcServer } from "../../src/rpc/RpcServer.ts"
+import { methodsOf, RpcServer } from "../../src/rpc/RpcServer.ts"
 
 type List = { readonly service: string; readonly revision: number }
 type JoinAnswer = { readonly nodeId: string; readonly certificate: string; readonly ca: string }
@@ -62,7 +62,7 @@ export class SimulatedAgent {
     const server = new RpcServer({
       service: "node_manager",
       worker: { id: 0, count: 1 },
-      methods: (method) => this.#methods[method],
+      methods: methodsOf(this.#methods),
     })
     await listen({
       on: { host: this.ip, port: 8821 },

@@ -1,6 +1,7 @@
 import { Effect, Schema } from "effect"
 import { Address, Port } from "./Endpoint.ts"
 import { Revision, TlsMode } from "./EndpointList.ts"
+import { RpcSettings } from "./RpcSettings.ts"
 import { ServiceName } from "./ServiceName.ts"
 
 export const workersMax = 256
@@ -33,6 +34,8 @@ export const ProcessSpec = Schema.Struct({
   drainTimeoutMs: Schema.Int.check(
     Schema.isBetween({ minimum: 0, maximum: 3_600_000 }, { message: "must be 0 to 3600000 milliseconds" }),
   ).pipe(Schema.withDecodingDefaultKey(Effect.succeed(30_000))),
+  /** How its workers answer calls. */
+  rpc: RpcSettings.pipe(Schema.withDecodingDefaultKey(Effect.succeed({}))),
 })
 export type ProcessSpec = typeof ProcessSpec.Type
 

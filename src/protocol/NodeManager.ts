@@ -13,12 +13,68 @@ export const nodeMethods = {
   applyList: "Discovery.apply",
   removeList: "Discovery.remove",
   applyProcesses: "Processes.apply",
-  restartProcess: "Processes.restart",
+  /** ProcessName; answers ReloadVerdict when it is over. */
+  reloadProcess: "Processes.reload",
+  /** ProcessName; answers ProcessStats. */
+  processStats: "Processes.stats",
+  /** TasksRequest; answers TaskPage. */
+  listTasks: "Tasks.list",
+  /** TasksChange: dead letters are queued again; answers TasksChanged. */
+  requeueTasks: "Tasks.requeue",
+  /** TasksChange: dead letters are thrown away; answers TasksChanged. */
+  discardTasks: "Tasks.discard",
   applyTrust: "Trust.apply",
 } as const
 
 /** A node gathers what changes for so long before it answers a long poll: acks of a push must not queue behind it. */
 export const statusBatchMs = 100
+
+const Count = Schema.Finite
+
+const MethodStats = Schema.Struct({
+  calls: Count,
+  running: Count,
+  errors: Schema.Record(Schema.String, Count),
+  latency: Schema.Array(Count),
+  maxMicros: Count,
+  totalMicros: Count,
+})
+
+/** StatsSnapshot of protocol/Stats.ts, as it is read from the wire. */
+export const Stats = Schema.Struct({
+  start_time: Count,
+  connection_num: Count,
+  accept_count: Count,
+  close_count: Count,
+  abort_count: Count,
+  worker_num: Count,
+  idle_worker_num: Count,
+  task_worker_num: Count,
+  request_count: Count,
+  response_count: Count,
+  total_recv_bytes: Count,
+  total_send_bytes: Count,
+  concurrency: Count,
+  tasking_num: Count,
+  task_queue_num: Count,
+  task_dead_num: Count,
+  rss_bytes: Count,
+  loop_lag_ms: Count,
+  methods: Schema.Record(Schema.String, MethodStats),
+})
+
+const JsonSchemaField = Schema.optionalKey(Schema.Record(Schema.String, Schema.Unknown))
+
+/** MethodInfo of protocol/Reflection.ts, as it is read from the wire. */
+export const MethodDescription = Schema.Struct({
+  name: Schema.String,
+  parameters: Schema.Array(Schema.Struct({ name: Schema.String, optional: Schema.Boolean, schema: JsonSchemaField })),
+  rest: Schema.Boolean,
+  kind: Schema.Literals(["unary", "stream"]),
+  idempotent: Schema.Boolean,
+  output: JsonSchemaField,
+  description: Schema.optionalKey(Schema.String),
+})
 
 /** Long poll: answers when the node's `seq` is above `after`, or after `waitMs`. `after: 0` answers at once. */
 export const StatusRequest = Schema.Struct({
@@ -50,6 +106,19 @@ export const ProcessStatus = Schema.Struct({
   reason: Schema.NullOr(Schema.String),
   since: Schema.Int,
   workers: Schema.Array(WorkerStatus),
+  /** Of the service's task workers. */
+  taskWorkers: Schema.Array(WorkerStatus),
+  /** The reload that runs, or the last one; null: none since the agent's start. */
+  reload: Schema.NullOr(
+    Schema.Struct({
+      state: Schema.Literals(["running", "done", "failed", "superseded"]),
+      replaced: Schema.Int,
+      total: Schema.Int,
+      reason: Schema.NullOr(Schema.String),
+      startedAt: Schema.Int,
+      endedAt: Schema.NullOr(Schema.Int),
+    }),
+  ),
 })
 export type ProcessStatus = typeof ProcessStatus.Type
 
@@ -101,7 +170,80 @@ export const RemoveListRequest = Schema.Struct({ service: ServiceName })
 /** The whole of what the node has to run; an older revision is refused with `failed_precondition`. */
 export const ApplyProcessesRequest = ProcessSet
 
-export const RestartProcessRequest = Schema.Struct({ name: Schema.String })
+export const ProcessName = Schema.Struct({ name: Schema.String })
+
+/** What a reload came to. `failed`: the workers that served before it serve on, but for the `replaced` ones. */
+export const ReloadVerdict = Schema.Struct({
+  outcome: Schema.Literals(["done", "failed", "superseded"]),
+  replaced: Schema.Int,
+  total: Schema.Int,
+  /** Why it failed: what the new worker said, or that it was not ready in time. */
+  reason: Schema.NullOr(Schema.String),
+  tookMs: Schema.Finite,
+})
+export type ReloadVerdict = typeof ReloadVerdict.Type
+
+/** The figures of a process set, added up over its workers; and of each worker. */
+export const ProcessStats = Schema.Struct({
+  name: Schema.String,
+  /** Milliseconds since 1970: when they were read. */
+  at: Schema.Finite,
+  stats: Stats,
+  workers: Schema.Array(
+    Schema.Struct({
+      slot: Schema.Int,
+      kind: Schema.Literals(["calls", "tasks"]),
+      pid: Schema.Int,
+      request_count: Schema.Finite,
+      connection_num: Schema.Finite,
+      concurrency: Schema.Finite,
+      rss_bytes: Schema.Finite,
+      loop_lag_ms: Schema.Finite,
+    }),
+  ),
+  methods: Schema.Array(MethodDescription),
+  /** Calls that are refused since they were in flight when workers crashed. */
+  poison: Schema.Array(Schema.Struct({ hash: Schema.String, method: Schema.String, crashes: Schema.Int })),
+})
+export type ProcessStats = typeof ProcessStats.Type
+
+const TaskState = Schema.Literals(["waiting", "running", "dead"])
+
+export const TasksRequest = Schema.Struct({
+  name: Schema.String,
+  state: TaskState,
+  limit: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 1_000 })),
+  /** Those after this one, as a page before it ended with it. */
+  after: Schema.optionalKey(Schema.String),
+})
+
+export const TaskView = Schema.Struct({
+  id: Schema.String,
+  task: Schema.String,
+  state: TaskState,
+  attempts: Schema.Int,
+  attemptsMax: Schema.Int,
+  /** As JSON text, cut at 4 KiB. */
+  payload: Schema.String,
+  queuedAt: Schema.Int,
+  /** When it runs next; null while it runs or is dead. */
+  dueAt: Schema.NullOr(Schema.Int),
+  error: Schema.NullOr(Schema.String),
+})
+export type TaskView = typeof TaskView.Type
+
+export const TaskPage = Schema.Struct({
+  tasks: Schema.Array(TaskView),
+  counts: Schema.Struct({ waiting: Schema.Int, running: Schema.Int, dead: Schema.Int }),
+})
+export type TaskPage = typeof TaskPage.Type
+
+/** Dead letters by id, or all of the process set. */
+export const TasksChange = Schema.Struct({
+  name: Schema.String,
+  ids: Schema.Union([Schema.Literal("all"), Schema.Array(Schema.String)]),
+})
+export const TasksChanged = Schema.Struct({ changed: Schema.Int })
 
 /** Serial numbers (lower-case hex) of certificates that are valid by date but not to be trusted any more. */
 export const ApplyTrustRequest = Schema.Struct({

@@ -1,8 +1,27 @@
-/** The methods of the agent's unix socket, service `agent`: what a worker process tells its agent. */
+import type { RpcSettings } from "../domain/RpcSettings.ts"
+import type { MethodInfo } from "./Reflection.ts"
+import type { StatsSnapshot } from "./Stats.ts"
+
+/** The methods of the agent's unix socket, service `agent`: what a worker process tells and asks its agent. */
 export const workerMethods = {
+  /** WorkerReady: it accepts calls, or takes tasks. */
   ready: "Worker.ready",
+  /** WorkerFailed: why it ends. */
   failed: "Worker.failed",
+  /** WorkerReport, each second; answers WorkerOrders. */
   report: "Worker.report",
+  /** WorkerKey; answers the StatsSnapshot of the whole process set on this node. */
+  stats: "Worker.stats",
+  /** TaskToQueue; answers TaskQueued. `resource_exhausted` at once when the queue is full. */
+  queueTask: "Task.queue",
+  /** WorkerKey of a task worker; waits for a task, at most `taskTakeMs`, and answers TaskToRun, or null. */
+  takeTask: "Task.take",
+  /** TaskOutcome: what became of the task that this worker took. */
+  endTask: "Task.end",
+  /** KeyToBegin; answers KeyBegun. */
+  beginKey: "Key.begin",
+  /** KeyResult: the outcome of a call that was begun under an idempotency key. */
+  endKey: "Key.end",
 } as const
 
 export const agentService = "agent"
@@ -10,33 +29,46 @@ export const agentService = "agent"
 /** The environment variable with the WorkerSettings as JSON. */
 export const workerSettingsVariable = "MUSTER_WORKER"
 
+/** What a worker process is for: to answer calls on the service's port, or to run the service's queued tasks. */
+export type WorkerKind = "calls" | "tasks"
+
 export interface WorkerSettings {
   readonly service: string
   /** The process set on its node: `<service>@<port>`. */
   readonly name: string
+  readonly kind: WorkerKind
+  /** Which of the workers of its kind, from 0. */
   readonly slot: number
-  /** Workers of the set. */
+  /** Workers of its kind in the set. */
   readonly count: number
   /** Absolute path of the user's module. */
   readonly module: string
-  /** The inherited listening socket. */
-  readonly listenFd: number
+  /** The inherited listening socket; absent for a task worker. */
+  readonly listenFd?: number
   readonly agentSocket: string
   /** Where key.pem, cert.pem and ca.pem are; absent for a plain port. */
   readonly tls?: { readonly dir: string }
   readonly drainTimeoutMs: number
   readonly dataDir: string
+  readonly rpc: RpcSettings
+  /** The file, made by the agent, in which the worker keeps what it is executing (`worker/Journal.ts`). */
+  readonly journal?: string
+  /** Calls to refuse, because they were in flight when workers crashed: their hashes, as the journal writes them. */
+  readonly poison: ReadonlyArray<string>
 }
 
 /** Whose message it is. The agent believes only a pid that it has started itself. */
 export interface WorkerKey {
   readonly name: string
+  readonly kind: WorkerKind
   readonly slot: number
   readonly pid: number
 }
 
 export interface WorkerReady extends WorkerKey {
-  readonly methods: ReadonlyArray<string>
+  readonly methods: ReadonlyArray<MethodInfo>
+  /** Names of the tasks that the module can run. */
+  readonly tasks: ReadonlyArray<string>
 }
 
 export interface WorkerFailed extends WorkerKey {
@@ -44,13 +76,84 @@ export interface WorkerFailed extends WorkerKey {
   readonly reason: string
 }
 
-/** Sent each second. */
+/** Sent each second. When the agent hears none for `heartbeatTimeoutMs` the worker is stuck. */
 export interface WorkerReport extends WorkerKey {
-  readonly connections: number
-  readonly openCalls: number
-  /** Calls answered since the worker's start. */
-  readonly served: number
-  readonly memoryBytes: number
-  /** The longest time in the last second that the event loop was late, in milliseconds. */
-  readonly loopLagMs: number
+  /** Of this worker alone, since its start. */
+  readonly stats: StatsSnapshot
+  /** Calls that run now, the oldest first, at most 20. */
+  readonly openCalls: ReadonlyArray<{ readonly method: string; readonly ageMs: number; readonly remote: string }>
+  readonly openCallCount: number
+}
+
+/** What the agent answers to a report. */
+export interface WorkerOrders {
+  /** As in WorkerSettings; the whole list each time. */
+  readonly poison: ReadonlyArray<string>
+}
+
+/** A task worker's wait for a task ends by then. */
+export const taskTakeMs = 20_000
+
+export interface TaskOptions {
+  /** Not before this time from now. Milliseconds; default 0. */
+  readonly delayMs?: number | undefined
+  /** Of one run; default: the service's. */
+  readonly timeoutMs?: number | undefined
+  /** Runs in all; default: the service's. */
+  readonly attemptsMax?: number | undefined
+}
+
+export interface TaskToQueue extends WorkerKey {
+  readonly task: string
+  readonly payload: unknown
+  readonly options: TaskOptions
+  readonly traceparent?: string
+}
+
+export interface TaskQueued {
+  /** It is on the disk now, and runs at least once. */
+  readonly id: string
+}
+
+export interface TaskToRun {
+  readonly id: string
+  readonly task: string
+  readonly payload: unknown
+  /** From 1. */
+  readonly attempt: number
+  readonly timeoutMs: number
+  readonly traceparent?: string
+}
+
+export interface TaskOutcome extends WorkerKey {
+  readonly id: string
+  readonly attempt: number
+  /** Undefined: done. */
+  readonly error?: { readonly code: string; readonly message: string }
+}
+
+export interface KeyToBegin extends WorkerKey {
+  /** Caller and key together: nobody meets another's key by chance. */
+  readonly key: string
+  /** Hash of method and arguments: the same key with other arguments is a mistake of the caller's. */
+  readonly request: string
+}
+
+/**
+ * `run`: this worker is to run the call, and to say what became of it. `done`: it was run, and this is what became of it.
+ * `running`: it runs now, or ran on a worker that has died since: nobody knows what became of it. `mismatch`: the key was
+ * used for another call.
+ */
+export type KeyBegun =
+  | { readonly state: "run" | "mismatch" }
+  | { readonly state: "running"; readonly lost: boolean }
+  | { readonly state: "done"; readonly outcome: KeyOutcome }
+
+export type KeyOutcome =
+  | { readonly ok: true; readonly value: unknown }
+  | { readonly ok: false; readonly code: string; readonly message: string; readonly details: unknown }
+
+export interface KeyResult extends WorkerKey {
+  readonly key: string
+  readonly outcome: KeyOutcome
 }

@@ -1,3 +1,4 @@
+import type { ErrorCode } from "../domain/ErrorCode.ts"
 import type { Duplex, Identity } from "../platform/Transport.ts"
 import type { Limits } from "../protocol/Limits.ts"
 import type { RpcError } from "../protocol/RpcError.ts"
@@ -19,10 +20,61 @@ export interface ServerCall {
 }
 
 /**
- * Answers with a value or a promise of one. A thrown RpcError gives its code to the caller, anything else `internal`
+ * Answers with a value or a promise of one; an async iterable, when the caller asked for a stream. A thrown RpcError gives its code to the caller, anything else `internal`
  * with its message.
  */
 export type Handler = (args: ReadonlyArray<unknown>, call: ServerCall) => unknown
+
+/** One method of a server, and what the server keeps for it. Made by `serverMethod`. */
+export interface ServerMethod {
+  /** `function` or `Class.method`. */
+  readonly name: string
+  readonly handle: Handler
+  /** Calls of it that run at once; more are refused with `resource_exhausted`, not executed. */
+  readonly concurrencyMax: number
+  /** Calls of it that run now. The server's own. */
+  running: number
+  /** Hears of each answer; undefined: nobody counts. */
+  readonly meter: MethodMeter | undefined
+}
+
+/** Counts the answers of one method. Called on the path of each call: no allocation, no clock of its own. */
+export interface MethodMeter {
+  /** `micros`: from the arrival of the request to its answer. `code` undefined: a result. */
+  record(micros: number, code: ErrorCode | undefined): void
+}
+
+/**
+ * Looks at each request between its decoding and its handler, by the bytes of method and arguments, which are the same
+ * when the same call is made again. For the journal of calls in flight, from which a call that kills workers is known.
+ */
+export interface CallGuard {
+  /** What stands in the way of the call, else the number of the place that it takes in the journal. */
+  begin(method: string, bytes: Uint8Array, start: number, end: number): number | RpcError
+  /** The handler has settled. */
+  end(place: number): void
+}
+
+export const serverMethod = (
+  name: string,
+  handle: Handler,
+  options: { readonly concurrencyMax?: number; readonly meter?: MethodMeter | undefined } = {},
+): ServerMethod => ({
+  name,
+  handle,
+  concurrencyMax: options.concurrencyMax ?? Infinity,
+  running: 0,
+  meter: options.meter,
+})
+
+/** The lookup of a table of methods that stays. */
+export const methodsOf = (
+  handlers: Readonly<Record<string, Handler>> | ReadonlyMap<string, Handler>,
+): ((name: string) => ServerMethod | undefined) => {
+  const entries = handlers instanceof Map ? [...(handlers as ReadonlyMap<string, Handler>)] : Object.entries(handlers)
+  const table = new Map(entries.map(([name, handle]) => [name, serverMethod(name, handle)]))
+  return (name) => table.get(name)
+}
 
 export interface RpcFault {
   readonly kind: "handler" | "protocol" | "refused"
@@ -35,8 +87,9 @@ export interface RpcServerOptions {
   readonly service: string
   readonly worker: { readonly id: number; readonly count: number }
   /** The name comes with `::` turned into `.`. `ping` is answered by the server itself. */
-  readonly methods: (name: string) => Handler | undefined
+  readonly methods: (name: string) => ServerMethod | undefined
   readonly limits?: Partial<Limits>
+  readonly guard?: CallGuard | undefined
   /** A reason to refuse the connection, told to the client before it is closed. */
   readonly accept?: (duplex: Duplex) => RpcError | undefined
   readonly onFault?: (fault: RpcFault) => void

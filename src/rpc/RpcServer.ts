@@ -5,7 +5,17 @@ import { now } from "./Deadlines.ts"
 import type { RpcServerOptions } from "./Handler.ts"
 import { ServerConnection, type ServerHost } from "./ServerConnection.ts"
 
-export type { Handler, RpcFault, RpcServerOptions, ServerCall } from "./Handler.ts"
+export {
+  type CallGuard,
+  type Handler,
+  type MethodMeter,
+  methodsOf,
+  type RpcFault,
+  type RpcServerOptions,
+  type ServerCall,
+  serverMethod,
+  type ServerMethod,
+} from "./Handler.ts"
 
 export interface OpenCall {
   readonly method: string

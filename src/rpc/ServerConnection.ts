@@ -181,10 +181,10 @@ export class ServerConnection implements LinkOwner, CallHost {
   #handle(call: RunningCall, args: ReadonlyArray<unknown>): void {
     let result: unknown
     try {
-      const handler = this.#host.options.methods(call.method)
-      if (handler === undefined)
+      const method = this.#host.options.methods(call.method)
+      if (method === undefined)
         return this.#refuseCall(call.id, notRun("unimplemented", `There is no method "${call.method}" here`))
-      result = handler(args, call)
+      result = method.handle(args, call)
       if (!isThenable(result)) return this.#settle(call, false, result)
     } catch (error) {
       return this.#settle(call, true, error)

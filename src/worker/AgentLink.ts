@@ -41,8 +41,8 @@ export class AgentLink {
   }
 
   /** From here on the agent sends callers to this worker. */
-  async ready(methods: ReadonlyArray<string>): Promise<void> {
-    const message: WorkerReady = { ...this.#key, methods }
+  async ready(what: Omit<WorkerReady, keyof WorkerKey>): Promise<void> {
+    const message: WorkerReady = { ...this.#key, ...what }
     await this.#tell(workerMethods.ready, message)
   }
 

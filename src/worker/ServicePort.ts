@@ -1,6 +1,6 @@
 import { type Duplex, listen, type Listener, type TlsMaterial } from "../platform/Transport.ts"
 import { RpcError } from "../protocol/RpcError.ts"
-import { type Handler, type RpcFault, RpcServer } from "../rpc/RpcServer.ts"
+import { methodsOf, type RpcFault, RpcServer } from "../rpc/RpcServer.ts"
 import type { MethodTable } from "./MethodTable.ts"
 import type { TrustFile } from "./TrustFile.ts"
 
@@ -37,15 +37,10 @@ export class ServicePort {
     this.server = new RpcServer({
       service: options.service,
       worker: options.worker,
-      methods: (name) => this.#handler(name),
+      methods: methodsOf(new Map([...options.methods].map(([name, method]) => [name, (args) => method(...args)]))),
       accept: (duplex) => refusal(options.trust, duplex),
       onFault: (fault) => options.onFault(fault),
     })
-  }
-
-  #handler(name: string): Handler | undefined {
-    const method = this.#options.methods.get(name)
-    return method === undefined ? undefined : (args) => method(...args)
   }
 
   async listen(): Promise<void> {

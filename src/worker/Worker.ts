@@ -17,6 +17,7 @@ import {
 } from "../platform/WorkerHost.ts"
 import { type WorkerSettings, workerSettingsVariable } from "../protocol/WorkerLink.ts"
 import type { RpcFault } from "../rpc/RpcServer.ts"
+import { emptyStats } from "../protocol/Stats.ts"
 import { AgentLink } from "./AgentLink.ts"
 import { type MethodTable, methodTable } from "./MethodTable.ts"
 import { ServicePort } from "./ServicePort.ts"
@@ -69,7 +70,14 @@ class Worker {
     if (this.#ending) return
     this.#port = this.#openPort(methods)
     await this.#port.listen()
-    await this.#link.ready([...methods.keys()])
+    const described = [...methods.keys()].map((name) => ({
+      name,
+      parameters: [],
+      rest: true,
+      kind: "unary" as const,
+      idempotent: false,
+    }))
+    await this.#link.ready({ methods: described, tasks: [] })
     log("INFO", `ready with ${methods.size} methods of ${module}`)
     this.#reportForEver(this.#port)
   }
@@ -79,7 +87,7 @@ class Worker {
     return new ServicePort({
       service,
       worker: { id: slot, count },
-      fd: listenFd,
+      fd: listenFd ?? -1,
       tls: tls === undefined ? undefined : readTls(tls.dir),
       methods,
       trust: this.#trust,
@@ -93,9 +101,16 @@ class Worker {
       const loopLagMs = Math.max(0, Math.round(performance.now() - due))
       due = performance.now() + reportEveryMs
       const { connections, served } = port.server
-      const figures = { connections, openCalls: port.server.openCalls().length, served, loopLagMs }
+      const open = port.server.openCalls()
+      const stats = {
+        ...emptyStats,
+        connection_num: connections,
+        response_count: served,
+        loop_lag_ms: loopLagMs,
+        rss_bytes: memoryBytes(),
+      }
       // A lost link is noticed by the link itself.
-      this.#link.report({ ...figures, memoryBytes: memoryBytes() }).catch(() => undefined)
+      this.#link.report({ stats, openCalls: open.slice(0, 20), openCallCount: open.length }).catch(() => undefined)
       void this.#trust.refresh().then((changed) => (changed ? port.dropRevoked() : undefined))
     }, reportEveryMs)
   }
@@ -150,7 +165,7 @@ export const runWorker = async (): Promise<void> => {
       exit(1)
     } else void worker.fail(firstLine(error), `${kind}: ${describe(error)}`)
   })
-  const key = { name: settings.name, slot: settings.slot, pid: ownPid() }
+  const key = { name: settings.name, kind: settings.kind, slot: settings.slot, pid: ownPid() }
   const link = await AgentLink.open({
     agentSocket: settings.agentSocket,
     key,

@@ -2,7 +2,7 @@ import { createServer, type Server } from "node:net"
 import { describe, expect, test } from "bun:test"
 import { CallError, connect, RpcError } from "../../src/client/index.ts"
 import { listen } from "../../src/platform/Transport.ts"
-import { RpcServer } from "../../src/rpc/RpcServer.ts"
+import { RpcServer, serverMethod } from "../../src/rpc/RpcServer.ts"
 import { waitFor } from "../support/waitFor.ts"
 import { TestServer } from "./fixtures/TestServer.ts"
 
@@ -58,7 +58,7 @@ describe("a call", () => {
 
   test("reaches a worker that was away when its siblings were found, without another connection being lost", async () => {
     const worker = (id: number) =>
-      new RpcServer({ service: "greeter", worker: { id, count: 2 }, methods: () => () => id })
+      new RpcServer({ service: "greeter", worker: { id, count: 2 }, methods: (name) => serverMethod(name, () => id) })
     const both = [worker(0), worker(1)]
     let serving = 0
     const listener = await listen({

@@ -118,7 +118,7 @@ test("a restart replaces the workers one after the other, and no caller notices"
     }
   })
   await waitFor(() => answered > 50)
-  await node.call(nodeMethods.restartProcess, { name: `greeter@${listen.port}` })
+  await node.call(nodeMethods.reloadProcess, { name: `greeter@${listen.port}` })
   await waitFor(async () => {
     const now = await node.running(2)
     return now.every((pid) => !before.includes(pid))
@@ -126,7 +126,7 @@ test("a restart replaces the workers one after the other, and no caller notices"
   stop.abort()
   await Promise.all(callers)
   expect(failures).toEqual([])
-  await expect(node.call(nodeMethods.restartProcess, { name: "nobody@1" })).rejects.toThrow(
+  await expect(node.call(nodeMethods.reloadProcess, { name: "nobody@1" })).rejects.toThrow(
     'this node runs no "nobody@1"',
   )
 })

@@ -2,6 +2,7 @@ import { Effect, Layer, Logger, ManagedRuntime } from "effect"
 import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import type { ProcessAssignment } from "../../src/domain/ProcessSpec.ts"
+import { defaultRpcSettings } from "../../src/domain/RpcSettings.ts"
 import { writeMembership } from "../../src/node/joining/Identity.ts"
 import { type NodeConfig, NodeHandle, nodeLayer } from "../../src/node/Node.ts"
 import { issue, makeAuthority, makeRequest } from "../../src/platform/Certificates.ts"
@@ -51,6 +52,7 @@ export const assignment = (
       tls: "auto",
       desired: "running",
       drainTimeoutMs: 2_000,
+      rpc: defaultRpcSettings,
       ...spec,
     },
   }

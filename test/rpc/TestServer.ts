@@ -3,6 +3,7 @@ import { RpcError } from "../../src/protocol/RpcError.ts"
 import { listen, type Listener, type TlsMaterial } from "../../src/platform/Transport.ts"
 import { RpcConnection, type OpenOptions } from "../../src/rpc/RpcConnection.ts"
 import {
+  methodsOf,
   RpcServer,
   type Handler,
   type RpcFault,
@@ -28,7 +29,7 @@ export const startServer = async (methods: Readonly<Record<string, Handler>>, op
     service: "test",
     worker: { id: 0, count: 1 },
     ...rest,
-    methods: (name) => (Object.hasOwn(methods, name) ? methods[name] : undefined),
+    methods: methodsOf(methods),
     onFault: (fault) => void faults.push(fault),
   })
   const at: Listener = await listen({

@@ -1,6 +1,6 @@
 import { listen } from "../../../src/platform/Transport.ts"
 import { RpcConnection } from "../../../src/rpc/RpcConnection.ts"
-import { RpcServer, type Handler } from "../../../src/rpc/RpcServer.ts"
+import { methodsOf, RpcServer, type Handler } from "../../../src/rpc/RpcServer.ts"
 import { hello, type Peer } from "./Peer.ts"
 
 const methods: Readonly<Record<string, Handler>> = { "Greeter.hello": ([name]) => hello(name) }
@@ -10,7 +10,7 @@ export const muster: Peer = {
     const server = new RpcServer({
       service: "greeter",
       worker: { id: 0, count: 1 },
-      methods: (name) => methods[name],
+      methods: methodsOf(methods),
     })
     const onConnection = server.accept.bind(server)
     const { port } = await listen({ on: { host: "127.0.0.1", port: 0 }, onConnection })

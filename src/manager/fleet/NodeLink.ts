@@ -93,7 +93,7 @@ const linkOver = (connection: RpcConnection) => {
     applyList: (request: typeof ApplyListRequest.Type) => ask(nodeMethods.applyList, request, decodeAck),
     removeList: (service: string) => Effect.asVoid(call(nodeMethods.removeList, { service }, callTimeoutMs)),
     applyProcesses: (set: ProcessSet) => ask(nodeMethods.applyProcesses, set, decodeApplied),
-    restartProcess: (name: string) => Effect.asVoid(call(nodeMethods.restartProcess, { name }, callTimeoutMs)),
+    restartProcess: (name: string) => Effect.asVoid(call(nodeMethods.reloadProcess, { name }, callTimeoutMs)),
     applyTrust: (request: typeof ApplyTrustRequest.Type) => ask(nodeMethods.applyTrust, request, decodeApplied),
   }
 }

@@ -5,7 +5,7 @@ import { resolveAddress } from "../../platform/ResolveAddress.ts"
 import { type Duplex, listen, type Listener, type TlsMaterial } from "../../platform/Transport.ts"
 import { controlLimits } from "../../protocol/Limits.ts"
 import { RpcError } from "../../protocol/RpcError.ts"
-import { type Handler, type RpcFault, RpcServer } from "../../rpc/RpcServer.ts"
+import { type Handler, methodsOf, type RpcFault, RpcServer } from "../../rpc/RpcServer.ts"
 import { NodeChanges } from "../NodeChanges.ts"
 import { Trust } from "../trust/Trust.ts"
 import { type Method, NodeMethods } from "./NodeMethods.ts"
@@ -111,10 +111,7 @@ export class ControlPort extends Context.Service<ControlPort, { readonly port: n
           service: nodeManager,
           worker: { id: 0, count: 1 },
           limits: controlLimits,
-          methods: (name) => {
-            const method = methods.get(name)
-            return method === undefined ? undefined : handler(name, method)
-          },
+          methods: methodsOf(new Map([...methods].map(([name, method]) => [name, handler(name, method)]))),
           accept: refusal,
           onFault,
         })

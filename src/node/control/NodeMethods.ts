@@ -6,9 +6,9 @@ import {
   ApplyProcessesRequest,
   ApplyTrustRequest,
   nodeMethods,
+  ProcessName,
   type NodeStatus,
   RemoveListRequest,
-  RestartProcessRequest,
   statusBatchMs,
   StatusRequest,
 } from "../../protocol/NodeManager.ts"
@@ -112,10 +112,7 @@ export class NodeMethods extends Context.Service<NodeMethods, ReadonlyMap<string
             nodeMethods.applyProcesses,
             method(ApplyProcessesRequest, (set) => Effect.map(supervisor.apply(set), (revision) => ({ revision }))),
           ],
-          [
-            nodeMethods.restartProcess,
-            method(RestartProcessRequest, ({ name }) => Effect.as(supervisor.restart(name), null)),
-          ],
+          [nodeMethods.reloadProcess, method(ProcessName, ({ name }) => Effect.as(supervisor.restart(name), null))],
           [
             nodeMethods.applyTrust,
             method(ApplyTrustRequest, (next) => Effect.map(trust.apply(next), (revision) => ({ revision }))),

@@ -1,9 +1,10 @@
 import { Context, Data, Deferred, Effect, Layer, Schema } from "effect"
 import { removeSocketFile } from "../../platform/RuntimeFolder.ts"
 import { dial, listen } from "../../platform/Transport.ts"
+import { MethodDescription, Stats } from "../../protocol/NodeManager.ts"
 import { RpcError } from "../../protocol/RpcError.ts"
 import { agentService, workerMethods } from "../../protocol/WorkerLink.ts"
-import { type Handler, RpcServer } from "../../rpc/RpcServer.ts"
+import { type Handler, methodsOf, RpcServer } from "../../rpc/RpcServer.ts"
 import type { DataFolder } from "../DataFolder.ts"
 import { fieldError } from "../FieldError.ts"
 import { WorkerRegistry } from "./WorkerRegistry.ts"
@@ -11,16 +12,23 @@ import { WorkerRegistry } from "./WorkerRegistry.ts"
 /** Another agent runs on this data folder, or the socket for the workers can't be made. */
 export class AgentSocketFailed extends Data.TaggedError("AgentSocketFailed")<{ readonly message: string }> {}
 
-const Key = Schema.Struct({ name: Schema.String, slot: Schema.Int, pid: Schema.Int })
-const ReadyMessage = Schema.Struct({ ...Key.fields, methods: Schema.Array(Schema.String) })
+const Key = Schema.Struct({
+  name: Schema.String,
+  kind: Schema.Literals(["calls", "tasks"]),
+  slot: Schema.Int,
+  pid: Schema.Int,
+})
+const ReadyMessage = Schema.Struct({
+  ...Key.fields,
+  methods: Schema.Array(MethodDescription),
+  tasks: Schema.Array(Schema.String),
+})
 const FailedMessage = Schema.Struct({ ...Key.fields, reason: Schema.String })
 const ReportMessage = Schema.Struct({
   ...Key.fields,
-  connections: Schema.Finite,
-  openCalls: Schema.Finite,
-  served: Schema.Finite,
-  memoryBytes: Schema.Finite,
-  loopLagMs: Schema.Finite,
+  stats: Stats,
+  openCalls: Schema.Array(Schema.Struct({ method: Schema.String, ageMs: Schema.Finite, remote: Schema.String })),
+  openCallCount: Schema.Int,
 })
 
 const probeMs = 1_000
@@ -70,7 +78,10 @@ export class AgentSocket extends Context.Service<AgentSocket, { readonly path: s
         const methods = new Map<string, Handler>([
           [
             workerMethods.ready,
-            message(ReadyMessage, (m, worker) => void Deferred.doneUnsafe(worker.ready, Effect.succeed(m.methods))),
+            message(
+              ReadyMessage,
+              (m, worker) => void Deferred.doneUnsafe(worker.ready, Effect.succeed(m.methods.map(({ name }) => name))),
+            ),
           ],
           [workerMethods.failed, message(FailedMessage, (m, worker) => void (worker.failure = m.reason))],
           [workerMethods.report, message(ReportMessage, (m, worker) => void (worker.figures = m))],
@@ -78,7 +89,7 @@ export class AgentSocket extends Context.Service<AgentSocket, { readonly path: s
         const server = new RpcServer({
           service: agentService,
           worker: { id: 0, count: 1 },
-          methods: (name) => methods.get(name),
+          methods: methodsOf(methods),
         })
         yield* Effect.acquireRelease(
           Effect.tryPromise({

@@ -54,6 +54,7 @@ export class WorkerLauncher extends Context.Service<
         const settingsOf = ({ assignment, count, slot }: LaunchRequest): WorkerSettings => ({
           service: assignment.spec.service,
           name: assignment.name,
+          kind: "calls",
           slot,
           count,
           module: assignment.spec.module,
@@ -62,6 +63,8 @@ export class WorkerLauncher extends Context.Service<
           ...(usesTls(assignment.spec.tls, assignment.listen.ip) ? { tls: { dir: folder.tls } } : {}),
           drainTimeoutMs: assignment.spec.drainTimeoutMs,
           dataDir: folder.root,
+          rpc: assignment.spec.rpc,
+          poison: [],
         })
 
         const spawn = (request: LaunchRequest): Child => {

@@ -1,13 +1,8 @@
 import { Context, Deferred, Effect, Layer } from "effect"
+import type { WorkerKey, WorkerReport } from "../../protocol/WorkerLink.ts"
 
 /** What a worker says of itself each second. */
-export type WorkerFigures = {
-  readonly connections: number
-  readonly openCalls: number
-  readonly served: number
-  readonly memoryBytes: number
-  readonly loopLagMs: number
-}
+export type WorkerFigures = Omit<WorkerReport, keyof WorkerKey>
 
 /** A worker process that the agent has started, as the agent's socket knows it. */
 export type Registered = {

@@ -210,6 +210,8 @@ export const makeWorkerSet = Effect.fnUntraced(function* (initial: ProcessAssign
         reason: worstReason(),
         since: summary.since,
         workers: [...places.values()].map((place) => place.slot.status).toSorted((a, b) => a.slot - b.slot),
+        taskWorkers: [],
+        reload: null,
       }
     },
   }

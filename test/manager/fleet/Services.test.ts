@@ -1,3 +1,4 @@
+import { defaultRpcSettings } from "../../../src/domain/RpcSettings.ts"
 import { afterAll, beforeAll, expect, test } from "bun:test"
 import { Effect, Stream } from "effect"
 import type { Endpoint } from "../../../src/domain/Endpoint.ts"
@@ -195,6 +196,7 @@ test("a process spec reaches the node of its endpoints, grows with each change, 
       tls: "auto" as const,
       desired: "running" as const,
       drainTimeoutMs: 1_000,
+      rpc: defaultRpcSettings,
     }
     expect(await manager.services((services) => services.setProcess(id, spec, "ann"))).toEqual({ revision: 1 })
     const first = await waitFor(() => agent.processes.at(-1)?.processes[0] && agent.processes.at(-1))

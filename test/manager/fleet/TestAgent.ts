@@ -6,7 +6,7 @@ import { makeRequest } from "../../../src/platform/Certificates.ts"
 import { type Duplex, listen, type Listener } from "../../../src/platform/Transport.ts"
 import type { ListAck, NodeStatus } from "../../../src/protocol/NodeManager.ts"
 import { RpcError } from "../../../src/protocol/RpcError.ts"
-import { type Handler, RpcServer } from "../../../src/rpc/RpcServer.ts"
+import { type Handler, RpcServer, serverMethod } from "../../../src/rpc/RpcServer.ts"
 import type { TestManager } from "./TestFleet.ts"
 
 /**
@@ -57,7 +57,8 @@ export class TestAgent {
       worker: { id: 0, count: 1 },
       methods: (name) => {
         const method = this.#methods[name]
-        return method === undefined ? undefined : (...call) => (this.hanging ? new Promise(() => {}) : method(...call))
+        if (method === undefined) return undefined
+        return serverMethod(name, (...call) => (this.hanging ? new Promise(() => {}) : method(...call)))
       },
     })
     this.#listener = await listen({

@@ -1,3 +1,4 @@
+import { defaultRpcSettings } from "../../../src/domain/RpcSettings.ts"
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
 import { Effect, type Layer, ManagedRuntime, Schema } from "effect"
 import type { Endpoint } from "../../../src/domain/Endpoint.ts"
@@ -33,6 +34,7 @@ const spec = {
   tls: "auto" as const,
   desired: "running" as const,
   drainTimeoutMs: 30_000,
+  rpc: defaultRpcSettings,
 }
 
 const acked = (client: Client, nodeId: string, revision: number, tookMs: number | null): Outcome => {

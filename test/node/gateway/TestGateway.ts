@@ -1,7 +1,7 @@
 import type { NodeConfig } from "../../../src/node/Node.ts"
 import { type Listener, listen } from "../../../src/platform/Transport.ts"
 import { nodeMethods } from "../../../src/protocol/NodeManager.ts"
-import { type Handler, RpcServer } from "../../../src/rpc/RpcServer.ts"
+import { type Handler, methodsOf, RpcServer } from "../../../src/rpc/RpcServer.ts"
 import { TestNode } from "../TestNode.ts"
 
 export const loopback = { listen: { host: "127.0.0.1", port: 0 }, isRequired: true, token: undefined }
@@ -22,7 +22,7 @@ class TestService {
     const server = new RpcServer({
       service: "shop",
       worker: { id: 0, count: 1 },
-      methods: (name) => methods[name],
+      methods: methodsOf(methods),
     })
     const on = { host: "127.0.0.1", port: 0 }
     return new TestService(await listen({ on, onConnection: (duplex) => server.accept(duplex) }), server)
