@@ -13,7 +13,7 @@ export const settingsEn = {
     allDefault: "All at their defaults",
     range: (minimum: string, maximum: string) => `${minimum} to ${maximum}.`,
     default: (value: string) => `Default: ${value}`,
-    backToDefault: (name: string, value: string) => `${name}: back to the default, ${value}`,
+    backToDefault: (name: string, value: string) => `Default: ${value}, put it back for ${name}`,
     zero: {
       never: "0 means never.",
       off: "0 switches it off.",

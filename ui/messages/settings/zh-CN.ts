@@ -14,7 +14,7 @@ export const settingsZhCN: Pick<Messages, "settings"> = {
     allDefault: "均为默认值",
     range: (minimum, maximum) => `${minimum} 到 ${maximum}。`,
     default: (value) => `默认：${value}`,
-    backToDefault: (name, value) => `${name}：恢复默认值 ${value}`,
+    backToDefault: (name, value) => `默认：${value}，恢复${name}的默认值`,
     zero: {
       never: "0 表示从不。",
       off: "0 表示关闭。",
