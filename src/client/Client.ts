@@ -1,30 +1,28 @@
-import { usesTls } from "../domain/Loopback.ts"
+import { retryLimits, type RetryLimits } from "../domain/Retry.ts"
 import { RpcError } from "../protocol/RpcError.ts"
-import type { RpcConnection } from "../rpc/RpcConnection.ts"
-import { type Balancer, WeightBalancer } from "./Balancer.ts"
-import { asRpcError, CallError } from "./CallError.ts"
+import { now } from "../rpc/Deadlines.ts"
+import { intercepted, type InterceptedCall, type Interceptor } from "../rpc/Interceptor.ts"
+import { asRpcError } from "./CallError.ts"
+import { CallPlan, type CallSettings } from "./CallSettings.ts"
 import type { CertificateFolder } from "./CertificateFolder.ts"
+import { type ClientStats, statsOf } from "./ClientStats.ts"
 import type { Discovery } from "./Discovery.ts"
-import { endpointName, type ListedEndpoint, type ServiceEndpoints } from "./EndpointFile.ts"
-import { EndpointPool } from "./EndpointPool.ts"
-import { cancelled, within } from "./Within.ts"
+import type { ServiceEndpoints } from "./EndpointFile.ts"
+import { EndpointSet } from "./EndpointSet.ts"
+import { hedge, type Try } from "./Hedge.ts"
+import { KeyedCalls } from "./KeyedCalls.ts"
+import { MethodTable } from "./MethodTable.ts"
+import { RetryBudget } from "./RetryBudget.ts"
+import { Route, type RouteHost } from "./Route.ts"
+import type { WorkerLane } from "./WorkerLane.ts"
 
-/** How one call differs from the client's own settings. */
-export interface CallSettings {
-  /** For the whole call, with connecting and going elsewhere. Milliseconds. */
-  readonly timeoutMs?: number | undefined
-  /** Call the endpoint of this address, whatever its weight; it must be online. */
-  readonly ip?: string | undefined
-  readonly signal?: AbortSignal | undefined
-  /** Sent along with the request, such as `traceparent`. */
-  readonly meta?: Readonly<Record<string, unknown>> | undefined
-}
+export type { CallSettings } from "./CallSettings.ts"
 
 export interface Caller {
   /**
    * Calls a method (`function`, `Class.method` or `Class::method`) and answers its result. Rejects with a CallError.
-   * A call that was certainly not executed (connection refused, server draining) goes to another endpoint within its
-   * time; one that may have been executed is never repeated.
+   * A call that was certainly not executed goes to another worker within its time. One that may have been executed is
+   * repeated only when its method is idempotent or it has an idempotency key.
    */
   call<Result = unknown>(method: string, ...args: ReadonlyArray<unknown>): Promise<Result>
 }
@@ -34,209 +32,202 @@ export interface ClientOptions {
   readonly name: string
   readonly timeoutMs: number
   readonly certificates: CertificateFolder
-  readonly balancer?: Balancer
+  readonly interceptors?: ReadonlyArray<Interceptor<CallSettings>> | undefined
+  /** Methods that may be repeated. */
+  readonly idempotent?: ReadonlyArray<string> | undefined
+  readonly retryBudget?: Partial<RetryLimits> | undefined
+  /** In [0, 1): what every choice is made with. */
+  readonly random?: (() => number) | undefined
 }
 
-/** Calls one service, on whichever of its endpoints. Made by `connect`; open until `close`. */
-export class Client implements Caller {
-  readonly #options: ClientOptions
-  readonly #balancer: Balancer
-  #discovery: Discovery | undefined
-  readonly #pools = new Map<string, EndpointPool>()
-  /** What the balancer chooses from. Made anew when it changes, as the balancer remembers it by identity. */
-  #candidates: ReadonlyArray<EndpointPool> = []
-  #closed = false
+/** Calls one service, on whichever of its workers. Made by `connect`; open until `close`. */
+export class Client implements Caller, RouteHost {
+  readonly service: string
+  readonly endpoints: EndpointSet
+  readonly methods: MethodTable
+  readonly budget: RetryBudget
+  readonly keyed = new KeyedCalls()
+  readonly random: () => number
+  discovery: Discovery | undefined
+  isClosed = false
+  retries = 0
+  #hedges = 0
+  readonly #plan: CallPlan
+  readonly #timeoutMs: number
+  readonly #intercepted: ((call: InterceptedCall<CallSettings>) => Promise<unknown>) | undefined
 
   constructor(options: ClientOptions) {
-    this.#options = options
-    this.#balancer = options.balancer ?? new WeightBalancer()
+    const { certificates, interceptors = [], name, random = Math.random, service, timeoutMs } = options
+    this.service = service
+    this.random = random
+    this.methods = new MethodTable(options.idempotent ?? [])
+    this.budget = new RetryBudget({ ...retryLimits, ...options.retryBudget })
+    this.endpoints = new EndpointSet({
+      service,
+      name,
+      certificates,
+      random,
+      onHello: () => undefined,
+    })
+    this.#timeoutMs = timeoutMs
+    this.#plan = new CallPlan({}, timeoutMs)
+    this.#intercepted = intercepted(interceptors, ({ args, method, settings }) =>
+      this.#run(new CallPlan(settings, timeoutMs), method, args),
+    )
   }
 
   /** Uses what `discovery` finds, from now on. */
   follow(discovery: Discovery): this {
-    this.#discovery = discovery
+    this.discovery = discovery
     if (discovery.list !== undefined) this.apply(discovery.list)
     return this
   }
 
   /** Takes on a list: connections to endpoints that stay are kept, others finish their calls and close. */
   apply(list: ServiceEndpoints): void {
-    if (this.#closed) return
-    const left = new Set(this.#pools.keys())
-    for (const endpoint of list.endpoints) {
-      const key = `${endpointName(endpoint)} ${usesTls(list.tls, endpoint.ip)}`
-      // An endpoint that went offline keeps no connection; it gets a new pool when it comes back.
-      if (endpoint.status === "offline") continue
-      left.delete(key)
-      const pool = this.#pools.get(key)
-      if (pool === undefined) this.#pools.set(key, this.#makePool(endpoint, list))
-      else pool.endpoint = endpoint
-    }
-    for (const key of left) {
-      this.#pools.get(key)?.retire()
-      this.#pools.delete(key)
-    }
-    this.#refresh()
+    if (!this.isClosed) this.endpoints.apply(list)
   }
 
   call<Result = unknown>(method: string, ...args: ReadonlyArray<unknown>): Promise<Result> {
-    return this.#call({}, method, args) as Promise<Result>
+    return this.#call(this.#plan, method, args) as Promise<Result>
   }
 
   /** The same client with other settings: `client.with({ timeoutMs: 2_000 }).call("report")`. */
   with(settings: CallSettings): Caller {
+    const plan = new CallPlan(settings, this.#timeoutMs)
     return {
       call: <Result>(method: string, ...args: ReadonlyArray<unknown>) =>
-        this.#call(settings, method, args) as Promise<Result>,
+        this.#call(plan, method, args) as Promise<Result>,
     }
+  }
+
+  /** What the client knows of its endpoints and their workers just now, as plain data. */
+  stats(): ClientStats {
+    const { budget, endpoints, retries, service } = this
+    const retriesLeft = budget.left(now())
+    return statsOf({ service, endpoints, retries, hedges: this.#hedges, retriesLeft, usualMs: this.methods.usual() })
   }
 
   /** Closes all connections. Calls that are open, and later ones, fail. */
   close(): void {
-    this.#closed = true
-    this.#discovery?.close()
-    for (const pool of this.#pools.values()) pool.close()
-    this.#pools.clear()
-    this.#candidates = []
+    this.isClosed = true
+    this.discovery?.close()
+    this.endpoints.close()
   }
 
-  async #call(settings: CallSettings, method: string, args: ReadonlyArray<unknown>): Promise<unknown> {
-    const deadline = performance.now() + (settings.timeoutMs ?? this.#options.timeoutMs)
-    const attempt = new Attempt(settings, method, args, deadline)
+  #call(plan: CallPlan, method: string, args: ReadonlyArray<unknown>): Promise<unknown> {
+    if (this.#intercepted === undefined) return this.#run(plan, method, args)
+    return this.#intercepted({ service: this.service, method, args, settings: plan.settings })
+  }
+
+  #run(plan: CallPlan, method: string, args: ReadonlyArray<unknown>): Promise<unknown> {
+    const time = now()
+    this.budget.called(time)
+    let lane: WorkerLane | undefined
+    if (plan.isPlain && this.discovery?.ready === undefined) {
+      lane = this.endpoints.pick(time)
+      if (lane?.isOpen === true && plan.signal?.aborted !== true) {
+        if (lane.pool.isCovering) lane.pool.spread(time)
+        return this.#askFirst(lane, plan, method, args)
+      }
+    }
+    return this.#find(new Route(this, plan, method, time).from(lane), plan, args)
+  }
+
+  async #goOn(route: Route, { args, error, lane, plan }: FailedCall): Promise<unknown> {
     try {
-      const ready = this.#discovery?.ready
-      if (ready !== undefined) await attempt.wait(ready, "endpoint list")
+      route.failed(lane, error)
+    } catch (reason) {
+      throw route.error(reason)
+    }
+    return await this.#find(route, plan, args)
+  }
+
+  /** From worker to worker, until one answers. */
+  async #find(route: Route, plan: CallPlan, args: ReadonlyArray<unknown>): Promise<unknown> {
+    try {
       for (;;) {
-        if (settings.signal?.aborted === true) throw cancelled()
-        attempt.pool = this.#choose(attempt)
-        const answer = await this.#try(attempt, attempt.pool)
-        if (answer !== again) return answer
+        const lane = await route.next()
+        try {
+          const answer = await this.#try(route, { lane, plan, args })
+          route.done()
+          return answer
+        } catch (error) {
+          route.failed(lane, asRpcError(error))
+        }
       }
     } catch (error) {
-      throw new CallError(asRpcError(error), {
-        service: this.#options.service,
-        method,
-        endpoint: attempt.pool?.name,
-      })
+      throw route.error(error)
     }
   }
 
-  async #try(attempt: Attempt, pool: EndpointPool): Promise<unknown> {
-    let connection: RpcConnection | undefined
-    try {
-      connection = pool.pick() ?? (await attempt.wait(pool.connect(), "connection", this.#patience(attempt, pool)))
-      return await pool.call(connection, attempt.request())
-    } catch (error) {
-      const reason = asRpcError(error)
-      if (!this.#mayGoElsewhere(attempt, reason, connection)) throw reason
-      // A connection that is draining has a successor at the same endpoint; one that can't be made has none.
-      if (connection === undefined) {
-        attempt.tried.add(pool)
-        if (reason.code === "deadline_exceeded") pool.doubt()
-      }
-      attempt.failure = reason
-      return again
+  #try(route: Route, { args, lane, plan }: OneTry): Promise<unknown> {
+    const options = { timeoutMs: route.leftMs, signal: plan.signal, meta: plan.meta }
+    const { hedgeAfterMs } = plan.settings
+    if (hedgeAfterMs === undefined || !route.isIdempotent) return this.#ask(lane, options, route.method, args)
+    const lanes = new Map<Try, WorkerLane>()
+    const ask = (of: WorkerLane): Try => {
+      const controller = new AbortController()
+      const signal = plan.signal === undefined ? controller.signal : AbortSignal.any([controller.signal, plan.signal])
+      const rest = { ...options, timeoutMs: route.leftMs, signal }
+      const one = { promise: this.#ask(of, rest, route.method, args), cancel: () => controller.abort() }
+      lanes.set(one, of)
+      return one
     }
-  }
-
-  /** How much of the time left a connection may take, when there is somewhere else to go. */
-  #patience(attempt: Attempt, pool: EndpointPool): number {
-    const leftMs = attempt.leftMs()
-    const others = this.#eligible(attempt).some((other) => other !== pool && !attempt.tried.has(other))
-    return others ? leftMs / 2 : leftMs
-  }
-
-  #mayGoElsewhere(attempt: Attempt, reason: RpcError, connection: RpcConnection | undefined): boolean {
-    if (this.#closed || reason.executed !== "no" || attempt.leftMs() <= 0) return false
-    if (connection === undefined) return reason.code !== "cancelled"
-    attempt.refusals++
-    return reason.code === "unavailable" && attempt.refusals < refusalsMax
-  }
-
-  #choose(attempt: Attempt): EndpointPool {
-    const { settings, tried } = attempt
-    if (settings.ip === undefined && tried.size === 0) {
-      const chosen = this.#balancer.choose(this.#candidates)
-      if (chosen !== undefined) return chosen
-    }
-    const left = this.#eligible(attempt).filter((pool) => !tried.has(pool))
-    const reachable = left.filter((pool) => !pool.isAway)
-    const chosen =
-      settings.ip === undefined
-        ? this.#balancer.choose(reachable.length > 0 ? reachable : left)
-        : (reachable[Math.floor(Math.random() * reachable.length)] ?? left[0])
-    if (chosen !== undefined) return chosen
-    throw attempt.failure ?? this.#nowhere(settings.ip)
-  }
-
-  #eligible({ settings }: Attempt): ReadonlyArray<EndpointPool> {
-    const { ip } = settings
-    return [...this.#pools.values()].filter(({ endpoint }) =>
-      ip === undefined ? endpoint.weight > 0 : endpoint.ip === ip,
-    )
-  }
-
-  #nowhere(ip: string | undefined): RpcError {
-    const list = this.#discovery?.list
-    const reason = () => {
-      if (this.#closed) return "the client is closed"
-      if (list === undefined) return this.#discovery?.missing ?? "no endpoint list"
-      if (ip === undefined) return `none of ${list.endpoints.length} endpoints is online with a weight above 0`
-      const known = list.endpoints.some((endpoint) => endpoint.ip === ip)
-      return known ? `the endpoint of ${ip} is offline` : `no endpoint of ${ip} in the list`
-    }
-    return new RpcError("unavailable", reason(), { executed: "no" })
-  }
-
-  #makePool(endpoint: ListedEndpoint, list: ServiceEndpoints): EndpointPool {
-    const { certificates, name, service } = this.#options
-    return new EndpointPool(endpoint, {
-      service,
-      client: name,
-      tls: usesTls(list.tls, endpoint.ip) ? () => certificates.read() : undefined,
-      onReach: () => this.#refresh(),
+    return hedge(ask(lane), {
+      afterMs: hedgeAfterMs,
+      second: () => {
+        const other = route.another(lane)
+        if (other === undefined) return undefined
+        this.#hedges++
+        return ask(other)
+      },
+      isFinal: (error, one) => route.isFinal(lanes.get(one) ?? lane, asRpcError(error)),
     })
   }
 
-  #refresh(): void {
-    this.#candidates = [...this.#pools.values()].filter(({ endpoint, isAway }) => endpoint.weight > 0 && !isAway)
+  /** One try on one worker, which is told how it went. */
+  #ask(
+    lane: WorkerLane,
+    options: { readonly timeoutMs: number; readonly signal: AbortSignal | undefined; readonly meta: CallPlan["meta"] },
+    method: string,
+    args: ReadonlyArray<unknown>,
+  ): Promise<unknown> {
+    const { connection } = lane
+    if (connection === undefined) throw new RpcError("unavailable", "The connection is closed", { executed: "no" })
+    const startedAt = now()
+    lane.began(startedAt)
+    return connection.call(method, args, options).then(
+      (value) => {
+        const time = now()
+        const note = this.methods.of(method)
+        const tookMs = time - startedAt
+        note.took(tookMs)
+        lane.ended(time, tookMs, note.usualMs)
+        this.endpoints.answered(lane, time)
+        return value
+      },
+      (error: unknown) => {
+        this.#failed(lane, asRpcError(error), startedAt)
+        throw error
+      },
+    )
+  }
+
+  #failed(lane: WorkerLane, error: RpcError, startedAt: number): void {
+    const time = now()
+    lane.ended(time)
+    this.endpoints.failed(lane, error, time)
+    if (error.code === "deadline_exceeded") lane.pool.unanswered(lane, time - startedAt)
   }
 }
 
-const again = Symbol("again")
-/** Servers that drain, one after the other, before a call gives up. */
-const refusalsMax = 5
-
-/** One call on its way from endpoint to endpoint. */
-class Attempt {
-  readonly settings: CallSettings
-  readonly method: string
+interface OneTry {
+  readonly lane: WorkerLane
+  readonly plan: CallPlan
   readonly args: ReadonlyArray<unknown>
-  readonly deadline: number
-  /** Endpoints that could not be reached. */
-  readonly tried = new Set<EndpointPool>()
-  pool: EndpointPool | undefined
-  /** Why it did not end where it was tried last. */
-  failure: RpcError | undefined
-  refusals = 0
+}
 
-  constructor(settings: CallSettings, method: string, args: ReadonlyArray<unknown>, deadline: number) {
-    this.settings = settings
-    this.method = method
-    this.args = args
-    this.deadline = deadline
-  }
-
-  leftMs(): number {
-    return Math.max(0, this.deadline - performance.now())
-  }
-
-  wait<A>(promise: Promise<A>, what: string, timeoutMs = this.leftMs()): Promise<A> {
-    return within(promise, { timeoutMs, what, signal: this.settings.signal })
-  }
-
-  request() {
-    const { args, method, settings } = this
-    return { method, args, options: { timeoutMs: this.leftMs(), signal: settings.signal, meta: settings.meta } }
-  }
+interface FailedCall extends OneTry {
+  readonly error: RpcError
 }
