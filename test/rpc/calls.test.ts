@@ -52,7 +52,12 @@ describe("answers", () => {
 
   test("the server says who it is, and another service is refused by name", async () => {
     const connection = await start({}, { service: "greeter", worker: { id: 1, count: 4 } })
-    expect(connection.hello).toEqual({ service: "greeter", worker: { id: 1, count: 4, pid: process.pid }, version: 1 })
+    expect(connection.hello).toEqual({
+      service: "greeter",
+      worker: { id: 1, count: 4, pid: process.pid },
+      version: 1,
+      idempotent: [],
+    })
     const error = await failure(server.connect({ service: "orders" }))
     expect([error.code, error.message]).toEqual([
       "failed_precondition",
