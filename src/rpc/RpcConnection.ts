@@ -14,6 +14,7 @@ import { CallStream, type StreamOptions, type StreamOwner } from "./CallStream.t
 import { deadlines, now } from "./Deadlines.ts"
 import { Link, type LinkOwner } from "./Link.ts"
 import { type CallOptions, type OpenCall, PendingCall } from "./PendingCall.ts"
+import { type Arguments, RequestWriter, unsendable } from "./RequestWriter.ts"
 import type { Traffic } from "./ServerFigures.ts"
 import { type WaitingCall, WaitingCalls } from "./WaitingCalls.ts"
 
@@ -44,10 +45,7 @@ export interface ServerHello {
 export type ConnectionState = "open" | "draining" | "closed"
 
 const defaultHandshakeTimeoutMs = 5_000
-const idHighest = 0xffffffff
-
-/** The values, or the encoded head of a call that has waited. */
-type Arguments = ReadonlyArray<unknown> | Uint8Array
+const everyId = 0xffffffff
 
 const deadlineOf = (ms: number) => Math.max(0, Math.ceil(ms))
 
@@ -63,6 +61,7 @@ export class RpcConnection implements LinkOwner, StreamOwner {
   greeted = false
   readonly #limits: Limits
   readonly #link: Link
+  readonly #requests: RequestWriter
   readonly #pending = new Map<number, OpenCall>()
   readonly #waiting: WaitingCalls
   readonly #listeners = new Set<(state: ConnectionState) => void>()
@@ -70,8 +69,7 @@ export class RpcConnection implements LinkOwner, StreamOwner {
   #hello: ServerHello | undefined
   #inFlightMax = 0
   #speaksStreams = false
-  #lastId = 0
-  #lastAnswered = idHighest
+  #lastAnswered = everyId
   #whenGreeted: ((error: RpcError | undefined) => void) | undefined
   #reason: RpcError | undefined
 
@@ -81,6 +79,7 @@ export class RpcConnection implements LinkOwner, StreamOwner {
     this.#limits = { ...callLimits, ...options.limits }
     this.#waiting = new WaitingCalls(this.#limits.queuedBytes)
     this.#link = new Link(duplex, this.#limits, this)
+    this.#requests = new RequestWriter(this.#link)
     this.#link.out.begin(FrameType.hello, 0, 0).value(hello(options.client, this.#limits))
     this.#link.out.commit()
     this.#link.flush()
@@ -188,15 +187,7 @@ export class RpcConnection implements LinkOwner, StreamOwner {
   send(method: string, args: ReadonlyArray<unknown>, meta?: CallOptions["meta"]): void {
     const refusal = this.#refusal()
     if (refusal !== undefined) throw refusal
-    const out = this.#link.out
-    try {
-      out.begin(FrameType.oneway, 0, 0).value(meta === undefined ? [method, args] : [method, args, meta])
-      out.commit()
-    } catch (error) {
-      out.rollback()
-      throw unsendable(method, error)
-    }
-    this.#link.flush()
+    this.#requests.oneway(method, args, meta)
   }
 
   get #isFull(): boolean {
@@ -239,22 +230,9 @@ export class RpcConnection implements LinkOwner, StreamOwner {
     this.#pending.set(stream.id, stream)
   }
 
-  /** Writes one REQUEST; returns its id. Throws an RpcError when it has no form. */
-  #request(flags: number, method: string, args: Arguments, fields: object): number {
-    const id = this.#lastId + 1
-    const out = this.#link.out
-    try {
-      const writer = out.begin(FrameType.request, flags, id)
-      if (args instanceof Uint8Array) writer.raw(args)
-      writer.value(args instanceof Uint8Array ? fields : [method, args, fields])
-      out.commit()
-    } catch (error) {
-      out.rollback()
-      throw unsendable(method, error)
-    }
-    this.#lastId = id
-    if (id === idHighest) this.#change("draining")
-    this.#link.flush()
+  #request(flags: number, method: string, args: Arguments, fields: Readonly<Record<string, unknown>>): number {
+    const id = this.#requests.request(flags, method, args, fields)
+    if (this.#requests.isUsedUp) this.#change("draining")
     return id
   }
 
@@ -267,18 +245,12 @@ export class RpcConnection implements LinkOwner, StreamOwner {
   }
 
   granted(id: number, credit: number): void {
-    if (!this.#link.open) return
-    this.#link.out.begin(FrameType.credit, 0, id).value(credit)
-    this.#link.out.commit()
-    this.#link.flush()
+    if (this.#link.open) this.#requests.credit(id, credit)
   }
 
   abandoned(id: number): void {
     this.#pending.delete(id)
-    if (this.#link.open && id <= this.#lastAnswered) {
-      this.#link.out.bare(FrameType.cancel, 0, id)
-      this.#link.flush()
-    }
+    if (this.#link.open && id <= this.#lastAnswered) this.#requests.cancel(id)
     this.#sendWaiting()
     this.#leaveWhenIdle()
   }
@@ -420,7 +392,7 @@ export class RpcConnection implements LinkOwner, StreamOwner {
   #take(id: number): OpenCall | undefined {
     const call = this.#pending.get(id)
     if (call === undefined) {
-      if (id > this.#lastId) throw protocolError(`An answer to a request ${id} that was not sent`)
+      if (id > this.#requests.lastId) throw protocolError(`An answer to a request ${id} that was not sent`)
       return undefined
     }
     this.#pending.delete(id)
@@ -473,12 +445,4 @@ export class RpcConnection implements LinkOwner, StreamOwner {
     this.#waiting.refuseAll(() => unavailable(`The connection is ${state}`, "no"))
     for (const listener of this.#listeners) listener(state)
   }
-}
-
-const unsendable = (method: string, error: unknown) => {
-  const reason = error instanceof Error ? error.message : String(error)
-  return new RpcError("invalid_argument", `The arguments of "${method}" cannot be sent: ${reason}`, {
-    executed: "no",
-    cause: error,
-  })
 }

@@ -305,3 +305,26 @@ describe("failures", () => {
     expect(states).toEqual(["draining", "closed"])
   })
 })
+
+describe("one-way calls", () => {
+  test("they run, nothing comes back, and what cannot be sent is thrown", async () => {
+    const ran: Array<unknown> = []
+    const connection = await start({
+      note: ([value], call) => {
+        ran.push([value, call.meta])
+        throw new Error("nobody hears")
+      },
+    })
+    connection.send("note", [1])
+    connection.send("note", [2], { traceparent: "00-ab" })
+    expect(await connection.call("ping", [], inTime)).toBe("pong")
+    expect(ran).toEqual([
+      [1, {}],
+      [2, { traceparent: "00-ab" }],
+    ])
+    expect(() => connection.send("note", [1n])).toThrow(RpcError)
+    connection.close()
+    expect(() => connection.send("note", [3])).toThrow("The connection is closed")
+    expect(ran).toHaveLength(2)
+  })
+})
