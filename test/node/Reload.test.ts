@@ -21,8 +21,7 @@ export const slow = async (ms) => { await new Promise((r) => setTimeout(r, ms));
 const load = (node: TestNode, widths: { connecting: number; pipelined: number }) => {
   const failures: Array<unknown> = []
   const pids = new Set<number>()
-  let answered = 0
-  let stopped = false
+  const state = { answered: 0, stopped: false }
   const newClient = () => connect("greeter", { dataDir: node.dataDir, timeoutMs: 20_000 })
   const client = newClient()
   const callAnew = async () => {
@@ -30,14 +29,13 @@ const load = (node: TestNode, widths: { connecting: number; pipelined: number })
     return await own.call("spin", 3).finally(() => own.close())
   }
   const loop = async (call: () => Promise<unknown>) => {
-    while (!stopped) {
-      await call().then(
-        (pid) => {
-          answered += 1
-          pids.add(pid as number)
-        },
-        (error: unknown) => failures.push(error),
-      )
+    while (!state.stopped) {
+      try {
+        pids.add((await call()) as number)
+        state.answered += 1
+      } catch (error) {
+        failures.push(error)
+      }
     }
   }
   const loops = [
@@ -48,10 +46,10 @@ const load = (node: TestNode, widths: { connecting: number; pipelined: number })
     failures,
     pids,
     get answered() {
-      return answered
+      return state.answered
     },
     stop: async () => {
-      stopped = true
+      state.stopped = true
       await Promise.all(loops)
       client.close()
     },
