@@ -10,6 +10,11 @@ import type { WorkerLane } from "./WorkerLane.ts"
 /** Hears how a stream ended on a worker; `undefined`: well. */
 type Report = (lane: WorkerLane, error: RpcError | undefined, startedAt: number) => void
 
+interface StreamRequest {
+  readonly plan: CallPlan
+  readonly args: ReadonlyArray<unknown>
+}
+
 /** A stream that has a place to come from. */
 interface Source {
   readonly lane: WorkerLane
@@ -28,7 +33,7 @@ export class ClientStream implements AsyncIterableIterator<unknown> {
   #hasItems = false
   #ended = false
 
-  constructor(route: Route, plan: CallPlan, args: ReadonlyArray<unknown>, report: Report) {
+  constructor(route: Route, { args, plan }: StreamRequest, report: Report) {
     this.#route = route
     this.#plan = plan
     this.#args = args
@@ -79,7 +84,11 @@ export class ClientStream implements AsyncIterableIterator<unknown> {
   async #begin(lane: WorkerLane): Promise<IteratorResult<unknown, undefined> | undefined> {
     const { meta, signal } = this.#plan
     const startedAt = now()
-    const stream = lane.connection?.stream(this.#route.method, this.#args, { timeoutMs: this.#route.leftMs, signal, meta })
+    const stream = lane.connection?.stream(this.#route.method, this.#args, {
+      timeoutMs: this.#route.leftMs,
+      signal,
+      meta,
+    })
     if (stream === undefined) throw cancelled()
     const source = { lane, stream, startedAt }
     this.#source = source

@@ -31,7 +31,8 @@ export interface PoolOptions {
   readonly isNew: boolean
   /** What can be reached has changed. */
   readonly onChange: () => void
-  readonly onHello: (connection: RpcConnection) => void
+  /** The methods that a server calls idempotent. */
+  readonly onHello: (idempotent: ReadonlyArray<string>) => void
 }
 
 /**
@@ -201,7 +202,7 @@ export class EndpointPool {
       return same
     }
     if (cameBack) this.#settled = true
-    this.#options.onHello(connection)
+    this.#options.onHello(connection.hello.idempotent)
     return this.#add(connection)
   }
 

@@ -4,7 +4,6 @@ import { usesTls } from "../domain/Loopback.ts"
 import { weightedChoice } from "../domain/WeightedChoice.ts"
 import type { RpcError } from "../protocol/RpcError.ts"
 import { now } from "../rpc/Deadlines.ts"
-import type { RpcConnection } from "../rpc/RpcConnection.ts"
 import { Balancer } from "./Balancer.ts"
 import type { CertificateFolder } from "./CertificateFolder.ts"
 import { endpointName, type ListedEndpoint, type ServiceEndpoints } from "./EndpointFile.ts"
@@ -19,7 +18,7 @@ export interface EndpointSetOptions {
   readonly name: string
   readonly certificates: CertificateFolder
   readonly random: () => number
-  readonly onHello: (connection: RpcConnection) => void
+  readonly onHello: (idempotent: ReadonlyArray<string>) => void
 }
 
 /** Who must not be chosen, or only when there is nobody else. */
