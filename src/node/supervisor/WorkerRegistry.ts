@@ -20,6 +20,8 @@ export class WorkerRegistry extends Context.Service<
   {
     readonly add: (pid: number, worker: { readonly name: string; readonly slot: number }) => Effect.Effect<Registered>
     readonly remove: (pid: number) => Effect.Effect<void>
+    /** Hears of each worker that was removed. */
+    readonly onRemoved: (listener: (pid: number) => Effect.Effect<void>) => void
     /** Undefined when the agent has started no such worker: nobody may speak for another. */
     readonly find: (key: {
       readonly name: string
@@ -30,6 +32,7 @@ export class WorkerRegistry extends Context.Service<
 >()("muster/node/supervisor/WorkerRegistry") {
   static readonly layer = Layer.sync(WorkerRegistry, () => {
     const workers = new Map<number, Registered>()
+    const listeners: Array<(pid: number) => Effect.Effect<void>> = []
     return WorkerRegistry.of({
       add: (pid, { name, slot }) =>
         Effect.sync(() => {
@@ -43,7 +46,12 @@ export class WorkerRegistry extends Context.Service<
           workers.set(pid, worker)
           return worker
         }),
-      remove: (pid) => Effect.sync(() => void workers.delete(pid)),
+      remove: (pid) =>
+        Effect.suspend(() => {
+          workers.delete(pid)
+          return Effect.forEach(listeners, (listener) => listener(pid), { discard: true })
+        }),
+      onRemoved: (listener) => void listeners.push(listener),
       find: ({ name, pid, slot }) => {
         const worker = workers.get(pid)
         return worker?.name === name && worker.slot === slot ? worker : undefined
