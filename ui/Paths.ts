@@ -44,7 +44,7 @@ export const paths = {
   closePush: (id: string) => `/services/${id}/push/close`, // POST -> #push
 
   process: (id: string) => `/services/${id}/process`, // PUT the form -> 422 ProcessForm | form + toast; DELETE
-  restart: (id: string) => `/services/${id}/process/restart`, // POST node
+  reload: (id: string) => `/services/${id}/process/reload`, // POST node, none = all -> toast; how it goes follows by the stream
 
   nodes: "/nodes", //        GET page (?f=&q=)
   node: (id: string) => `/nodes/${id}`, // DELETE revokes -> row + toast

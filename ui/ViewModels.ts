@@ -4,6 +4,7 @@ import type { TlsMode } from "../src/domain/EndpointList.ts"
 import type { GuardVerdict } from "../src/domain/Guard.ts"
 import type { Problem } from "../src/domain/Problem.ts"
 import type { ProcessSpec } from "../src/domain/ProcessSpec.ts"
+import type { SettingErrors, SettingTexts } from "./forms/SettingText.ts"
 import type { Language, Messages } from "./messages/Messages.ts"
 
 /*
@@ -121,11 +122,25 @@ export type WorkerView = {
   readonly since: number
 }
 
+/** A reload as the node tells it; or as the manager does, when the node could not be asked (`problem`). */
+export type ReloadView = {
+  readonly state: "running" | "done" | "failed" | "superseded"
+  readonly replaced: number
+  readonly total: number
+  readonly reason: string | null
+  readonly problem?: Problem | null
+  readonly startedAt: number
+  readonly endedAt: number | null
+}
+
 export type InstanceView = {
   readonly nodeId: string
   readonly nodeName: string
+  /** The process set on its node: `<service>@<port>`. */
+  readonly name: string
+  /** The reload that runs, or the last one. */
+  readonly reload: ReloadView | null
   readonly status: {
-    readonly name: string
     readonly listen: { readonly ip: string; readonly port: number }
     readonly specRevision: number
     readonly desired: "running" | "stopped"
@@ -133,6 +148,7 @@ export type InstanceView = {
     readonly reason: string | null
     readonly since: number
     readonly workers: ReadonlyArray<WorkerView>
+    readonly taskWorkers: ReadonlyArray<WorkerView>
   } | null
   /** Why the node does not run it, or why its state is not known. */
   readonly error: string | null
@@ -317,6 +333,11 @@ export type ProcessFormValues = {
   readonly drainSeconds: string
   /** One `NAME=value` a line. */
   readonly env: string
+  /** Each setting as it was typed; empty is its default. */
+  readonly rpc: SettingTexts
+  /** One `method=number` a line. */
+  readonly methodConcurrency: string
+  readonly legacy: boolean
 }
 
 export type ProcessFormErrors = {
@@ -325,6 +346,11 @@ export type ProcessFormErrors = {
   readonly drainSeconds?: "range"
   /** The first line that is not NAME=value, from 1. */
   readonly env?: { readonly line: number }
+  readonly rpc?: SettingErrors
+  /** The first line that is not method=number, from 1. */
+  readonly methodConcurrency?: { readonly line: number }
+  /** The predecessor's clients can't speak the TLS of this port. */
+  readonly legacy?: "tls"
 }
 
 export type ProcessFormModel = {

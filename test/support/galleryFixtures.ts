@@ -1,3 +1,4 @@
+import { defaultRpcSettings } from "../../src/domain/RpcSettings.ts"
 import { catalogues } from "../../ui/messages/Catalogues.ts"
 import type { Language } from "../../ui/messages/Messages.ts"
 import type {
@@ -7,6 +8,7 @@ import type {
   PageContext,
   PushJob,
   PushPreview,
+  ReloadView,
   ServiceDetail,
   ServiceSummary,
 } from "../../ui/ViewModels.ts"
@@ -168,12 +170,23 @@ const worker = (slot: number, rest: Partial<NonNullable<InstanceView["status"]>[
   ...rest,
 })
 
+const reload = (rest: Partial<ReloadView>): ReloadView => ({
+  state: "done",
+  replaced: 2,
+  total: 2,
+  reason: null,
+  startedAt: now - 4 * minute,
+  endedAt: now - 4 * minute + 2 * second,
+  ...rest,
+})
+
 const instance = (last: number, rest: Partial<NonNullable<InstanceView["status"]>> = {}): InstanceView => ({
   nodeId: ulid(100 + last),
   nodeName: `node-${last}`,
+  name: "order-center@9501",
+  reload: null,
   error: null,
   status: {
-    name: "order-center@9501",
     listen: { ip: `10.20.2.${last}`, port: 9501 },
     specRevision: 7,
     desired: "running",
@@ -181,12 +194,26 @@ const instance = (last: number, rest: Partial<NonNullable<InstanceView["status"]
     reason: null,
     since: now - 4 * hour,
     workers: [worker(0), worker(1)],
+    taskWorkers: [],
     ...rest,
   },
 })
 
 const instances: ReadonlyArray<InstanceView> = [
-  instance(11),
+  { ...instance(11, { taskWorkers: [worker(0, { pid: 4200 })] }), reload: reload({}) },
+  {
+    ...instance(12),
+    reload: reload({ state: "running", replaced: 1, startedAt: now - 3 * second, endedAt: null }),
+  },
+  {
+    ...instance(13),
+    reload: reload({
+      state: "failed",
+      replaced: 0,
+      reason: "Cannot find module './orders.ts' from /srv/orders/main.ts:14:22",
+    }),
+  },
+  { ...instance(14), reload: reload({ state: "superseded", replaced: 1 }) },
   instance(15, {
     specRevision: 6,
     state: "BACKOFF",
@@ -202,8 +229,15 @@ const instances: ReadonlyArray<InstanceView> = [
       worker(1, { state: "STARTING", restarts: 2, since: now - second }),
     ],
   }),
-  { nodeId: ulid(116), nodeName: "node-16", status: null, error: "The node is away since 5 minutes" },
-  { nodeId: ulid(118), nodeName: "node-18", status: null, error: null },
+  {
+    nodeId: ulid(116),
+    nodeName: "node-16",
+    name: "order-center@9501",
+    status: null,
+    error: "The node is away since 5 minutes",
+    reload: reload({ state: "failed", replaced: 0, total: 0, problem: { _tag: "NoAnswer" } }),
+  },
+  { nodeId: ulid(118), nodeName: "node-18", name: "order-center@9501", status: null, error: null, reload: null },
 ]
 
 const spec = {
@@ -215,6 +249,14 @@ const spec = {
   tls: "auto",
   desired: "running",
   drainTimeoutMs: 30_000,
+  rpc: {
+    ...defaultRpcSettings,
+    maxRequests: 100_000,
+    maxRssBytes: 512 * 1024 * 1024,
+    idleTimeoutMs: 300_000,
+    taskWorkers: 1,
+    methodConcurrency: { "Orders.create": 8, report: 2 },
+  },
 } as unknown as NonNullable<ServiceDetail["process"]>["spec"]
 
 export const service: ServiceDetail = {

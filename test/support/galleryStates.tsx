@@ -58,8 +58,16 @@ const staleForm = (): ServiceFormModel => ({ ...openServiceForm(service), stale:
 
 const wrongProcess = () => {
   const model = openProcessForm(service.process)
-  const values = { ...model.values, module: "main.ts", workers: "300", env: "NODE_ENV=production\nREGION" }
-  return { ...model, values, errors: checkProcessForm(values).errors ?? {} }
+  const values = {
+    ...model.values,
+    module: "main.ts",
+    workers: "300",
+    env: "NODE_ENV=production\nREGION",
+    rpc: { ...model.values.rpc, maxFrameBytes: "1 GiB", idleTimeoutMs: "300" },
+    methodConcurrency: "Orders.create: 8",
+    legacy: true,
+  }
+  return { ...model, values, errors: checkProcessForm(values, ["10.20.2.11"]).errors ?? {} }
 }
 
 const addClients = {

@@ -1,4 +1,5 @@
 import { counted } from "./Counted.ts"
+import { settingsEn } from "./settings/en.ts"
 import { serviceEn } from "./service/en.ts"
 import { troubleEn } from "./trouble/en.ts"
 
@@ -199,6 +200,7 @@ export const en = {
   },
 
   ...serviceEn,
+  ...settingsEn,
   ...troubleEn,
 
   nodes: {

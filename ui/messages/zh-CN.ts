@@ -1,5 +1,6 @@
 import type { Messages } from "./Messages.ts"
 import { serviceZhCN } from "./service/zh-CN.ts"
+import { settingsZhCN } from "./settings/zh-CN.ts"
 import { troubleZhCN } from "./trouble/zh-CN.ts"
 
 export const zhCN: Messages = {
@@ -184,6 +185,7 @@ export const zhCN: Messages = {
   },
 
   ...serviceZhCN,
+  ...settingsZhCN,
   ...troubleZhCN,
 
   nodes: {

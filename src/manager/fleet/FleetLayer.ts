@@ -9,12 +9,13 @@ import { Joining } from "./Joining.ts"
 import { NodeList } from "./NodeList.ts"
 import { Overview } from "./Overview.ts"
 import { Pushes } from "./Pushes.ts"
+import { Reloads } from "./Reloads.ts"
 import { Services } from "./Services.ts"
 import { Sessions } from "./Sessions.ts"
 
 /** All of the fleet, on a store (storeLayer). Ends every session, and stores what was acked, with its scope. */
 export const fleetLayer = (config: { readonly dataDir: string }) =>
-  Layer.mergeAll(Services.layer, Joining.layer, Fleet.layer).pipe(
+  Layer.mergeAll(Services.layer, Joining.layer, Fleet.layer, Reloads.layer).pipe(
     Layer.provideMerge(NodeList.layer),
     Layer.provideMerge(Layer.mergeAll(Pushes.layer, Overview.layer, Aftermath.layer)),
     Layer.provideMerge(Sessions.layer),

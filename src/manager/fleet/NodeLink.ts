@@ -5,8 +5,17 @@ import type { ProcessSet } from "../../domain/ProcessSpec.ts"
 import { nodeManager } from "../../domain/ServiceName.ts"
 import type { TlsMaterial } from "../../platform/Transport.ts"
 import { controlLimits } from "../../protocol/Limits.ts"
-import { Applied, ListAck, nodeMethods, NodeStatus } from "../../protocol/NodeManager.ts"
-import type { ApplyListRequest, ApplyTrustRequest } from "../../protocol/NodeManager.ts"
+import {
+  Applied,
+  ListAck,
+  nodeMethods,
+  NodeStatus,
+  ProcessStats,
+  ReloadVerdict,
+  TaskPage,
+  TasksChanged,
+} from "../../protocol/NodeManager.ts"
+import type { ApplyListRequest, ApplyTrustRequest, TasksChange, TasksRequest } from "../../protocol/NodeManager.ts"
 import { RpcError } from "../../protocol/RpcError.ts"
 import { RpcConnection } from "../../rpc/RpcConnection.ts"
 import { managerName, nodeName } from "./Authority.ts"
@@ -56,6 +65,10 @@ const toCallError = (cause: unknown) =>
 const decodeStatus = Schema.decodeUnknownEffect(NodeStatus)
 const decodeAck = Schema.decodeUnknownEffect(ListAck)
 const decodeApplied = Schema.decodeUnknownEffect(Applied)
+const decodeStats = Schema.decodeUnknownEffect(ProcessStats)
+const decodeVerdict = Schema.decodeUnknownEffect(ReloadVerdict)
+const decodeTasks = Schema.decodeUnknownEffect(TaskPage)
+const decodeChanged = Schema.decodeUnknownEffect(TasksChanged)
 
 const readable = <A>(method: string, decoded: Effect.Effect<A, Schema.SchemaError>) =>
   Effect.mapError(
@@ -93,7 +106,15 @@ const linkOver = (connection: RpcConnection) => {
     applyList: (request: typeof ApplyListRequest.Type) => ask(nodeMethods.applyList, request, decodeAck),
     removeList: (service: string) => Effect.asVoid(call(nodeMethods.removeList, { service }, callTimeoutMs)),
     applyProcesses: (set: ProcessSet) => ask(nodeMethods.applyProcesses, set, decodeApplied),
-    restartProcess: (name: string) => Effect.asVoid(call(nodeMethods.reloadProcess, { name }, callTimeoutMs)),
+    /** Answers when the reload is over, at most `timeoutMs` later. */
+    reloadProcess: (name: string, timeoutMs: number) =>
+      Effect.flatMap(call(nodeMethods.reloadProcess, { name }, timeoutMs), (answer) =>
+        readable(nodeMethods.reloadProcess, decodeVerdict(answer)),
+      ),
+    processStats: (name: string) => ask(nodeMethods.processStats, { name }, decodeStats),
+    listTasks: (request: typeof TasksRequest.Type) => ask(nodeMethods.listTasks, request, decodeTasks),
+    requeueTasks: (change: typeof TasksChange.Type) => ask(nodeMethods.requeueTasks, change, decodeChanged),
+    discardTasks: (change: typeof TasksChange.Type) => ask(nodeMethods.discardTasks, change, decodeChanged),
     applyTrust: (request: typeof ApplyTrustRequest.Type) => ask(nodeMethods.applyTrust, request, decodeApplied),
   }
 }

@@ -33,6 +33,9 @@ export class NodeAway extends Data.TaggedError("NodeAway")<{
   }
 }
 
+/** A reload that the node could not be asked for, or did not answer. */
+export type ReloadFailure = { readonly problem: Problem; readonly startedAt: number; readonly endedAt: number }
+
 /** What the manager knows of one node now: written by its session alone, read by everyone. */
 export type SessionState = {
   readonly node: NodeAddress
@@ -50,6 +53,8 @@ export type SessionState = {
   /** The revisions that are being sent: a status that shows them already is no surprise. */
   readonly sending: Map<string, number>
   readonly locks: Map<string, Semaphore.Semaphore>
+  /** Of the last reload of each process set, when it is known to the manager alone. Written by Reloads. */
+  readonly reloadFailures: Map<string, ReloadFailure>
   /** Says "compare now". */
   readonly wakes: Queue.Queue<void>
   /** Done with the first connection. */
@@ -71,6 +76,7 @@ export const makeSession = Effect.fnUntraced(function* (node: NodeAddress) {
     reported: new Map(),
     sending: new Map(),
     locks: new Map(),
+    reloadFailures: new Map(),
     wakes: yield* Queue.sliding<void>(1),
     reached: yield* Deferred.make<void>(),
     broken: undefined,
@@ -107,6 +113,12 @@ export const overLink = <A>(session: SessionState, use: (link: NodeLink) => Effe
       error.code === "deadline_exceeded" ? Deferred.fail(broken, error) : Effect.void,
     )
   })
+
+/** The same where a late answer says nothing of the connection: the answer is no more than a look, or takes its time. */
+export const askNode = <A>(session: SessionState, use: (link: NodeLink) => Effect.Effect<A, NodeCallError>) =>
+  Effect.suspend((): Effect.Effect<A, NodeCallError | NodeAway> =>
+    session.link === undefined ? Effect.fail(awayError(session)) : use(session.link),
+  )
 
 /**
  * The node's own guard compares with what it holds. Where it lacks revisions in between, of which each was guarded by

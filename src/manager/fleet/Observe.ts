@@ -2,8 +2,8 @@ import { type Problem, problemSentence, processProblem } from "../../domain/Prob
 import { type Observed, effective } from "../../domain/Effective.ts"
 import type { Endpoint } from "../../domain/Endpoint.ts"
 import type { ProcessStatus } from "../../protocol/NodeManager.ts"
-import type { SessionState } from "./NodeSession.ts"
-import type { EndpointView, Health } from "./Views.ts"
+import type { ReloadFailure, SessionState } from "./NodeSession.ts"
+import type { EndpointView, Health, ReloadView } from "./Views.ts"
 
 type Place = { readonly service: string; readonly kernel: boolean }
 
@@ -34,6 +34,15 @@ export const processAt = (session: SessionState | undefined, service: string, en
   session?.status?.processes.find(
     ({ listen, service: name }) => name === service && listen.ip === endpoint.ip && listen.port === endpoint.port,
   )
+
+/** The newer of what the node tells of its last reload, and of what kept the manager from asking it. */
+export const reloadAt = (status: ProcessStatus | undefined, failure: ReloadFailure | undefined): ReloadView | null => {
+  const told = status?.reload ?? null
+  if (failure === undefined || (told !== null && told.startedAt >= failure.startedAt))
+    return told === null ? null : { ...told, problem: null }
+  const { endedAt, problem, startedAt } = failure
+  return { state: "failed", replaced: 0, total: 0, reason: problemSentence(problem), startedAt, endedAt, problem }
+}
 
 // The agent itself is observed by the connection to it, and by nothing else.
 const unreached = (session: SessionState, kernel: boolean): Observed =>

@@ -1,5 +1,6 @@
 import { Context, Effect, Layer } from "effect"
 import { type Problem, problemSentence, processProblem, readProblem } from "../../domain/Problem.ts"
+import { processName } from "../../domain/Placement.ts"
 import { type Ack, type Client, ClientsRepo } from "../store/ClientsRepo.ts"
 import { ListsRepo, type ReleasedList } from "../store/ListsRepo.ts"
 import { type Node, NodesRepo } from "../store/NodesRepo.ts"
@@ -8,7 +9,7 @@ import { Deliveries } from "./Deliveries.ts"
 import { Desired, type Index } from "./Desired.ts"
 import { NotFound } from "./Errors.ts"
 import type { SessionState } from "./NodeSession.ts"
-import { endpointView, healthOf, observe, processAt } from "./Observe.ts"
+import { endpointView, healthOf, observe, processAt, reloadAt } from "./Observe.ts"
 import { Sessions } from "./Sessions.ts"
 import type { ClientView, DashboardCounts, NodeView, ProcessView, ServiceDetail, ServiceSummary } from "./Views.ts"
 
@@ -125,9 +126,11 @@ const make = Effect.gen(function* () {
       const session = sessions.at(endpoint.ip)
       if (session === undefined) return []
       const status = processAt(session, spec.service, endpoint) ?? null
+      const name = processName(spec.service, endpoint.port)
+      const reload = reloadAt(status ?? undefined, session.reloadFailures.get(name))
       const nodeName = nodeOf.get(endpoint.ip)?.name ?? ""
       const problem = session.problem ?? (typeof status?.reason === "string" ? processProblem(status.reason) : null)
-      return [{ nodeId: session.node.id, nodeName, status, error: sentenceOf(problem), problem }]
+      return [{ nodeId: session.node.id, nodeName, name, reload, status, error: sentenceOf(problem), problem }]
     })
     const { modifiedAt, modifiedBy, revision } = stored
     return { spec, revision, modifiedBy, modifiedAt, instances }

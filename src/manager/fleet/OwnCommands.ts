@@ -6,12 +6,10 @@ import { ListsRepo } from "../store/ListsRepo.ts"
 import { ProcessSpecsRepo } from "../store/ProcessSpecsRepo.ts"
 import { ServicesRepo } from "../store/ServicesRepo.ts"
 import { Aftermath } from "./Aftermath.ts"
-import { KernelService, NodeUnavailable, NotFound } from "./Errors.ts"
+import { KernelService } from "./Errors.ts"
 import type { ProcessInput } from "./Inputs.ts"
-import { overLink } from "./NodeSession.ts"
 import { Overview } from "./Overview.ts"
 import { Pushes } from "./Pushes.ts"
-import { Sessions } from "./Sessions.ts"
 
 /** Commands on what belongs to a service: its clients, its processes, and its end. */
 export const ownCommands = Effect.gen(function* () {
@@ -23,7 +21,6 @@ export const ownCommands = Effect.gen(function* () {
   const overview = yield* Overview
   const pushes = yield* Pushes
   const services = yield* ServicesRepo
-  const sessions = yield* Sessions
   const specs = yield* ProcessSpecsRepo
 
   const note = (what: string, id: string, by: string, detail: Parameters<typeof audit.add>[0]["detail"]) =>
@@ -64,19 +61,6 @@ export const ownCommands = Effect.gen(function* () {
     yield* aftermath.of(id, yield* endpointIps(id))
   })
 
-  const restartProcess = Effect.fn("Services.restartProcess")(function* (id: string, nodeId: string, by: string) {
-    const { name } = yield* services.get(id)
-    const session = sessions.get(nodeId)
-    if (session === undefined) return yield* new NotFound({ what: "node", id: nodeId })
-    const running = (session.status?.processes ?? []).filter((process) => process.service === name)
-    if (session.status !== undefined && running.length === 0) return yield* new NotFound({ what: "process", id: name })
-    yield* note("process.restart", id, by, { node: nodeId })
-    const names = running.length === 0 ? [name] : running.map((process) => process.name)
-    yield* Effect.forEach(names, (process) => overLink(session, (link) => link.restartProcess(process))).pipe(
-      Effect.mapError(({ problem }) => new NodeUnavailable({ nodeId, problem })),
-    )
-  })
-
   const addClients = Effect.fn("Services.addClients")(function* (id: string, ips: ReadonlyArray<string>, by: string) {
     const added = yield* database.transaction(
       Effect.tap(clients.add(id, [...new Set(ips)], by), () => note("client.add", id, by, { ips: [...ips] })),
@@ -107,5 +91,5 @@ export const ownCommands = Effect.gen(function* () {
     yield* aftermath.of(id, client === undefined ? [] : [client.ip])
   })
 
-  return { remove, setProcess, removeProcess, restartProcess, addClients, removeClient, restoreClient }
+  return { remove, setProcess, removeProcess, addClients, removeClient, restoreClient }
 })

@@ -1,6 +1,6 @@
 import { Context, Effect, Layer } from "effect"
 import type { Endpoint } from "../../domain/Endpoint.ts"
-import type { Conflict, GuardRefused, KernelService, NodeUnavailable, NotFound, Stale } from "./Errors.ts"
+import type { Conflict, GuardRefused, KernelService, NotFound, Stale } from "./Errors.ts"
 import type { EndpointStatusInput, ProcessInput, ServiceInput, ServiceUpdate } from "./Inputs.ts"
 import { Overview } from "./Overview.ts"
 import { listCommands } from "./ListCommands.ts"
@@ -58,8 +58,6 @@ export class Services extends Context.Service<
       by: string,
     ) => Effect.Effect<{ readonly revision: number }, NotFound | KernelService>
     readonly removeProcess: (id: string, by: string) => Effect.Effect<void, NotFound | KernelService>
-    /** Restarts the service's processes on one node; NotFound when it runs none. */
-    readonly restartProcess: (id: string, nodeId: string, by: string) => Effect.Effect<void, NotFound | NodeUnavailable>
     /** A removed client that is added again is restored, with what it had acked. */
     readonly addClients: (
       id: string,

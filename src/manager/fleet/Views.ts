@@ -64,6 +64,9 @@ export type ClientView = {
   readonly job: DeliveryState | null
 }
 
+/** The reload that runs, or the last one: as the node tells it, or `problem` when it could not be asked. */
+export type ReloadView = NonNullable<ProcessStatus["reload"]> & { readonly problem: Problem | null }
+
 export type ProcessView = {
   readonly spec: ProcessSpec
   readonly revision: number
@@ -73,6 +76,9 @@ export type ProcessView = {
   readonly instances: ReadonlyArray<{
     readonly nodeId: string
     readonly nodeName: string
+    /** The process set on its node: `<service>@<port>`. */
+    readonly name: string
+    readonly reload: ReloadView | null
     readonly status: ProcessStatus | null
     readonly error: string | null
     readonly problem: Problem | null

@@ -1,6 +1,7 @@
 import { Effect, Option, Schema } from "effect"
 import { Endpoints } from "../../domain/Endpoint.ts"
 import { TlsMode } from "../../domain/EndpointList.ts"
+import { legacyOverTls, legacyOverTlsProblem } from "../../domain/LegacyPort.ts"
 import { ServiceName } from "../../domain/ServiceName.ts"
 import { version } from "../../platform/Version.ts"
 import { NotFound } from "../fleet/Errors.ts"
@@ -11,6 +12,7 @@ import { Pushes } from "../fleet/Pushes.ts"
 import { Services } from "../fleet/Services.ts"
 import { json, noContent } from "./Answers.tsx"
 import { type Ask, param, query, type SignedAsk } from "./Ask.ts"
+import { InvalidInput } from "./Failure.ts"
 import { decoder, jsonBody } from "./Input.ts"
 
 /** Longer waits would look like dead connections to proxies, and to our own server. */
@@ -47,7 +49,7 @@ const tokenInput = decoder(
   }),
 )
 
-const serviceOf = Effect.fn("Api.serviceOf")(function* (ask: Ask) {
+export const serviceOf = Effect.fn("Api.serviceOf")(function* (ask: Ask) {
   const services = yield* Services
   return { services, service: yield* services.byName(yield* param(ask, "name")) }
 })
@@ -88,7 +90,10 @@ export const deleteService = Effect.fn("Api.deleteService")(function* (ask: Sign
 
 export const setProcess = Effect.fn("Api.setProcess")(function* (ask: SignedAsk) {
   const { services, service } = yield* serviceOf(ask)
-  const { revision } = yield* services.setProcess(service.id, yield* processInput(yield* jsonBody(ask)), ask.by)
+  const input = yield* processInput(yield* jsonBody(ask))
+  const ips = service.endpointsList.map(({ ip }) => ip)
+  if (legacyOverTls(input, ips)) return yield* new InvalidInput({ fields: { "rpc.legacy": legacyOverTlsProblem } })
+  const { revision } = yield* services.setProcess(service.id, input, ask.by)
   return json({ revision })
 })
 

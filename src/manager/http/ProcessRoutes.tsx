@@ -5,6 +5,7 @@ import { ProcessForm } from "../../../ui/pages/service/ProcessForm.tsx"
 import { ProcessPage } from "../../../ui/pages/service/ProcessPage.tsx"
 import { Partial } from "../../../ui/parts/Partial.tsx"
 import { ProcessInput } from "../fleet/Inputs.ts"
+import { Reloads } from "../fleet/Reloads.ts"
 import { Services } from "../fleet/Services.ts"
 import { page, parts, toast } from "./Answers.tsx"
 import { param, type SignedAsk } from "./Ask.ts"
@@ -36,9 +37,12 @@ export const setProcess = Effect.fn("Process.set")(function* (ask: SignedAsk) {
   const services = yield* Services
   const id = yield* param(ask, "id")
   const values = readProcessForm(yield* formFields(ask))
-  const { fields, errors } = checkProcessForm(values)
+  const { endpointsList, process } = yield* services.get(id)
+  const { fields, errors } = checkProcessForm(
+    values,
+    endpointsList.map(({ ip }) => ip),
+  )
   if (fields === undefined) {
-    const { process } = yield* services.get(id)
     const model = { revision: process?.revision ?? null, values, errors }
     return parts([<ProcessForm page={ask.page} serviceId={id} model={model} />], 422)
   }
@@ -59,12 +63,15 @@ export const removeProcess = Effect.fn("Process.remove")(function* (ask: SignedA
   ])
 })
 
-export const restartProcess = Effect.fn("Process.restart")(function* (ask: SignedAsk) {
-  const services = yield* Services
+/** Of one node, or of all: begun at once, and followed on the page. */
+export const reloadProcess = Effect.fn("Process.reload")(function* (ask: SignedAsk) {
+  const reloads = yield* Reloads
   const id = yield* param(ask, "id")
-  const node = (yield* formFields(ask)).get("node") ?? ""
-  const before = yield* services.get(id)
-  const name = before.process?.instances.find((instance) => instance.nodeId === node)?.nodeName ?? node
-  yield* services.restartProcess(id, node, ask.by)
-  return parts([toast(ask.page, "ok", ask.page.t.process.restarting(name))])
+  const node = (yield* formFields(ask)).get("node") ?? undefined
+  const names = yield* reloads.start(id, node, ask.by)
+  const { process } = ask.page.t
+  const [name = ""] = names
+  return parts([
+    toast(ask.page, "ok", names.length === 1 ? process.reloading(name) : process.reloadingAll(names.length)),
+  ])
 })

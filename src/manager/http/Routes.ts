@@ -1,6 +1,7 @@
 import type { Fleet } from "../fleet/Fleet.ts"
 import type { Joining } from "../fleet/Joining.ts"
 import type { Pushes } from "../fleet/Pushes.ts"
+import type { Reloads } from "../fleet/Reloads.ts"
 import type { Services } from "../fleet/Services.ts"
 import type { CliToken } from "../people/CliToken.ts"
 import type { People } from "../people/People.ts"
@@ -17,10 +18,11 @@ import type { Live } from "./Live.ts"
 import * as nodes from "./NodeRoutes.tsx"
 import * as process from "./ProcessRoutes.tsx"
 import * as push from "./PushRoutes.tsx"
+import * as running from "./RunningRoutes.ts"
 import * as services from "./ServiceRoutes.tsx"
 
 /** What the handlers use. */
-export type PageServices = CliToken | Fleet | Joining | ListsRepo | Live | People | Pushes | Services
+export type PageServices = CliToken | Fleet | Joining | ListsRepo | Live | People | Pushes | Reloads | Services
 
 type Handler = (ask: SignedAsk) => Answer<PageServices>
 export type PageRoute = Route<PageServices>
@@ -96,7 +98,7 @@ export const makeRoutes = (): ReadonlyArray<PageRoute> => {
     page("GET", "/services/:id/process", process.processPage),
     page("PUT", "/services/:id/process", process.setProcess),
     page("DELETE", "/services/:id/process", process.removeProcess),
-    page("POST", "/services/:id/process/restart", process.restartProcess),
+    page("POST", "/services/:id/process/reload", process.reloadProcess),
 
     page("GET", "/nodes", nodes.nodesPage),
     page("GET", "/nodes/join", nodes.joinDialog),
@@ -112,6 +114,7 @@ export const makeRoutes = (): ReadonlyArray<PageRoute> => {
     listJson("PUT", "/api/services/:name", api.updateService),
     json("DELETE", "/api/services/:name", api.deleteService),
     json("PUT", "/api/services/:name/process", api.setProcess),
+    json("POST", "/api/services/:name/reload", running.reload),
     json("POST", "/api/services/:name/clients", api.addClients),
     json("DELETE", "/api/services/:name/clients/:ip", api.removeClient),
     json("POST", "/api/services/:name/pushes", api.push),

@@ -128,7 +128,7 @@ export class NodeMethods extends Context.Service<NodeMethods, ReadonlyMap<string
             nodeMethods.applyProcesses,
             method(ApplyProcessesRequest, (set) => Effect.map(supervisor.apply(set), (revision) => ({ revision }))),
           ],
-          [nodeMethods.reloadProcess, method(ProcessName, ({ name }) => Effect.as(supervisor.restart(name), null))],
+          [nodeMethods.reloadProcess, method(ProcessName, ({ name }) => supervisor.reload(name))],
           [nodeMethods.listTasks, method(TasksRequest, (request) => tasks.list(request))],
           [
             nodeMethods.requeueTasks,

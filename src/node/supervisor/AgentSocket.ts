@@ -76,7 +76,15 @@ export class AgentSocket extends Context.Service<AgentSocket, { readonly path: s
             ),
           ],
           [workerMethods.failed, method(FailedMessage, ({ reason }, worker) => told(() => (worker.failure = reason)))],
-          [workerMethods.report, method(ReportMessage, (report, worker) => told(() => (worker.figures = report)))],
+          [
+            workerMethods.report,
+            method(ReportMessage, (report, worker) =>
+              told(() => {
+                worker.report = report
+                worker.heard += 1
+              }),
+            ),
+          ],
         ])
         const run = Effect.runPromiseWith(yield* Effect.context<never>())
         const handler =

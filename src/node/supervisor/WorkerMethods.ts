@@ -1,5 +1,6 @@
 import { Context, Effect, Schema } from "effect"
 import { RpcError } from "../../protocol/RpcError.ts"
+import type { WorkerKey } from "../../protocol/WorkerLink.ts"
 import { fieldError } from "../FieldError.ts"
 import type { Registered, WorkerRegistry } from "./WorkerRegistry.ts"
 
@@ -21,7 +22,7 @@ export class WorkerMethods extends Context.Service<WorkerMethods, ReadonlyMap<st
 /** A method that takes one message of this shape, from workers that the agent has started. */
 export const workerMethod =
   (registry: WorkerRegistry["Service"]) =>
-  <S extends Schema.Codec<{ readonly name: string; readonly slot: number; readonly pid: number }, unknown>>(
+  <S extends Schema.Codec<WorkerKey, unknown>>(
     schema: S,
     use: (message: S["Type"], worker: Registered) => Effect.Effect<unknown, RpcError>,
   ): WorkerMethod => {

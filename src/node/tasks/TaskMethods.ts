@@ -58,7 +58,8 @@ export const taskMethods = Layer.effect(
     const queues = yield* TaskQueues
     const registry = yield* WorkerRegistry
     const method = workerMethod(registry)
-    registry.onRemoved((pid) => queues.workerGone(pid))
+    const fork = Effect.runForkWith(yield* Effect.context<never>())
+    registry.onRemoved((pid) => fork(queues.workerGone(pid)))
 
     return new Map<string, WorkerMethod>([
       [

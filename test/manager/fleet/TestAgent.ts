@@ -9,6 +9,8 @@ import { RpcError } from "../../../src/protocol/RpcError.ts"
 import { type Handler, RpcServer, serverMethod } from "../../../src/rpc/RpcServer.ts"
 import type { TestManager } from "./TestFleet.ts"
 
+type Reload = NonNullable<NodeStatus["processes"][number]["reload"]>
+
 /**
  * An agent that is told how to misbehave: real mutual TLS, real muster/1, but its disk is a map that outlives a stop,
  * and everything that arrives is written down.
@@ -32,6 +34,16 @@ export class TestAgent {
   hanging = false
   /** Refuses lists with this sentence. */
   refusal: string | undefined
+  /** What its status says of the reload of each process set. */
+  readonly reloads = new Map<string, Reload>()
+  /** What becomes of a reload that it is asked for. */
+  reload: (name: string) => unknown = () => ({
+    outcome: "done",
+    replaced: 1,
+    total: 1,
+    reason: null,
+    tookMs: 5,
+  })
   readonly #tls: { readonly key: string; readonly cert: string; readonly ca: string }
   readonly #address: { readonly host: string; readonly port: number }
   readonly #duplexes = new Set<Duplex>()
@@ -94,8 +106,32 @@ export class TestAgent {
       lists: [...this.lists.values()].map(({ revision, service }) => ({ service, revision })),
       processesRevision: this.#processesRevision,
       trustRevision: this.#trustRevision,
-      processes: [],
+      processes: this.#running(),
     }
+  }
+
+  /** Its process sets as they arrived: each runs at once. */
+  #running(): NodeStatus["processes"] {
+    const { processes } = this.processes.at(-1) ?? { processes: [] }
+    return processes.map(({ listen, name, spec, specRevision }) => ({
+      name,
+      service: spec.service,
+      listen,
+      specRevision,
+      desired: spec.desired,
+      state: "RUNNING",
+      reason: null,
+      since: 1,
+      workers: [{ slot: 0, pid: 1, state: "RUNNING", restarts: 0, reason: null, since: 1 }],
+      taskWorkers: [],
+      reload: this.reloads.get(name) ?? null,
+    }))
+  }
+
+  /** Tells how a reload is. */
+  tellReload(name: string, reload: Reload) {
+    this.reloads.set(name, reload)
+    this.#changed()
   }
 
   readonly #methods: Record<string, Handler> = {
@@ -133,8 +169,10 @@ export class TestAgent {
       const set = argument as ProcessSet
       this.processes.push(set)
       this.#processesRevision = set.revision
+      this.#changed()
       return { revision: this.#processesRevision }
     },
+    "Processes.reload": ([argument]) => this.reload((argument as { name: string }).name),
     "Trust.apply": ([argument]) => {
       this.#trustRevision = (argument as { revision: number }).revision
       return { revision: this.#trustRevision }

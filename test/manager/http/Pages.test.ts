@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
+import { defaultRpcSettings } from "../../../src/domain/RpcSettings.ts"
 import { waitFor } from "../../support/waitFor.ts"
 import { api, startManager, type TestManager, Visitor } from "./TestManager.ts"
 
@@ -213,6 +214,41 @@ describe("clients", () => {
 describe("the process of a service", () => {
   const spec = { module: "/srv/greeter.ts", workers: "2", tls: "auto", desired: "running", drainSeconds: "30", env: "" }
 
+  test("keeps its settings, and refuses those out of their bounds or without their unit", async () => {
+    const { id } = await make("tuned", [node(100)])
+    const put = (form: Record<string, string>) =>
+      admin.htmx(`/services/${id}/process`, { method: "PUT", form: { ...spec, ...form } })
+    const wrong = await put({ maxInFlightPerConnection: "8", idleTimeoutMs: "300", methodConcurrency: "hello" })
+    expect(wrong.status).toBe(422)
+    expect(wrong.text).toContain("Must be 16 to 65536")
+    for (const field of ["maxInFlightPerConnection", "idleTimeoutMs", "methodConcurrency"])
+      expect(wrong.text).toContain(`id="${field}-error"`)
+    expect((await put({ maxFrameBytes: "4 MiB", slowCallMs: "0", methodConcurrency: "hello=3" })).status).toBe(200)
+    const stored = (await get("tuned")).process.spec.rpc
+    expect(stored).toEqual({
+      ...defaultRpcSettings,
+      maxFrameBytes: 4 * 1024 ** 2,
+      slowCallMs: 0,
+      methodConcurrency: { hello: 3 },
+    })
+    const { text } = await admin.ask(`/services/${id}/process`)
+    expect(text).toContain("Largest message 4 MiB · Open calls of a method 1 method")
+    expect((await put({ tls: "on", legacy: "on" })).text).toContain(`id="legacy-error"`)
+  })
+
+  test("takes its settings over the API too, with defaults for what is left out", async () => {
+    await make("programmed", [node(100)])
+    const put = (body: unknown) => api(manager)("PUT", "/services/programmed/process", body)
+    expect((await put({ module: "/a.ts", rpc: { maxConnections: 5 } })).status).toBe(200)
+    expect((await get("programmed")).process.spec.rpc).toEqual({ ...defaultRpcSettings, maxConnections: 5 })
+    expect((await put({ module: "/a.ts", rpc: { maxConnections: 0 } })).body.fields).toEqual({
+      "rpc.maxConnections": "must be a whole number from 1 to 1000000",
+    })
+    expect((await put({ module: "/a.ts", tls: "on", rpc: { legacy: true } })).body.fields).toEqual({
+      "rpc.legacy": "needs plain TCP: set tls to off, or to auto where every endpoint is on a loopback address",
+    })
+  })
+
   test("is set by its form, which names each wrong field, and removed", async () => {
     const { id } = await make("running", [node(100)])
     const put = (form: Record<string, string>) => admin.htmx(`/services/${id}/process`, { method: "PUT", form })
@@ -221,7 +257,7 @@ describe("the process of a service", () => {
     for (const field of ["module", "workers", "env"]) expect(wrong.text).toContain(`id="${field}-error"`)
     expect((await put({ ...spec, env: "A=1\nB=x=y" })).status).toBe(200)
     expect((await get("running")).process.spec).toMatchObject({ module: "/srv/greeter.ts", env: { A: "1", B: "x=y" } })
-    expect((await admin.htmx(`/services/${id}/process/restart`, { method: "POST", form: { node: "x" } })).status).toBe(
+    expect((await admin.htmx(`/services/${id}/process/reload`, { method: "POST", form: { node: "x" } })).status).toBe(
       404,
     )
     expect((await admin.htmx(`/services/${id}/process`, { method: "DELETE" })).status).toBe(200)

@@ -31,7 +31,7 @@ const socket = async (over: Partial<typeof defaultRpcSettings> = {}) => {
   )
   const registry = Context.get(context, WorkerRegistry)
   const queues = Context.get(context, TaskQueues)
-  for (const { pid, ...worker } of [caller, tasker]) await Effect.runPromise(registry.add(pid, worker))
+  for (const { pid, ...worker } of [caller, tasker]) registry.add(pid, worker)
   await Effect.runPromise(queues.assign([{ name, settings: { ...defaultRpcSettings, taskWorkers: 1, ...over } }]))
   const path = Context.get(context, AgentSocket).path
   const connections: Array<RpcConnection> = []
@@ -123,8 +123,8 @@ describe("on the agent's socket", () => {
     const call = await agent.connect()
     await call(workerMethods.queueTask, { ...caller, task: "send", payload: 1, options })
     await call(workerMethods.takeTask, tasker)
-    await Effect.runPromise(Effect.provide(agent.registry.remove(tasker.pid), Logger.layer([])))
-    await Effect.runPromise(agent.registry.add(13, tasker))
+    agent.registry.remove(tasker.pid)
+    agent.registry.add(13, tasker)
     expect(await call(workerMethods.takeTask, { ...tasker, pid: 13 })).toMatchObject({ payload: 1, attempt: 2 })
   })
 

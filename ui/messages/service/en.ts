@@ -189,11 +189,27 @@ export const serviceEn = {
     noInstancesHelp: "No joined node has an endpoint of this service on its address.",
     noSpecHelp:
       "This service has no process yet. Save a module here, and every joined node that has one of its endpoints starts it.",
-    restart: "Restart",
-    restartOf: (name: string) => `Restart on ${name}`,
-    restartTitle: (name: string) => `Restart on ${name}?`,
-    restartHelp: "Workers finish their open calls, then start anew.",
-    restarting: (name: string) => `Restarting on ${name}`,
+    reload: "Reload",
+    reloadOf: (name: string) => `Reload on ${name}`,
+    reloadTitle: (name: string) => `Reload on ${name}?`,
+    reloadAll: "Reload all",
+    reloadAllTitle: (count: number) => `Reload on ${counted(count, "place", "places")}?`,
+    reloadHelp:
+      "One new worker starts and must be ready before an old one leaves, then the rest in turn. Open calls finish. When the new version does not start, the old workers serve on.",
+    reloading: (name: string) => `Reloading on ${name}`,
+    reloadingAll: (count: number) => `Reloading on ${counted(count, "place", "places")}`,
+    reloadState: {
+      running: (replaced: number, total: number) => `Reloading: ${replaced} of ${total} workers are new`,
+      done: (total: number) => `Reloaded, ${counted(total, "worker is", "workers are")} new`,
+      failed: "Reload failed",
+      superseded: "Reload given up: another one took its place",
+    },
+    reloadKept: (replaced: number, total: number) =>
+      replaced === 0
+        ? "The workers that served before it serve on."
+        : `${replaced} of ${total} workers are new, the others serve on.`,
+    reloadTook: (seconds: string) => `took ${seconds} s`,
+    taskWorker: (slot: number) => `Task ${slot}`,
     notReported: "The node has not reported it yet",
     pid: (pid: number) => `pid ${pid}`,
     restarts: (count: number) => counted(count, "restart", "restarts"),

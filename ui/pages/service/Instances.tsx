@@ -8,6 +8,7 @@ import { Time } from "../../parts/Time.tsx"
 import { told, troubleText } from "../../parts/Trouble.ts"
 import { paths } from "../../Paths.ts"
 import type { InstanceView, PageContext, ServiceDetail, WorkerState, WorkerView } from "../../ViewModels.ts"
+import { ReloadLine } from "./ReloadLine.tsx"
 
 type Props = { page: PageContext; service: ServiceDetail }
 
@@ -17,7 +18,11 @@ export const Instances = ({ page, service }: Props) => {
   if (service.process === null) return <div id="instances" hidden></div>
   const { instances, revision } = service.process
   return (
-    <Card id="instances" title={process.instances}>
+    <Card
+      id="instances"
+      title={process.instances}
+      actions={instances.length > 1 ? <ReloadAll page={page} service={service} count={instances.length} /> : undefined}
+    >
       {instances.length === 0 ? (
         <Empty icon="process" title={process.noInstances} help={process.noInstancesHelp} />
       ) : (
@@ -28,6 +33,20 @@ export const Instances = ({ page, service }: Props) => {
     </Card>
   )
 }
+
+const ReloadAll = ({ page, service, count }: Props & { count: number }) => (
+  <button
+    type="button"
+    class="button button-small"
+    hx-post={paths.reload(service.id)}
+    hx-confirm={page.t.process.reloadAllTitle(count)}
+    data-confirm-help={page.t.process.reloadHelp}
+    data-confirm-yes={page.t.process.reloadAll}
+  >
+    <Icon name="restart" />
+    {page.t.process.reloadAll}
+  </button>
+)
 
 const tones: Readonly<Record<WorkerState, Tone>> = {
   RUNNING: "ok",
@@ -47,7 +66,7 @@ type InstanceProps = { page: PageContext; serviceId: string; instance: InstanceV
 
 const Instance = ({ page, serviceId, instance, revision }: InstanceProps) => {
   const { process } = page.t
-  const { status, nodeName, nodeId } = instance
+  const { status, nodeName, nodeId, reload } = instance
   const error = told(page, { text: instance.error, problem: instance.problem })
   const name = status === null ? nodeName : `${nodeName} (${status.listen.ip})`
   return (
@@ -67,30 +86,39 @@ const Instance = ({ page, serviceId, instance, revision }: InstanceProps) => {
           <button
             type="button"
             class="button button-small push-right"
-            hx-post={paths.restart(serviceId)}
+            hx-post={paths.reload(serviceId)}
             hx-vals={JSON.stringify({ node: nodeId })}
-            hx-confirm={process.restartTitle(name)}
-            data-confirm-help={process.restartHelp}
-            data-confirm-yes={process.restart}
-            aria-label={process.restartOf(name)}
+            hx-confirm={process.reloadTitle(name)}
+            data-confirm-help={process.reloadHelp}
+            data-confirm-yes={process.reload}
+            aria-label={process.reloadOf(name)}
           >
             <Icon name="restart" />
-            {process.restart}
+            {process.reload}
           </button>
         )}
       </header>
       {status !== null && (
         <Reason text={status.reason === null ? error : troubleText(page, processProblem(status.reason))} />
       )}
-      {status !== null && status.workers.length > 0 && <Workers page={page} name={name} workers={status.workers} />}
+      {reload !== null && <ReloadLine page={page} reload={reload} />}
+      {status !== null && status.workers.length > 0 && (
+        <Workers page={page} name={name} workers={status.workers} taskWorkers={status.taskWorkers} />
+      )}
     </section>
   )
 }
 
 const Reason = ({ text }: { text: string | null }) => (text === null ? null : <p class="instance-reason bad">{text}</p>)
 
-const Workers = (props: { page: PageContext; name: string; workers: ReadonlyArray<WorkerView> }) => {
-  const { page, name, workers } = props
+type WorkersProps = {
+  page: PageContext
+  name: string
+  workers: ReadonlyArray<WorkerView>
+  taskWorkers: ReadonlyArray<WorkerView>
+}
+
+const Workers = ({ page, name, workers, taskWorkers }: WorkersProps) => {
   const { column, process } = page.t
   return (
     <div class="table-wrap">
@@ -115,7 +143,10 @@ const Workers = (props: { page: PageContext; name: string; workers: ReadonlyArra
         </thead>
         <tbody>
           {workers.map((worker) => (
-            <Worker page={page} worker={worker} />
+            <Worker page={page} worker={worker} title={String(worker.slot)} />
+          ))}
+          {taskWorkers.map((worker) => (
+            <Worker page={page} worker={worker} title={process.taskWorker(worker.slot)} />
           ))}
         </tbody>
       </table>
@@ -123,10 +154,10 @@ const Workers = (props: { page: PageContext; name: string; workers: ReadonlyArra
   )
 }
 
-const Worker = ({ page, worker }: { page: PageContext; worker: WorkerView }) => (
+const Worker = ({ page, worker, title }: { page: PageContext; worker: WorkerView; title: string }) => (
   <tr>
     <td class="nowrap">
-      {worker.slot} {worker.pid !== null && <span class="quiet">{page.t.process.pid(worker.pid)}</span>}
+      {title} {worker.pid !== null && <span class="quiet">{page.t.process.pid(worker.pid)}</span>}
     </td>
     <td>
       <State page={page} state={worker.state} />

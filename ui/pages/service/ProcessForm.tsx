@@ -1,6 +1,8 @@
 import { Choice, described, ErrorSummary, Field, TextField } from "../../parts/Field.tsx"
+import { processErrorCount } from "../../forms/ProcessFields.ts"
 import { paths } from "../../Paths.ts"
 import type { PageContext, ProcessFormModel } from "../../ViewModels.ts"
+import { RpcSettings } from "./RpcSettings.tsx"
 
 type Props = { page: PageContext; serviceId: string; model: ProcessFormModel }
 
@@ -8,7 +10,7 @@ type Props = { page: PageContext; serviceId: string; model: ProcessFormModel }
 export const ProcessForm = ({ page, serviceId, model }: Props) => {
   const { process, form } = page.t
   const { values, errors, revision } = model
-  const wrong = Object.keys(errors).length
+  const wrong = processErrorCount(errors)
   return (
     <form
       id="process-form"
@@ -75,6 +77,7 @@ export const ProcessForm = ({ page, serviceId, model }: Props) => {
           with={{ inputmode: "decimal" }}
         />
         <Environment page={page} model={model} />
+        <RpcSettings page={page} model={model} />
       </div>
       <footer class="form-foot">
         <button class="button button-primary">{process.save}</button>

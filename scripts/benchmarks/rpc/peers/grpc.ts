@@ -40,7 +40,7 @@ const codec: Codec = {
   decode: (bytes) => bytes.toString("utf8", 2),
 }
 
-export const grpc: Peer = {
+export const peer: Peer = {
   serve: () =>
     new Promise((resolve, reject) => {
       const { Server, ServerCredentials } = loadPackage<Grpc>("@grpc/grpc-js")
@@ -57,10 +57,10 @@ export const grpc: Peer = {
       const bound = (error: Error | null, port: number) => (error === null ? resolve(port) : reject(error))
       server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), bound)
     }),
-  dial: (port) =>
+  dial: ({ host, port }) =>
     new Promise((resolve, reject) => {
       const { Client, credentials } = loadPackage<Grpc>("@grpc/grpc-js")
-      const client = new Client(`127.0.0.1:${port}`, credentials.createInsecure())
+      const client = new Client(`${host}:${port}`, credentials.createInsecure())
       const call = () =>
         new Promise((done, failed) => {
           const answer: Answer = (error, value) => (error === null ? done(value) : failed(error))

@@ -29,7 +29,7 @@ const reading = (each: (message: ReadonlyArray<unknown>) => void, done: () => vo
   }
 }
 
-export const bare: Peer = {
+export const peer: Peer = {
   serve: () =>
     new Promise((resolve) => {
       const server = net.createServer((socket) => {
@@ -45,9 +45,9 @@ export const bare: Peer = {
       })
       server.listen(0, "127.0.0.1", () => resolve((server.address() as net.AddressInfo).port))
     }),
-  dial: (port) =>
+  dial: ({ host, port }) =>
     new Promise((resolve) => {
-      const socket = net.connect(port, "127.0.0.1")
+      const socket = net.connect(port, host)
       socket.setNoDelay(true)
       const waiting = new Map<number, (value: unknown) => void>()
       let lastId = 0

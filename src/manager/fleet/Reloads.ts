@@ -1,0 +1,127 @@
+import { Clock, Context, Effect, Layer } from "effect"
+import { problemSentence } from "../../domain/Problem.ts"
+import type { ReloadVerdict } from "../../protocol/NodeManager.ts"
+import { AuditRepo } from "../store/AuditRepo.ts"
+import { Changes } from "./Changes.ts"
+import { KernelService, NotFound } from "./Errors.ts"
+import type { NodeCallError } from "./NodeLink.ts"
+import { askNode, type NodeAway } from "./NodeSession.ts"
+import { Overview } from "./Overview.ts"
+import { Sessions } from "./Sessions.ts"
+import type { ProcessView, ServiceDetail } from "./Views.ts"
+
+/** What a reload came to on one node. A node that could not be asked has failed, with the reason. */
+export type NodeVerdict = ReloadVerdict & { readonly nodeId: string; readonly nodeName: string; readonly name: string }
+
+type Instance = ProcessView["instances"][number]
+type Started = {
+  readonly service: ServiceDetail
+  readonly process: ProcessView
+  readonly instances: ReadonlyArray<Instance>
+}
+
+/** Nodes that reload a service at a time. */
+const nodesAtOnce = 4
+/** For the process table, the module and the way; on top of what the spec grants each worker. */
+const spareMs = 10_000
+const longestMs = 24 * 3_600_000
+
+/** Each worker may take its whole time to start, and the one before it to drain. */
+const patienceMs = ({ spec }: ProcessView, { status }: Instance): number => {
+  const workers = Math.max(1, (status?.workers.length ?? 0) + (status?.taskWorkers.length ?? 0))
+  return Math.min(longestMs, workers * (spec.rpc.startTimeoutMs + spec.drainTimeoutMs + spareMs))
+}
+
+const failure = (reason: string, tookMs: number): ReloadVerdict => ({
+  outcome: "failed",
+  replaced: 0,
+  total: 0,
+  reason,
+  tookMs,
+})
+
+/** It was revoked since the service was looked at. */
+const gone = ({ name, nodeId, nodeName }: Instance): NodeVerdict => ({
+  nodeId,
+  nodeName,
+  name,
+  ...failure("The node does not belong to the cluster any more", 0),
+})
+
+const make = Effect.gen(function* () {
+  const audit = yield* AuditRepo
+  const changes = yield* Changes
+  const overview = yield* Overview
+  const scope = yield* Effect.scope
+  const sessions = yield* Sessions
+
+  /** Where it is to be reloaded, and that it was asked for, in the audit. */
+  const begin = Effect.fnUntraced(function* (id: string, node: string | undefined, by: string) {
+    const service = yield* overview.get(id)
+    if (service.kernel) return yield* new KernelService({ action: "reload" })
+    const { process } = service
+    if (process === null) return yield* new NotFound({ what: "process", id: service.name })
+    const instances = process.instances.filter(
+      ({ nodeId, nodeName }) => node === undefined || nodeId === node || nodeName === node,
+    )
+    if (node !== undefined && instances.length === 0) return yield* new NotFound({ what: "node", id: node })
+    const nodes = instances.map(({ nodeName }) => nodeName)
+    yield* audit.add({ who: by, what: "process.reload", object: `service:${id}`, detail: { nodes } })
+    return { service, process, instances } satisfies Started
+  })
+
+  const told = (serviceId: string) => changes.publish(`service:${serviceId}`)
+
+  const reloadOne = Effect.fnUntraced(function* ({ process, service }: Started, instance: Instance) {
+    const { name, nodeId, nodeName } = instance
+    const session = sessions.get(nodeId)
+    if (session === undefined) return gone(instance)
+    const startedAt = yield* Clock.currentTimeMillis
+    session.reloadFailures.delete(name)
+    const failed = Effect.fnUntraced(function* ({ problem }: NodeAway | NodeCallError) {
+      const endedAt = yield* Clock.currentTimeMillis
+      session.reloadFailures.set(name, { problem, startedAt, endedAt })
+      return failure(problemSentence(problem), endedAt - startedAt)
+    })
+    const asked = askNode(session, (link) => link.reloadProcess(name, patienceMs(process, instance)))
+    const verdict = yield* asked.pipe(Effect.catch(failed))
+    if (verdict.outcome === "failed")
+      yield* Effect.logWarning(`The reload of ${name} on ${nodeName} failed: ${verdict.reason ?? "no reason given"}`)
+    yield* told(service.id)
+    return { nodeId, nodeName, name, ...verdict } satisfies NodeVerdict
+  })
+
+  const all = (started: Started) =>
+    Effect.forEach(started.instances, (instance) => reloadOne(started, instance), { concurrency: nodesAtOnce })
+
+  return Reloads.of({
+    run: Effect.fn("Reloads.run")(function* (id: string, node: string | undefined, by: string) {
+      const started = yield* begin(id, node, by)
+      return { verdicts: all(started) }
+    }),
+    start: Effect.fn("Reloads.start")(function* (id: string, node: string | undefined, by: string) {
+      const started = yield* begin(id, node, by)
+      yield* Effect.forkIn(all(started), scope)
+      return started.instances.map(({ nodeName }) => nodeName)
+    }),
+  })
+})
+
+type Refused = NotFound | KernelService
+
+/** Reloads of a service's workers on its nodes. `node`: its id or name, undefined: wherever the service runs. */
+export class Reloads extends Context.Service<
+  Reloads,
+  {
+    /** Audits, and answers with the effect that reloads, and ends when every node has its verdict. */
+    readonly run: (
+      id: string,
+      node: string | undefined,
+      by: string,
+    ) => Effect.Effect<{ readonly verdicts: Effect.Effect<ReadonlyArray<NodeVerdict>> }, Refused>
+    /** Returns at once with the names of the nodes; how it goes is in the service's view. */
+    readonly start: (id: string, node: string | undefined, by: string) => Effect.Effect<ReadonlyArray<string>, Refused>
+  }
+>()("muster/manager/fleet/Reloads") {
+  static readonly layer = Layer.effect(Reloads, make)
+}
