@@ -79,16 +79,18 @@ export class Agent {
   readonly ip: string
   readonly data: string
   readonly runtime: Runtime
+  readonly #within: ReadonlyArray<string>
 
-  constructor(ip: string, data: string, runtime: Runtime) {
+  constructor(ip: string, data: string, runtime: Runtime, within: ReadonlyArray<string> = []) {
     this.ip = ip
     this.data = data
     this.runtime = runtime
+    this.#within = within
   }
 
   start(extra: ReadonlyArray<string> = []) {
     const args = ["--role=node", `--data=${this.data}`, `--listen=${this.ip}:8821`, ...extra]
-    this.process = new Muster(args, { runtime: this.runtime })
+    this.process = new Muster(args, { runtime: this.runtime, within: this.#within })
     return this.process
   }
 
@@ -133,12 +135,22 @@ export class Cluster {
   readonly #address: string
   readonly #runtime: Runtime
   readonly #flags: ReadonlyArray<string>
+  readonly #within: ReadonlyArray<string>
 
-  /** `address`: of the manager's page, on port 8800; `flags`: what its manager is started with besides. */
-  constructor(address: string, runtime: Runtime = "executable", flags: ReadonlyArray<string> = []) {
+  /**
+   * `address`: of the manager's page, on port 8800; `flags`: what its manager is started with besides; `within`: the
+   * command that runs manager and agents, such as `taskset -c 0`.
+   */
+  constructor(
+    address: string,
+    runtime: Runtime = "executable",
+    flags: ReadonlyArray<string> = [],
+    within: ReadonlyArray<string> = [],
+  ) {
     this.#address = address
     this.#flags = flags
     this.#runtime = runtime
+    this.#within = within
     this.url = `http://${address}:8800`
     this.data = join(this.#folder.path, "manager")
     this.api = new Api(this.url, this.data)
@@ -151,7 +163,7 @@ export class Cluster {
 
   startManager() {
     const args = ["--role=manager", `--data=${this.data}`, `--listen=${this.#address}:8800`, ...this.#flags]
-    this.manager = new Muster(args, { runtime: this.#runtime })
+    this.manager = new Muster(args, { runtime: this.#runtime, within: this.#within })
     return this.manager
   }
 
@@ -168,7 +180,7 @@ export class Cluster {
   }
 
   async join(ip: string, runtime: Runtime = "executable", extra: ReadonlyArray<string> = []) {
-    const agent = new Agent(ip, join(this.#folder.path, ip), runtime)
+    const agent = new Agent(ip, join(this.#folder.path, ip), runtime, this.#within)
     this.agents.push(agent)
     const started = agent.start(["--join", this.url, "--token", await this.token(), ...extra])
     await started.until(`${ip} is connected`, async () => (await this.node(ip))?.connection === "connected")

@@ -1,10 +1,9 @@
-// One server of the comparison: prints its port, then its CPU time in microseconds for each line it is sent.
-import { createInterface } from "node:readline"
-import { peers, type PeerName } from "./peers.ts"
+// The server of one protocol of the comparison: prints its port, and ends when its input does.
+import process from "node:process"
+import type { Peer } from "./peers/Peer.ts"
 
-console.log(await peers[process.argv[2] as PeerName].serve())
-for await (const _ of createInterface({ input: process.stdin })) {
-  const { system, user } = process.cpuUsage()
-  console.log(user + system)
-}
-process.exit(0)
+const { peer } = (await import(`./peers/${process.argv[2]}.ts`)) as { readonly peer: Peer }
+if (peer.serve === undefined) throw new Error(`${process.argv[2]} has no server of its own`)
+process.stdin.on("end", () => process.exit(0)).resume()
+process.on("SIGTERM", () => process.exit(0))
+console.log(await peer.serve())
