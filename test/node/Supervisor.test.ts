@@ -110,7 +110,8 @@ test("a changed variable reaches the workers, and an unchanged set touches nothi
   await node.apply(2, assignment(listen, module, { env: { GREETING: "one" }, specRevision: 2 }))
   expect(await node.running(2)).toEqual(before)
   await node.apply(3, assignment(listen, module, { env: { GREETING: "two" }, specRevision: 3 }))
-  await waitFor(async () => (await node.running(2)).every((pid) => !before.includes(pid)))
+  await waitFor(async () => (await node.process()).reload?.state === "done")
+  expect((await node.running(2)).filter((pid) => before.includes(pid))).toEqual([])
   expect(await callOnce(listen.port, "tell")).toEqual(["two", "production"])
 })
 
