@@ -6,6 +6,8 @@ import { cpuCount } from "../../platform/Env.ts"
 import type { ProcessStatus, ReloadVerdict } from "../../protocol/NodeManager.ts"
 import type { WorkerKind } from "../../protocol/WorkerLink.ts"
 import { NodeChanges } from "../NodeChanges.ts"
+import { Ledger } from "./Ledger.ts"
+import { careForWorkers } from "./WorkerCare.ts"
 import { makeReloads, type Version } from "./Reloads.ts"
 import { makeSlot, type Slot } from "./Slot.ts"
 import { makeSocketGroup } from "./SocketGroup.ts"
@@ -39,6 +41,7 @@ export interface WorkerSet {
   /** Kills what is left of them. */
   readonly kill: Effect.Effect<void>
   readonly status: ProcessStatus
+  readonly ledger: Ledger
 }
 
 const serves = ({ kind, retiring, slot }: Place) => kind === "calls" && !retiring && slot.state === "RUNNING"
@@ -52,16 +55,20 @@ const severity = ["FATAL", "BACKOFF", "STARTING", "STOPPING", "EXITED", "STOPPED
  * steps, and looks again at each change; so it makes no difference in which order wishes and exits come.
  */
 export const makeWorkerSet = Effect.fnUntraced(function* (initial: ProcessAssignment, scope: Scope.Closeable) {
+  let assignment = initial
   const launcher = yield* WorkerLauncher
   const changes = yield* NodeChanges
-  const sockets = yield* makeSocketGroup(initial.listen)
+  const sockets = yield* makeSocketGroup(initial.listen, () => assignment.spec.rpc.backlog)
   const pokes = yield* Queue.sliding<void>(1)
+  const ledger = new Ledger({
+    startedAt: yield* Clock.currentTimeMillis,
+    keyWindowMs: () => assignment.spec.rpc.idempotencyWindowMs,
+  })
   const retry = yield* FiberHandle.make()
   const gone = yield* Deferred.make<void>()
   const poke = Effect.asVoid(Queue.offer(pokes, undefined))
   const changed = Effect.andThen(changes.announce, poke)
 
-  let assignment = initial
   let removed = false
   let newest: Version = { generation: 1, assignment }
   /** What a worker is started from that comes for one that has failed: it is known to start, the newest may not. */
@@ -97,7 +104,7 @@ export const makeWorkerSet = Effect.fnUntraced(function* (initial: ProcessAssign
   }
 
   const launch = Effect.fnUntraced(function* (kind: WorkerKind, index: number, version: Version) {
-    const request = { assignment: version.assignment, kind, slot: index, count: wanted(kind) }
+    const request = { assignment: version.assignment, kind, slot: index, count: wanted(kind), ledger }
     if (kind === "tasks") return yield* launcher.launch(request)
     const fd = yield* sockets.open(index).pipe(Effect.mapError(({ message }) => new LaunchFailed({ reason: message })))
     return yield* launcher.launch({ ...request, fd })
@@ -155,11 +162,12 @@ export const makeWorkerSet = Effect.fnUntraced(function* (initial: ProcessAssign
     yield* FiberHandle.run(retry, Effect.andThen(Effect.sleep(wait), poke))
   })
 
+  const staying = () =>
+    all()
+      .filter(({ retiring }) => !retiring)
+      .map(({ slot }) => slot)
   const reloads = yield* makeReloads({
-    slots: () =>
-      all()
-        .filter(({ retiring }) => !retiring)
-        .map(({ slot }) => slot),
+    slots: staying,
     recipe: (slot, version) => recipe(places.get(slot.name)?.kind ?? "calls", slot.index, version),
     adopt: (version) => void (proven = version),
     changed,
@@ -212,6 +220,16 @@ export const makeWorkerSet = Effect.fnUntraced(function* (initial: ProcessAssign
     Effect.forkScoped,
   )
   yield* poke
+  yield* careForWorkers({
+    slots: staying,
+    settings: () => assignment.spec.rpc,
+    isBusy: (now) => removed || reloads.isBusy(now),
+    renew: (slot, why) => reloads.renew(slot, proven, why),
+  }).pipe(
+    Effect.tapCause((cause) => Effect.logError("nobody looks at the workers any more", cause)),
+    Effect.annotateLogs({ service: initial.name }),
+    Effect.forkScoped,
+  )
 
   const statusOf = (kind: WorkerKind) =>
     all()
@@ -220,17 +238,24 @@ export const makeWorkerSet = Effect.fnUntraced(function* (initial: ProcessAssign
 
   const set: WorkerSet = {
     scope,
+    ledger,
     get assignment() {
       return assignment
     },
     assign: (next) =>
       Effect.suspend(() => {
         const fresh = needsNewWorkers(assignment.spec, next.spec)
+        const resized = next.spec.rpc.backlog !== assignment.spec.rpc.backlog
         assignment = next
-        if (!fresh) return poke
-        if (places.size > 0) return Effect.andThen(poke, renewAll)
+        const after = resized ? Effect.andThen(sockets.resize, poke) : poke
+        if (!fresh) {
+          newest = { ...newest, assignment }
+          if (proven.generation === newest.generation) proven = newest
+          return after
+        }
+        if (places.size > 0) return Effect.andThen(after, renewAll)
         newest = proven = { generation: newest.generation + 1, assignment }
-        return poke
+        return after
       }),
     reload: renewAll,
     stop: Effect.gen(function* () {
