@@ -1,16 +1,13 @@
 import { type Duplex, listen, type Listener, type TlsMaterial } from "../platform/Transport.ts"
 import { RpcError } from "../protocol/RpcError.ts"
-import { type RpcFault, RpcServer, type ServerMethod } from "../rpc/RpcServer.ts"
+import { RpcServer, type RpcServerOptions } from "../rpc/RpcServer.ts"
 import type { TrustFile } from "./TrustFile.ts"
 
 export type ServicePortOptions = {
-  readonly service: string
-  readonly worker: { readonly id: number; readonly count: number }
   readonly fd: number
   readonly tls: TlsMaterial | undefined
-  readonly methods: (name: string) => ServerMethod | undefined
   readonly trust: TrustFile
-  onFault(fault: RpcFault): void
+  readonly server: Omit<RpcServerOptions, "accept">
 }
 
 const acceptGraceMs = 150
@@ -33,13 +30,7 @@ export class ServicePort {
 
   constructor(options: ServicePortOptions) {
     this.#options = options
-    this.server = new RpcServer({
-      service: options.service,
-      worker: options.worker,
-      methods: options.methods,
-      accept: (duplex) => refusal(options.trust, duplex),
-      onFault: (fault) => options.onFault(fault),
-    })
+    this.server = new RpcServer({ ...options.server, accept: (duplex) => refusal(options.trust, duplex) })
   }
 
   async listen(): Promise<void> {

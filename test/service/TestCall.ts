@@ -26,6 +26,7 @@ export const makeCall = (over: Partial<ServerCall> = {}): ServerCall => ({
   client: "test",
   meta: {},
   signal: new AbortController().signal,
+  isStream: false,
   remainingMs: () => 400,
   ...over,
 })
