@@ -299,7 +299,7 @@ it(
     yield* TestClock.adjust("1 hour")
     expect(slot.status).toMatchObject({ state: "RUNNING", pid: 2, reason: null })
     expect(script.started.length).toBe(2)
-    expect(script.log).toEqual([])
+    expect(script.log).toEqual(["crash of 1"])
   }),
 )
 
