@@ -87,14 +87,11 @@ export class CallDuty implements Duty {
   report() {
     void this.#trust.refresh().then((changed) => (changed ? this.#port.dropRevoked() : undefined))
     const open = this.#port.server.openCalls()
-    const openCalls = open.slice(0, openCallsMax)
-    const harmless = this.#journal?.takeHarmless() ?? []
-    return { stats: this.#stats(), openCalls, openCallCount: open.length, harmless }
+    return { stats: this.#stats(), openCalls: open.slice(0, openCallsMax), openCallCount: open.length }
   }
 
-  obey({ poison, suspects }: WorkerOrders): void {
+  obey({ poison }: WorkerOrders): void {
     this.#journal?.refuse(poison)
-    this.#journal?.suspect(suspects ?? [])
   }
 
   async drain(timeoutMs: number): Promise<void> {

@@ -17,8 +17,6 @@ export class Journal implements CallGuard {
   readonly #free = Uint16Array.from({ length: journalPlaces }, (_, index) => journalPlaces - 1 - index)
   #freeCount = journalPlaces
   #poison: ReadonlySet<string> = new Set()
-  #suspects = new Set<string>()
-  #harmless: Array<string> = []
 
   private constructor(service: string, bytes: Uint8Array, given: JournalOptions) {
     this.#service = service
@@ -39,16 +37,6 @@ export class Journal implements CallGuard {
     this.#poison = new Set(poison)
   }
 
-  /** The hashes of calls that ran when a worker crashed, the whole list: which of them end is noted from now on. */
-  suspect(hashes: ReadonlyArray<string>): void {
-    this.#suspects = new Set(hashes)
-  }
-
-  /** The suspects that have ended since this was asked last. */
-  takeHarmless(): ReadonlyArray<string> {
-    return this.#harmless.splice(0)
-  }
-
   begin(method: string, bytes: Uint8Array, start: number, end: number): number | RpcError {
     hashBytes(bytes, start, end)
     const { high, low } = callHash
@@ -66,14 +54,8 @@ export class Journal implements CallGuard {
 
   end(place: number): void {
     if (place === unrecorded) return
-    if (this.#suspects.size > 0) this.#clear(placeWord(place))
     this.#words[placeWord(place) + 2] = 0
     this.#free[this.#freeCount++] = place
-  }
-
-  #clear(at: number): void {
-    const hash = hashText(this.#words[at] ?? 0, this.#words[at + 1] ?? 0)
-    if (this.#suspects.delete(hash)) this.#harmless.push(hash)
   }
 
   #refusal(method: string): RpcError {

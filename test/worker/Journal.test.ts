@@ -124,17 +124,3 @@ test("a method that there was no room to name, and a file that is no journal", (
   expect(() => Journal.open("greeter", path, { methods: [], now: () => 0 })).toThrow("has 5 bytes, expected")
   expect(() => Journal.open("greeter", `${path}.none`, { methods: [], now: () => 0 })).toThrow()
 })
-
-test("of the suspects, those that are run to their end are told once", () => {
-  using folder = temporaryFolder()
-  const { journal } = open(folder.path)
-  const call = (text: string) => journal.begin("hello", bytesOf(text), 0, bytesOf(text).length) as number
-  const early = call("early")
-  const open1 = call("open")
-  journal.suspect([hashOf("early"), hashOf("open"), hashOf("never")])
-  for (const place of [early, call("other"), call("early")]) journal.end(place)
-  expect(journal.takeHarmless()).toEqual([hashOf("early")])
-  journal.end(open1)
-  expect(journal.takeHarmless()).toEqual([hashOf("open")])
-  expect(journal.takeHarmless()).toEqual([])
-})
