@@ -26,7 +26,6 @@ export const makeCall = (over: Partial<ServerCall> = {}): ServerCall => ({
   client: "test",
   meta: {},
   signal: new AbortController().signal,
-  isStream: false,
   remainingMs: () => 400,
   ...over,
 })
