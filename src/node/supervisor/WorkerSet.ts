@@ -184,6 +184,7 @@ export const makeWorkerSet = Effect.fnUntraced(function* (initial: ProcessAssign
       if (version.generation > proven.generation) ledger.forgive()
       proven = version
     },
+    obstacle: () => blocked?.reason,
     changed,
   })
 
