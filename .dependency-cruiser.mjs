@@ -1,4 +1,4 @@
-// The import rule of docs/architecture.md: effect <- domain <- protocol <- rpc <- client <- worker.
+// The import rule of docs/architecture.md: effect <- domain <- protocol <- rpc <- client <- service <- worker.
 const only = (name, from, allowed) => ({
   name,
   severity: "error",
@@ -25,7 +25,8 @@ export default {
     only("platform-imports-domain", "^src/platform/", ["^src/domain/"]),
     only("rpc-imports-protocol", "^src/rpc/", ["^src/(protocol|platform|domain)/"]),
     only("client-imports-rpc", "^src/client/", ["^src/(rpc|protocol|platform|domain)/"]),
-    only("worker-imports-client", "^src/worker/", ["^src/(client|rpc|protocol|platform|domain)/"]),
+    only("service-imports-client", "^src/service/", ["^src/(client|rpc|protocol|platform|domain)/"]),
+    only("worker-imports-service", "^src/worker/", ["^src/(service|client|rpc|protocol|platform|domain)/"]),
     only("node-imports-no-manager", "^src/node/", ["^src/(client|rpc|protocol|platform|domain)/"]),
     only("manager-imports-no-node", "^src/manager/", ["^src/(rpc|protocol|platform|domain)/", "^ui/"]),
     only("ui-is-pure", "^ui/", ["^src/domain/"]),

@@ -1,12 +1,12 @@
-// Builds the package that a program outside of this repository installs to use muster/client: plain JavaScript, its
-// types, and a package.json. bun scripts/package.ts [a new FOLDER, default dist/package]
+// Builds the package that a program outside of this repository installs to use muster/client, and to type a service
+// module with muster/service: plain JavaScript, its types, and a package.json. bun scripts/package.ts [a new FOLDER, default dist/package]
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { dirname, join, resolve } from "node:path"
 
 const root = join(import.meta.dirname, "..")
 const usual = join(root, "dist/package")
 const target = resolve(process.argv[2] ?? usual)
-const entries = ["src/client/index.ts", "src/client/SyncThread.ts"]
+const entries = ["src/client/index.ts", "src/client/SyncThread.ts", "src/service/index.ts"]
 
 const compile = (folder: string) => {
   const project = join(folder, "tsconfig.json")
@@ -51,11 +51,17 @@ const describe = (folder: string) => {
   const manifest = {
     name: own["name"],
     version: own["version"],
-    description: "The client library of Muster: calls services on whichever of their endpoints",
+    description:
+      "Muster for programs that call services (muster/client), and for the modules that are services (muster/service)",
     license: own["license"],
     type: "module",
     engines: { node: ">=22" },
-    exports: { "./client": { types: "./client/index.d.ts", default: "./client/index.js" } },
+    exports: Object.fromEntries(
+      ["client", "service"].map((room) => [
+        `./${room}`,
+        { types: `./${room}/index.d.ts`, default: `./${room}/index.js` },
+      ]),
+    ),
     dependencies: dependenciesOf(folder, own.dependencies),
   }
   writeFileSync(join(folder, "package.json"), `${JSON.stringify(manifest, undefined, 2)}\n`)

@@ -4,8 +4,8 @@ import { ask } from "./Api.ts"
 import { command } from "./Command.ts"
 import { exitCodes, UsageError } from "./Failure.ts"
 import { address, duration, flag, optional, toggle } from "./Flag.ts"
-import { table } from "./Help.ts"
 import { dataFlag, jsonFlag, pageFlag } from "./SharedFlags.ts"
+import { writeTable } from "./Table.ts"
 
 const files = "Files: DATA/manager/cli-token lets this command in; DATA/ca/ca.pem verifies a page with HTTPS."
 const codes = "Exit codes: 0 done, 1 the manager refused or did not answer, 2 the command line is wrong."
@@ -187,6 +187,3 @@ export const pushCommand = command({
     return job.ok === job.total ? exitCodes.done : exitCodes.failed
   },
 })
-
-const writeTable = (head: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<string>>) =>
-  writeOut(`${table([head, ...rows]).join("\n")}\n`)

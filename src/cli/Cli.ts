@@ -1,13 +1,18 @@
 import { args, env, exit, writeError, writeOut } from "../platform/Env.ts"
 import { version } from "../platform/Version.ts"
 import { nodesCommand, pushCommand, servicesCommand, tokenCommand } from "./AdminCommands.ts"
-import { callCommand } from "./CallCommand.ts"
+import { callCommand } from "./call/CallCommand.ts"
 import { type Command, command, titleOf } from "./Command.ts"
 import { CommandFailed, exitCodes, UsageError } from "./Failure.ts"
 import { helpOf } from "./Help.ts"
 import { type Line, refuseForeign, splitLine } from "./Parse.ts"
+import { reloadCommand } from "./ReloadCommand.ts"
 import { roleCommand } from "./RoleCommand.ts"
+import { statsCommand } from "./stats/StatsCommand.ts"
 import { suggestion } from "./Suggestion.ts"
+import { discardCommand, requeueCommand, tasksCommand } from "./TaskCommands.ts"
+import { methodsCommand } from "./types/MethodsCommand.ts"
+import { typesCommand } from "./types/TypesCommand.ts"
 
 const versionCommand = command({
   words: ["version"],
@@ -25,8 +30,16 @@ const versionCommand = command({
 const commands: ReadonlyArray<Command> = [
   roleCommand,
   callCommand,
+  methodsCommand,
+  typesCommand,
+  statsCommand,
   servicesCommand,
   pushCommand,
+  reloadCommand,
+  // Before the one whose word they begin with.
+  requeueCommand,
+  discardCommand,
+  tasksCommand,
   nodesCommand,
   tokenCommand,
   versionCommand,

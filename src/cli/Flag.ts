@@ -58,6 +58,16 @@ export const choice = <const A extends string>(...values: ReadonlyArray<A>): Kin
   expected: values.length === 1 ? `${values[0]}` : `${values.slice(0, -1).join(", ")} or ${values.at(-1)}`,
 })
 
+/** A whole number within limits, digits only. */
+export const whole = (placeholder: string, least: number, most: number): Kind<number> => ({
+  placeholder,
+  read: (value) => {
+    const number = /^\d{1,15}$/.test(value) ? Number(value) : -1
+    return number >= least && number <= most ? number : undefined
+  },
+  expected: `a whole number from ${least} to ${most}`,
+})
+
 /** A file or folder, seen from the current folder. */
 export const path = (placeholder: string): Kind<string> => ({ placeholder, read: absolutePath, expected: "a path" })
 

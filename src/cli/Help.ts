@@ -1,6 +1,7 @@
 import { version } from "../platform/Version.ts"
 import { type Argument, type Command, titleOf } from "./Command.ts"
 import { type AnyFlag, variableOf } from "./Flag.ts"
+import { table, wrap } from "./Table.ts"
 
 const width = 100
 
@@ -57,26 +58,3 @@ const flagTable = (flags: ReadonlyArray<AnyFlag>): ReadonlyArray<string> =>
 
 const section = (title: string, lines: ReadonlyArray<string>): string =>
   lines.length === 0 ? "" : [`${title}:`, ...lines.map((line) => `  ${line}`)].join("\n")
-
-/** Columns as wide as their widest text. */
-export const table = (rows: ReadonlyArray<ReadonlyArray<string>>): ReadonlyArray<string> => {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
-  return rows.map((row) =>
-    row
-      .map((text, column) => text.padEnd(widths[column] ?? 0))
-      .join("  ")
-      .trimEnd(),
-  )
-}
-
-const wrap = (text: string, columns: number): ReadonlyArray<string> => {
-  const lines: Array<string> = []
-  let line = ""
-  for (const word of text.split(" ")) {
-    if (line !== "" && line.length + 1 + word.length > columns) {
-      lines.push(line)
-      line = word
-    } else line = line === "" ? word : `${line} ${word}`
-  }
-  return [...lines, line]
-}

@@ -1,5 +1,6 @@
 import { Array, Cause, Layer, Logger, References } from "effect"
 import { isColourful, writeError } from "../platform/Env.ts"
+import { escape, oneLine } from "./OneLine.ts"
 import type { RoleSettings } from "./RoleCommand.ts"
 
 const levels = { debug: "Debug", info: "Info", warn: "Warn", error: "Error" } as const
@@ -85,12 +86,3 @@ const valueOf = (value: unknown): string => {
   const text = oneLine(wordOf(value))
   return plainValue.test(text) ? text : JSON.stringify(text)
 }
-
-/** What a peer sent may be in a message: it must not end the line, nor reach the terminal as commands. */
-const oneLine = (text: string) => escape(text.replaceAll(/\s*\n\s*/g, " "))
-
-// oxlint-disable-next-line no-control-regex
-const control = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g
-
-const escape = (text: string) =>
-  text.replaceAll(control, (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, "0")}`)

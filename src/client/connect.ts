@@ -2,6 +2,7 @@ import { env, writeError } from "../platform/Env.ts"
 import { CertificateFolder } from "./CertificateFolder.ts"
 import { Client } from "./Client.ts"
 import { FileDiscovery, StaticDiscovery } from "./Discovery.ts"
+import type { TypedClient } from "./Typed.ts"
 import type { GivenEndpoint, ServiceEndpoints } from "./EndpointFile.ts"
 
 export interface ConnectOptions {
@@ -23,6 +24,12 @@ export interface ConnectOptions {
   readonly onFault?: ((message: string, cause: unknown) => void) | undefined
 }
 
+interface Connect {
+  (service: string, options?: ConnectOptions): Client
+  /** `Methods`: an interface of the service's methods, as `muster types SERVICE` writes it. */
+  <Methods>(service: string, options?: ConnectOptions): TypedClient<Methods>
+}
+
 const defaultDataDir = "/var/lib/muster"
 /** Of a call that says nothing else, in milliseconds. */
 export const defaultTimeoutMs = 500
@@ -31,7 +38,7 @@ export const defaultTimeoutMs = 500
  * A client of `service`. Returns at once; the first call waits for the endpoint list, and connections are opened when
  * calls need them. Open until `close()`.
  */
-export const connect = (service: string, options: ConnectOptions = {}): Client => {
+export const connect: Connect = (service: string, options: ConnectOptions = {}): Client => {
   const dataDir = options.dataDir ?? env("MUSTER_DATA") ?? defaultDataDir
   const client = new Client({
     service,

@@ -27,29 +27,42 @@ export const keepAlive = (): (() => void) => {
 
 export const exit = (code: number): never => process.exit(code)
 
-/** Writes all of `text` before it returns: a following exit loses nothing, as it would with a stream. */
-export const writeOut = (text: string): void => writeAll(1, text)
+/**
+ * Writes all of `text` before it returns: a following exit loses nothing, as it would with a stream. False: nobody reads
+ * it any more.
+ */
+export const writeOut = (text: string): boolean => writeAll(1, text)
 
-export const writeError = (text: string): void => writeAll(2, text)
+export const writeError = (text: string): void => {
+  writeAll(2, text)
+}
 
 /** Whether stderr is a terminal whose reader wants colours. */
 export const isColourful = (): boolean =>
   process.stderr.isTTY && env("NO_COLOR") === undefined && process.env["TERM"] !== "dumb"
 
+/** The width of the terminal that stdout is; undefined when it is a file or a pipe. */
+export const outColumns = (): number | undefined =>
+  process.stdout.isTTY && process.stdout.columns > 0 ? process.stdout.columns : undefined
+
+/** Whether stderr is a terminal that knows how to write a line again. */
+export const isErrorTerminal = (): boolean => process.stderr.isTTY && process.env["TERM"] !== "dumb"
+
 const retryMs = 2
 const sleeper = new Int32Array(new SharedArrayBuffer(4))
 
-const writeAll = (fd: number, text: string): void => {
+const writeAll = (fd: number, text: string): boolean => {
   let left: Uint8Array = new TextEncoder().encode(text)
   while (left.length > 0) {
     try {
       left = left.subarray(writeSync(fd, left))
     } catch (error) {
       // A pipe without a reader has nobody to tell; a full one that doesn't block is tried again.
-      if (codeOf(error) !== "EAGAIN") return
+      if (codeOf(error) !== "EAGAIN") return false
       Atomics.wait(sleeper, 0, 0, retryMs)
     }
   }
+  return true
 }
 
 const codeOf = (error: unknown): unknown => (error instanceof Error && "code" in error ? error.code : undefined)

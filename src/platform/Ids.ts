@@ -37,3 +37,6 @@ export const sha256Hex = (text: string): string => createHash("sha256").update(t
 /** Whether both are the same, in a time that tells nothing of where they differ or how long the secret is. */
 export const timingSafeEqualText = (a: string, b: string): boolean =>
   timingSafeEqual(createHash("sha256").update(a, "utf8").digest(), createHash("sha256").update(b, "utf8").digest())
+
+/** `bytes` random bytes as lower-case hex digits. */
+export const randomHex = (bytes: number): string => randomBytes(bytes).toString("hex")

@@ -27,13 +27,57 @@ const keyCache: Array<string> = Array.from({ length: keySlots }, () => "")
 
 /** Decodes exactly one item; everything that the profile of docs/protocol.md excludes is a DecodeError. */
 export const decode = (source: Uint8Array, from = 0, to = source.length): unknown => {
+  begin(source, from, to)
+  const value = read(0)
+  if (at !== end) throw fault("bytes follow the value")
+  return value
+}
+
+/** The body of a REQUEST or ONEWAY, as its sender wrote it: nothing is checked but that it is a list of two or three. */
+export interface RequestParts {
+  readonly method: unknown
+  readonly args: unknown
+  /** Undefined when the list has only two items. */
+  readonly meta: unknown
+  /** The bytes of method and arguments, without the map: the same whenever the same call is made again. */
+  readonly start: number
+  readonly end: number
+}
+
+/** Undefined: an item, but no list of two or three. Throws a DecodeError. */
+export const decodeRequest = (source: Uint8Array, from: number, to: number): RequestParts | undefined => {
+  const initial = source[from]
+  if (from >= to || (initial !== 0x82 && initial !== 0x83)) return decodeLongHead(source, from, to)
+  begin(source, from, to)
+  at++
+  itemsLeft--
+  return parts(initial & 0x1f)
+}
+
+/** A list's length may be in more bytes than it needs. */
+const decodeLongHead = (source: Uint8Array, from: number, to: number): RequestParts | undefined => {
+  const whole = decode(source, from, to)
+  if (!Array.isArray(whole) || whole.length < 2 || whole.length > 3) return undefined
+  begin(source, from, to)
+  itemsLeft--
+  return parts(argument((bytes[at++] as number) & 0x1f))
+}
+
+const parts = (count: number): RequestParts => {
+  const from = at
+  const method = (bytes[at] as number) >> 5 === 3 && at < end ? readKey() : read(1)
+  const args = read(1)
+  const to = at
+  const meta = count === 3 ? read(1) : undefined
+  if (at !== end) throw fault("bytes follow the value")
+  return { method, args, meta, start: from, end: to }
+}
+
+const begin = (source: Uint8Array, from: number, to: number) => {
   bytes = source
   start = at = from
   end = to
   itemsLeft = valueLimits.items
-  const value = read(0)
-  if (at !== end) throw fault("bytes follow the value")
-  return value
 }
 
 const fault = (reason: string) => new DecodeError(reason, at - start)

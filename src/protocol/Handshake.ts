@@ -5,6 +5,12 @@ export const magic = "muster"
 export const versionLowest = 1
 export const versionHighest = 1
 
+/** The feature of server streams. */
+export const streamsFeature = "streams"
+/** Names that a server's HELLO holds at most: it must fit into the least frame. */
+export const idempotentMax = 1_000
+const idempotentCharsMax = 16_384
+
 export interface WorkerPlace {
   readonly id: number
   readonly count: number
@@ -25,15 +31,37 @@ export interface Hello {
 export interface ServerHello extends Hello {
   readonly service: string
   readonly worker: WorkerPlace
+  /** Methods that a client may repeat by itself. */
+  readonly idempotent: ReadonlyArray<string>
 }
 
 export const hello = (who: string, limits: Limits): Hello => ({
   magic,
   versions: [versionLowest, versionHighest],
   limits: { frame: limits.frameBytes, inFlight: limits.inFlight },
-  features: [],
+  features: [streamsFeature],
   who,
 })
+
+export interface ServerHelloOptions {
+  readonly service: string
+  readonly worker: WorkerPlace
+  readonly idempotent: ReadonlyArray<string>
+  readonly limits: Limits
+}
+
+/** A key that says nothing is left out. */
+export const serverHello = ({ idempotent, limits, service, worker }: ServerHelloOptions) => {
+  const told = fitting(idempotent)
+  return { ...hello(service, limits), service, worker, ...(told.length === 0 ? {} : { idempotent: told }) }
+}
+
+/** As many names as a HELLO holds. A client that misses one does without the repetition. */
+const fitting = (names: ReadonlyArray<string>): ReadonlyArray<string> => {
+  let chars = 0
+  const end = names.findIndex((name, index) => (chars += name.length) > idempotentCharsMax || index >= idempotentMax)
+  return end < 0 ? names : names.slice(0, end)
+}
 
 type Fields = Readonly<Record<string, unknown>>
 
@@ -67,6 +95,15 @@ const features = (value: unknown): ReadonlyArray<string> => {
     throw fault("features", value, "a list of at most 64 texts")
   return value as ReadonlyArray<string>
 }
+
+const idempotent = (value: unknown): ReadonlyArray<string> => {
+  if (value === undefined) return []
+  if (!Array.isArray(value) || value.length > idempotentMax || !value.every(isMethodName))
+    throw fault("idempotent", value, `a list of at most ${idempotentMax} names of methods`)
+  return value as ReadonlyArray<string>
+}
+
+const isMethodName = (value: unknown) => typeof value === "string" && value.length > 0 && value.length <= 255
 
 const versions = (value: unknown): readonly [number, number] => {
   if (!Array.isArray(value) || value.length !== 2) throw fault("versions", value, "a list of two integers")
@@ -105,6 +142,7 @@ export const readServerHello = (value: unknown): ServerHello => {
       count: whole(worker["count"], "worker.count", 1),
       pid: whole(worker["pid"], "worker.pid", 0),
     },
+    idempotent: idempotent(given["idempotent"]),
   }
 }
 

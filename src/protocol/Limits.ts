@@ -4,6 +4,12 @@ export interface Limits {
   readonly frameBytes: number
   /** Requests the peer may have open at once on one connection. Announced in HELLO. */
   readonly inFlight: number
+  /** Connections of one server; further ones are refused. */
+  readonly connections: number
+  /** Requests that run at once on all connections of one server. */
+  readonly inFlightTotal: number
+  /** A connection without a call for so long is closed; 0: never. */
+  readonly idleMs: number
   /** The peer's HELLO is complete within this time. */
   readonly helloMs: number
   /** A frame that has begun is complete within this time. */
@@ -21,6 +27,9 @@ export interface Limits {
 export const callLimits: Limits = {
   frameBytes: 2 * 1024 * 1024,
   inFlight: 1024,
+  connections: 10_000,
+  inFlightTotal: 10_000,
+  idleMs: 0,
   helloMs: 3_000,
   progressMs: 10_000,
   pingMs: 20_000,

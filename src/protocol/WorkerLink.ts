@@ -1,6 +1,7 @@
 import type { RpcSettings } from "../domain/RpcSettings.ts"
 import type { MethodInfo } from "./Reflection.ts"
 import type { StatsSnapshot } from "./Stats.ts"
+import type { TaskOptions } from "./TaskOptions.ts"
 
 /** The methods of the agent's unix socket, service `agent`: what a worker process tells and asks its agent. */
 export const workerMethods = {
@@ -93,15 +94,6 @@ export interface WorkerOrders {
 
 /** A task worker's wait for a task ends by then. */
 export const taskTakeMs = 20_000
-
-export interface TaskOptions {
-  /** Not before this time from now. Milliseconds; default 0. */
-  readonly delayMs?: number | undefined
-  /** Of one run; default: the service's. */
-  readonly timeoutMs?: number | undefined
-  /** Runs in all; default: the service's. */
-  readonly attemptsMax?: number | undefined
-}
 
 export interface TaskToQueue extends WorkerKey {
   readonly task: string

@@ -5,8 +5,8 @@ export const now = (): number => performance.now()
 export abstract class Timed {
   dueAt = 0
   /** The wheel's own. */
-  previous: Timed | undefined = undefined
-  next: Timed | undefined = undefined
+  before: Timed | undefined = undefined
+  behind: Timed | undefined = undefined
   slot = -1
 
   abstract expire(): void
@@ -33,9 +33,9 @@ class Wheel {
     const slot = tick & (slots - 1)
     const head = this.#heads[slot]
     timed.slot = slot
-    timed.next = head
-    timed.previous = undefined
-    if (head !== undefined) head.previous = timed
+    timed.behind = head
+    timed.before = undefined
+    if (head !== undefined) head.before = timed
     this.#heads[slot] = timed
     this.#count++
     if (this.#timer === undefined || tick < this.#wakeAt) this.#wake(tick)
@@ -43,12 +43,12 @@ class Wheel {
 
   remove(timed: Timed): void {
     if (timed.slot < 0) return
-    const { next, previous } = timed
-    if (previous === undefined) this.#heads[timed.slot] = next
-    else previous.next = next
-    if (next !== undefined) next.previous = previous
+    const { before, behind } = timed
+    if (before === undefined) this.#heads[timed.slot] = behind
+    else before.behind = behind
+    if (behind !== undefined) behind.before = before
     timed.slot = -1
-    timed.next = timed.previous = undefined
+    timed.behind = timed.before = undefined
     this.#count--
   }
 
@@ -81,7 +81,7 @@ class Wheel {
   #expire(slot: number, time: number): void {
     // Taken out first: what expires may add and remove others.
     const over: Array<Timed> = []
-    for (let timed = this.#heads[slot]; timed !== undefined; timed = timed.next)
+    for (let timed = this.#heads[slot]; timed !== undefined; timed = timed.behind)
       if (timed.dueAt <= time) over.push(timed)
     for (const timed of over) {
       if (timed.slot < 0) continue

@@ -15,6 +15,8 @@ export interface ServerCall {
   readonly meta: Readonly<Record<string, unknown>>
   /** Aborted when the caller cancels, its deadline passes or its connection is lost. Made when first asked for. */
   readonly signal: AbortSignal
+  /** The caller asked for a stream of items. */
+  readonly isStream: boolean
   /** Milliseconds left, never below 0; Infinity without a deadline. */
   remainingMs(): number
 }
@@ -32,6 +34,8 @@ export interface ServerMethod {
   readonly handle: Handler
   /** Calls of it that run at once; more are refused with `resource_exhausted`, not executed. */
   readonly concurrencyMax: number
+  /** Answers streams only: a call for one answer is refused without being run. */
+  readonly streams: boolean
   /** Calls of it that run now. The server's own. */
   running: number
   /** Hears of each answer; undefined: nobody counts. */
@@ -58,11 +62,17 @@ export interface CallGuard {
 export const serverMethod = (
   name: string,
   handle: Handler,
-  options: { readonly concurrencyMax?: number; readonly meter?: MethodMeter | undefined } = {},
+  options: {
+    readonly concurrencyMax?: number
+    readonly meter?: MethodMeter | undefined
+    /** Default: whether the handler itself is written as `async function*`. */
+    readonly streams?: boolean
+  } = {},
 ): ServerMethod => ({
   name,
   handle,
   concurrencyMax: options.concurrencyMax ?? Infinity,
+  streams: options.streams ?? Object.prototype.toString.call(handle) === "[object AsyncGeneratorFunction]",
   running: 0,
   meter: options.meter,
 })
@@ -90,6 +100,11 @@ export interface RpcServerOptions {
   readonly methods: (name: string) => ServerMethod | undefined
   readonly limits?: Partial<Limits>
   readonly guard?: CallGuard | undefined
+  /** Methods that may be called twice without harm, told to each client. */
+  readonly idempotent?: ReadonlyArray<string>
+  /** Calls that take longer are told to `onSlow`; streams are not. 0: none. */
+  readonly slowCallMs?: number
+  readonly onSlow?: (call: ServerCall, ms: number) => void
   /** A reason to refuse the connection, told to the client before it is closed. */
   readonly accept?: (duplex: Duplex) => RpcError | undefined
   readonly onFault?: (fault: RpcFault) => void

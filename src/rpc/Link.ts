@@ -4,6 +4,7 @@ import { leastLimits, type Limits } from "../protocol/Limits.ts"
 import { RpcError } from "../protocol/RpcError.ts"
 import { now } from "./Deadlines.ts"
 import { Outbox } from "./Outbox.ts"
+import type { Traffic } from "./ServerFigures.ts"
 import { beginSweep, endSweep, type Swept } from "./Sweep.ts"
 
 /** What the server's and the client's end do differently. */
@@ -12,6 +13,8 @@ export interface LinkOwner {
   frame(reader: FrameReader): void
   /** A peer that doesn't take what is written has its own frames left unread. */
   readonly pausesSlowPeer: boolean
+  /** The peer takes what is written again. */
+  drained(): void
   /** The peer's HELLO has been read. */
   readonly greeted: boolean
   /** This side ends the connection because the peer did something wrong or nothing at all. */
@@ -30,6 +33,9 @@ export class Link implements Swept {
   readonly out: Outbox
   /** When the chunk that is being read arrived. */
   arrivedAt: number
+  /** The time as last looked at while a chunk is read: at its arrival, and after each handler. */
+  clock: number
+  readonly #traffic: Traffic
   readonly #limits: Limits
   readonly #owner: LinkOwner
   readonly #reader: FrameReader
@@ -45,13 +51,14 @@ export class Link implements Swept {
   #pinged = false
   #partUntil = 0
 
-  constructor(duplex: Duplex, limits: Limits, owner: LinkOwner) {
+  constructor(duplex: Duplex, limits: Limits, owner: LinkOwner & { readonly traffic: Traffic }) {
     this.duplex = duplex
+    this.#traffic = owner.traffic
     this.#limits = limits
     this.#owner = owner
     this.#reader = new FrameReader(limits.frameBytes)
-    this.out = new Outbox(duplex, leastLimits.frameBytes, () => this.#blocked())
-    this.arrivedAt = this.#openedAt = this.#heardAt = now()
+    this.out = new Outbox(duplex, { frameLimit: leastLimits.frameBytes, traffic: owner.traffic }, () => this.#blocked())
+    this.clock = this.arrivedAt = this.#openedAt = this.#heardAt = now()
     beginSweep(this)
     duplex.handle({
       data: (chunk) => this.#data(chunk),
@@ -80,6 +87,11 @@ export class Link implements Swept {
   /** Sends what was written; inside a frame's handling that waits for the end of the chunk. */
   flush(): void {
     if (!this.#reading) this.out.flushSoon()
+  }
+
+  /** Sends after the other callbacks of this turn of the event loop: for items, of which more are on their way. */
+  flushLater(): void {
+    if (!this.#reading) this.out.flushLater()
   }
 
   /** Tells the peer why, and ends the connection. */
@@ -157,11 +169,12 @@ export class Link implements Swept {
     if (this.#state !== "open") return
     this.#heardAt = now()
     this.#pinged = false
+    this.#traffic.receivedBytes += chunk.length
     if (this.#stalled) {
       this.#waiting.push(chunk)
       return
     }
-    this.arrivedAt = this.#heardAt
+    this.clock = this.arrivedAt = this.#heardAt
     this.#reader.push(chunk)
     this.#read()
     if (this.#state === "open") this.out.flush()
@@ -177,7 +190,9 @@ export class Link implements Swept {
   #drain(): void {
     if (this.#state !== "open") return
     this.out.drained()
-    if (!this.out.blocked && this.#stalled) this.#goOn()
+    if (this.out.blocked) return
+    this.#owner.drained()
+    if (this.#stalled && !this.out.blocked) this.#goOn()
   }
 
   /** Takes up the frames that waited for the peer to read. */

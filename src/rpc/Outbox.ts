@@ -1,6 +1,7 @@
 import type { Duplex } from "../platform/Transport.ts"
 import { Writer } from "../protocol/Encode.ts"
 import { countedHeaderBytes } from "../protocol/Frame.ts"
+import type { Traffic } from "./ServerFigures.ts"
 
 const pieceBytes = 256 * 1024
 const flushAtBytes = 64 * 1024
@@ -23,10 +24,18 @@ export class Outbox {
   #sent = 0
   #frameAt = 0
   #flushing = false
+  #flushingLater = false
 
-  constructor(duplex: Duplex, frameLimit: number, onBlocked: () => void) {
+  readonly #traffic: Traffic
+
+  constructor(
+    duplex: Duplex,
+    setup: { readonly frameLimit: number; readonly traffic: Traffic },
+    onBlocked: () => void,
+  ) {
     this.#duplex = duplex
-    this.frameLimit = frameLimit
+    this.frameLimit = setup.frameLimit
+    this.#traffic = setup.traffic
     this.#onBlocked = onBlocked
   }
 
@@ -80,6 +89,16 @@ export class Outbox {
     })
   }
 
+  /** The same after this turn of the event loop. */
+  flushLater(): void {
+    if (this.#flushing || this.#flushingLater) return
+    this.#flushingLater = true
+    setImmediate(() => {
+      this.#flushingLater = false
+      this.flush()
+    })
+  }
+
   flush(): void {
     const writer = this.#writer
     if (writer === undefined || this.blocked) return
@@ -110,6 +129,7 @@ export class Outbox {
     const end = Math.min(writer.length, this.#sent + pieceBytes)
     // A copy: the socket may keep what it is given.
     const piece = writer.bytes.slice(this.#sent, end)
+    this.#traffic.sentBytes += end - this.#sent
     this.#sent = end
     return this.#duplex.write(piece)
   }

@@ -1,3 +1,4 @@
+import type { ErrorCode } from "../domain/ErrorCode.ts"
 import { RpcError } from "../protocol/RpcError.ts"
 import { deadlines, Timed } from "./Deadlines.ts"
 
@@ -9,42 +10,39 @@ export interface CallOptions {
   readonly meta?: Readonly<Record<string, unknown>> | undefined
 }
 
-export interface PendingCallSetup {
-  readonly id: number
-  readonly method: string
-  readonly options: CallOptions
-  readonly resolve: (value: unknown) => void
-  readonly reject: (error: RpcError) => void
+/** What a call asks of its connection. */
+export interface CallOwner {
+  /** The sent call of this id ended by itself, and waits for nothing more. */
+  abandoned(id: number): void
 }
 
-/** A call that waits for its answer, its deadline or its caller's change of mind. */
-export class PendingCall extends Timed {
-  readonly id: number
+/** A call that waits for its final frame, its deadline or its caller's change of mind. */
+export abstract class OpenCall extends Timed {
   readonly method: string
-  readonly resolve: (value: unknown) => void
-  readonly reject: (error: RpcError) => void
-  readonly #connection: { abandoned(id: number): void }
+  /** 0: not sent yet. */
+  id = 0
+  readonly #owner: CallOwner
   readonly #timeoutMs: number
   readonly #signal: AbortSignal | undefined
   readonly #onAbort: (() => void) | undefined
 
-  constructor(connection: { abandoned(id: number): void }, setup: PendingCallSetup) {
+  constructor(owner: CallOwner, method: string, options: CallOptions) {
     super()
-    this.#connection = connection
-    this.id = setup.id
-    this.method = setup.method
-    this.resolve = setup.resolve
-    this.reject = setup.reject
-    this.#timeoutMs = setup.options.timeoutMs
-    this.#signal = setup.options.signal
+    this.#owner = owner
+    this.method = method
+    this.#timeoutMs = options.timeoutMs
+    this.#signal = options.signal
     if (this.#signal === undefined) return
-    this.#onAbort = () => this.#abandon(new RpcError("cancelled", "The caller cancelled", { executed: "maybe" }))
+    this.#onAbort = () => this.abandon("cancelled", "The caller cancelled")
     this.#signal.addEventListener("abort", this.#onAbort)
   }
 
+  /** RESPONSE came. */
+  abstract resolve(value: unknown): void
+  abstract reject(error: RpcError): void
+
   override expire(): void {
-    const message = `No answer to "${this.method}" within ${this.#timeoutMs} ms`
-    this.#abandon(new RpcError("deadline_exceeded", message, { executed: "maybe" }))
+    this.abandon("deadline_exceeded", `No answer to "${this.method}" within ${this.#timeoutMs} ms`)
   }
 
   /** Takes back what would wake the call up again. */
@@ -53,9 +51,39 @@ export class PendingCall extends Timed {
     if (this.#onAbort !== undefined) this.#signal?.removeEventListener("abort", this.#onAbort)
   }
 
-  #abandon(error: RpcError): void {
+  /** Waits for nothing more; the server is told. */
+  protected leave(): void {
     this.over()
-    this.#connection.abandoned(this.id)
-    this.reject(error)
+    if (this.id !== 0) this.#owner.abandoned(this.id)
+  }
+
+  protected abandon(code: ErrorCode, message: string): void {
+    this.leave()
+    this.reject(new RpcError(code, message, { executed: this.id === 0 ? "no" : "maybe" }))
   }
 }
+
+/** A call with one answer. */
+export class PendingCall extends OpenCall {
+  readonly promise: Promise<unknown>
+  #resolve: (value: unknown) => void = ignore
+  #reject: (error: RpcError) => void = ignore
+
+  constructor(owner: CallOwner, method: string, options: CallOptions) {
+    super(owner, method, options)
+    this.promise = new Promise((resolve, reject) => {
+      this.#resolve = resolve
+      this.#reject = reject
+    })
+  }
+
+  override resolve(value: unknown): void {
+    this.#resolve(value)
+  }
+
+  override reject(error: RpcError): void {
+    this.#reject(error)
+  }
+}
+
+const ignore = () => undefined

@@ -1,14 +1,24 @@
 import { dial, type Address, type Duplex, type Identity, type TlsMaterial } from "../platform/Transport.ts"
-import { FrameType, protocolError, type FrameReader } from "../protocol/Frame.ts"
-import { commonVersion, hello, readServerHello, type ServerHello as HelloBody } from "../protocol/Handshake.ts"
+import { FrameFlag, FrameType, protocolError, type FrameReader } from "../protocol/Frame.ts"
+import {
+  commonVersion,
+  hello,
+  readServerHello,
+  type ServerHello as HelloBody,
+  streamsFeature,
+} from "../protocol/Handshake.ts"
 import { callLimits, type Limits } from "../protocol/Limits.ts"
 import { readBody, readError, readGoAway } from "../protocol/Messages.ts"
 import { RpcError } from "../protocol/RpcError.ts"
+import { CallStream, type StreamOptions, type StreamOwner } from "./CallStream.ts"
 import { deadlines, now } from "./Deadlines.ts"
 import { Link, type LinkOwner } from "./Link.ts"
-import { PendingCall, type CallOptions } from "./PendingCall.ts"
-import { WaitingCalls } from "./WaitingCalls.ts"
+import { type CallOptions, type OpenCall, PendingCall } from "./PendingCall.ts"
+import { type Arguments, RequestWriter, unsendable } from "./RequestWriter.ts"
+import type { Traffic } from "./ServerFigures.ts"
+import { type WaitingCall, WaitingCalls } from "./WaitingCalls.ts"
 
+export { CallStream, type StreamOptions } from "./CallStream.ts"
 export type { CallOptions } from "./PendingCall.ts"
 
 export interface OpenOptions {
@@ -27,33 +37,39 @@ export interface ServerHello {
   readonly service: string
   readonly worker: { readonly id: number; readonly count: number; readonly pid: number }
   readonly version: number
+  /** Methods that may be called twice without harm. */
+  readonly idempotent: ReadonlyArray<string>
 }
 
 /** `draining`: open calls finish, new ones are refused. */
 export type ConnectionState = "open" | "draining" | "closed"
 
 const defaultHandshakeTimeoutMs = 5_000
-const idHighest = 0xffffffff
+const everyId = 0xffffffff
+
+const deadlineOf = (ms: number) => Math.max(0, Math.ceil(ms))
 
 const unavailable = (message: string, executed: "no" | "maybe", cause?: unknown) =>
   new RpcError("unavailable", message, { executed, cause })
 
 /** The client's end of a muster/1 connection: many calls at once, answered in any order. */
-export class RpcConnection implements LinkOwner {
+export class RpcConnection implements LinkOwner, StreamOwner {
   readonly remote: string
   readonly peer: Identity | undefined
   readonly pausesSlowPeer = false
+  readonly traffic: Traffic = { receivedBytes: 0, sentBytes: 0 }
   greeted = false
   readonly #limits: Limits
   readonly #link: Link
-  readonly #pending = new Map<number, PendingCall>()
+  readonly #requests: RequestWriter
+  readonly #pending = new Map<number, OpenCall>()
   readonly #waiting: WaitingCalls
   readonly #listeners = new Set<(state: ConnectionState) => void>()
   #state: ConnectionState = "open"
   #hello: ServerHello | undefined
   #inFlightMax = 0
-  #lastId = 0
-  #lastAnswered = idHighest
+  #speaksStreams = false
+  #lastAnswered = everyId
   #whenGreeted: ((error: RpcError | undefined) => void) | undefined
   #reason: RpcError | undefined
 
@@ -63,6 +79,7 @@ export class RpcConnection implements LinkOwner {
     this.#limits = { ...callLimits, ...options.limits }
     this.#waiting = new WaitingCalls(this.#limits.queuedBytes)
     this.#link = new Link(duplex, this.#limits, this)
+    this.#requests = new RequestWriter(this.#link)
     this.#link.out.begin(FrameType.hello, 0, 0).value(hello(options.client, this.#limits))
     this.#link.out.commit()
     this.#link.flush()
@@ -134,43 +151,89 @@ export class RpcConnection implements LinkOwner {
    * side, whose `executed` tells whether the call may have been run.
    */
   call(method: string, args: ReadonlyArray<unknown>, options: CallOptions): Promise<unknown> {
-    const refusal = this.#refusal(options)
+    const refusal = this.#refusal(options.signal)
     if (refusal !== undefined) return Promise.reject(refusal)
-    const isFull = this.#pending.size >= this.#inFlightMax || this.#waiting.size > 0
-    return isFull ? this.#wait(method, args, options) : this.#send(method, args, options)
-  }
-
-  #wait(method: string, args: ReadonlyArray<unknown>, options: CallOptions): Promise<unknown> {
     try {
-      return this.#waiting.add(method, args, options)?.promise ?? Promise.reject(this.#full())
+      const waiting = this.#isFull ? this.#wait(method, args, options) : undefined
+      return waiting?.promise ?? this.#send(method, args, options)
     } catch (error) {
-      return Promise.reject(unsendable(method, error))
+      return Promise.reject(error as RpcError)
     }
   }
 
-  /** `args`: the values, or the encoded head of a call that has waited. */
-  #send(method: string, args: ReadonlyArray<unknown> | Uint8Array, options: CallOptions): Promise<unknown> {
-    const id = this.#lastId + 1
+  /**
+   * Calls for a stream of items; a unary method gives its result as the only one. Its `next` rejects with the errors of
+   * `call`. `timeoutMs` bounds the whole of it.
+   */
+  stream(method: string, args: ReadonlyArray<unknown>, options: StreamOptions): CallStream {
+    const stream = new CallStream(this, method, options)
+    const refusal = this.#refusal(options.signal) ?? this.#streamRefusal()
+    try {
+      if (refusal !== undefined) throw refusal
+      if (Number.isFinite(options.timeoutMs)) deadlines.add(stream, now() + options.timeoutMs)
+      if (this.#isFull) this.#waitForStream(stream, args, options)
+      else this.#open(stream, args, options)
+    } catch (error) {
+      stream.over()
+      stream.reject(error as RpcError)
+    }
+    return stream
+  }
+
+  /**
+   * Calls without an answer: whether it was run is never known. Throws an RpcError, `executed` `no`, when it cannot be
+   * sent. It waits for nothing: above the server's limit of calls at once it is lost.
+   */
+  send(method: string, args: ReadonlyArray<unknown>, meta?: CallOptions["meta"]): void {
+    const refusal = this.#refusal()
+    if (refusal !== undefined) throw refusal
+    this.#requests.oneway(method, args, meta)
+  }
+
+  get #isFull(): boolean {
+    return this.#pending.size >= this.#inFlightMax || this.#waiting.size > 0
+  }
+
+  #wait(method: string, args: ReadonlyArray<unknown>, options: CallOptions): WaitingCall {
+    try {
+      const waiting = this.#waiting.add(method, args, options)
+      if (waiting !== undefined) return waiting
+    } catch (error) {
+      throw unsendable(method, error)
+    }
+    throw this.#full()
+  }
+
+  #waitForStream(stream: CallStream, args: ReadonlyArray<unknown>, options: StreamOptions): void {
+    const { meta } = options
+    const waiting = this.#wait(stream.method, args, { meta, timeoutMs: Infinity })
+    waiting.stream = stream
+    waiting.promise.catch((error: RpcError) => stream.reject(error))
+  }
+
+  #send(method: string, args: Arguments, options: CallOptions): Promise<unknown> {
     const { meta, timeoutMs } = options
-    const out = this.#link.out
-    try {
-      const fields = Number.isFinite(timeoutMs) ? { ...meta, deadline: Math.max(0, Math.ceil(timeoutMs)) } : { ...meta }
-      const writer = out.begin(FrameType.request, 0, id)
-      if (args instanceof Uint8Array) writer.raw(args)
-      writer.value(args instanceof Uint8Array ? fields : [method, args, fields])
-      out.commit()
-    } catch (error) {
-      out.rollback()
-      return Promise.reject(unsendable(method, error))
-    }
-    this.#lastId = id
-    if (id === idHighest) this.#change("draining")
-    this.#link.flush()
-    return new Promise((resolve, reject) => {
-      const call = new PendingCall(this, { id, method, options, resolve, reject })
-      this.#pending.set(id, call)
-      if (Number.isFinite(timeoutMs)) deadlines.add(call, now() + timeoutMs)
-    })
+    const fields = Number.isFinite(timeoutMs) ? { ...meta, deadline: deadlineOf(timeoutMs) } : { ...meta }
+    const id = this.#request(0, method, args, fields)
+    const call = new PendingCall(this, method, options)
+    call.id = id
+    this.#pending.set(id, call)
+    if (Number.isFinite(timeoutMs)) deadlines.add(call, now() + timeoutMs)
+    return call.promise
+  }
+
+  #open(stream: CallStream, args: Arguments, options: StreamOptions): void {
+    const left = stream.slot < 0 ? Infinity : stream.dueAt - now()
+    const deadline = left === Infinity ? {} : { deadline: deadlineOf(left) }
+    const fields = { ...options.meta, ...deadline, credit: stream.window }
+    stream.id = this.#request(FrameFlag.answersStream, stream.method, args, fields)
+    this.#pending.set(stream.id, stream)
+  }
+
+  #request(flags: number, method: string, args: Arguments, fields: Readonly<Record<string, unknown>>): number {
+    const id = this.#requests.request(flags, method, args, fields)
+    if (this.#requests.isUsedUp) this.#change("draining")
+    return id
   }
 
   /** Ends now. Calls that are open fail with `unavailable`. */
@@ -181,13 +244,13 @@ export class RpcConnection implements LinkOwner {
     this.#end()
   }
 
-  /** A pending call gave up by itself: the server is told, its answer is not waited for. */
+  granted(id: number, credit: number): void {
+    if (this.#link.open) this.#requests.credit(id, credit)
+  }
+
   abandoned(id: number): void {
     this.#pending.delete(id)
-    if (this.#link.open && id <= this.#lastAnswered) {
-      this.#link.out.bare(FrameType.cancel, 0, id)
-      this.#link.flush()
-    }
+    if (this.#link.open && id <= this.#lastAnswered) this.#requests.cancel(id)
     this.#sendWaiting()
     this.#leaveWhenIdle()
   }
@@ -203,12 +266,19 @@ export class RpcConnection implements LinkOwner {
       case FrameType.goaway:
         return this.#goAway(reader)
       case FrameType.item:
+        return this.#item(reader)
       case FrameType.end:
+        return this.#ended(reader)
       case FrameType.credit:
+        // For items of ours: none are ever sent.
         return
       default:
         throw protocolError(`A server sends no frame of type ${reader.type}`)
     }
+  }
+
+  drained(): void {
+    // Calls are refused while too much waits; nobody waits for room in the outbox.
   }
 
   failed(error: RpcError): void {
@@ -221,10 +291,15 @@ export class RpcConnection implements LinkOwner {
     this.#end()
   }
 
-  #refusal(options: CallOptions): RpcError | undefined {
+  #refusal(signal?: AbortSignal): RpcError | undefined {
     if (this.#state !== "open" || !this.#link.open) return unavailable(`The connection is ${this.#state}`, "no")
-    if (options.signal?.aborted) return new RpcError("cancelled", "Cancelled before it was sent", { executed: "no" })
+    if (signal?.aborted === true) return new RpcError("cancelled", "Cancelled before it was sent", { executed: "no" })
     return this.#link.out.queuedBytes > this.#limits.queuedBytes ? this.#full() : undefined
+  }
+
+  #streamRefusal(): RpcError | undefined {
+    if (this.#speaksStreams) return undefined
+    return new RpcError("unimplemented", `${this.hello.service} does not speak streams`, { executed: "no" })
   }
 
   #full(): RpcError {
@@ -234,9 +309,19 @@ export class RpcConnection implements LinkOwner {
 
   #sendWaiting(): void {
     while (this.#state === "open" && this.#pending.size < this.#inFlightMax) {
-      const call = this.#waiting.take()
-      if (call === undefined) return
-      this.#send(call.method, call.head, call.remaining).then(call.resolve, call.reject)
+      const waiting = this.#waiting.take()
+      if (waiting === undefined) return
+      this.#sendOne(waiting)
+    }
+  }
+
+  #sendOne(waiting: WaitingCall): void {
+    const { head, method, stream } = waiting
+    try {
+      if (stream === undefined) this.#send(method, head, waiting.remaining).then(waiting.resolve, waiting.reject)
+      else if (!stream.isOver) this.#open(stream, head, waiting.options)
+    } catch (error) {
+      waiting.reject(error as RpcError)
     }
   }
 
@@ -257,7 +342,8 @@ export class RpcConnection implements LinkOwner {
     if (this.greeted) throw protocolError("HELLO comes once")
     const version = commonVersion(theirs.versions)
     this.greeted = true
-    this.#hello = { service: theirs.service, worker: theirs.worker, version }
+    this.#hello = { service: theirs.service, worker: theirs.worker, version, idempotent: theirs.idempotent }
+    this.#speaksStreams = theirs.features.includes(streamsFeature)
     this.#inFlightMax = theirs.limits.inFlight
     this.#link.out.frameLimit = theirs.limits.frame
     this.#whenGreeted?.(undefined)
@@ -283,11 +369,30 @@ export class RpcConnection implements LinkOwner {
     }
   }
 
+  #item(reader: FrameReader): void {
+    const stream = this.#pending.get(reader.id)
+    if (!(stream instanceof CallStream)) return
+    let value: unknown
+    try {
+      value = readBody(reader)
+    } catch {
+      return stream.spoil()
+    }
+    stream.item(value)
+  }
+
+  #ended(reader: FrameReader): void {
+    const stream = this.#pending.get(reader.id)
+    if (!(stream instanceof CallStream)) return
+    this.#take(reader.id)
+    stream.end()
+  }
+
   /** Undefined: the call was given up, or there never was one of this id. */
-  #take(id: number): PendingCall | undefined {
+  #take(id: number): OpenCall | undefined {
     const call = this.#pending.get(id)
     if (call === undefined) {
-      if (id > this.#lastId) throw protocolError(`An answer to a request ${id} that was not sent`)
+      if (id > this.#requests.lastId) throw protocolError(`An answer to a request ${id} that was not sent`)
       return undefined
     }
     this.#pending.delete(id)
@@ -340,12 +445,4 @@ export class RpcConnection implements LinkOwner {
     this.#waiting.refuseAll(() => unavailable(`The connection is ${state}`, "no"))
     for (const listener of this.#listeners) listener(state)
   }
-}
-
-const unsendable = (method: string, error: unknown) => {
-  const reason = error instanceof Error ? error.message : String(error)
-  return new RpcError("invalid_argument", `The arguments of "${method}" cannot be sent: ${reason}`, {
-    executed: "no",
-    cause: error,
-  })
 }

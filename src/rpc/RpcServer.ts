@@ -1,9 +1,15 @@
-import type { Duplex } from "../platform/Transport.ts"
+import { type Duplex, processId } from "../platform/Transport.ts"
+import { encode } from "../protocol/Encode.ts"
+import { serverHello } from "../protocol/Handshake.ts"
 import { callLimits } from "../protocol/Limits.ts"
-import { RpcError } from "../protocol/RpcError.ts"
+import type { RpcError } from "../protocol/RpcError.ts"
+import { notRun } from "./CallRunner.ts"
 import { now } from "./Deadlines.ts"
 import type { RpcServerOptions } from "./Handler.ts"
 import { ServerConnection, type ServerHost } from "./ServerConnection.ts"
+import { Counts, type ServerFigures } from "./ServerFigures.ts"
+
+export type { ServerFigures } from "./ServerFigures.ts"
 
 export {
   type CallGuard,
@@ -25,33 +31,43 @@ export interface OpenCall {
 
 // A client that doesn't leave by itself when told is left after this.
 const leaveMs = 1_000
+/** Refused connections that are told why at once; more are just closed. */
+const refusedMax = 1_000
 
 /** Answers muster/1 on the connections it is given. One for all connections of a worker. */
 export class RpcServer {
   /** Calls that a handler has answered, in any way. */
   get served(): number {
-    return this.#host.served
+    return this.#counts.served
   }
 
   readonly #options: RpcServerOptions
   readonly #host: ServerHost
+  readonly #counts = new Counts()
   readonly #open = new Set<ServerConnection>()
+  /** Told why, and about to be closed. */
+  readonly #refused = new Set<ServerConnection>()
   #draining = false
   #partsWhenIdle = false
   #whenEmpty: (() => void) | undefined
 
   constructor(options: RpcServerOptions) {
     this.#options = options
+    const limits = { ...callLimits, ...options.limits }
+    const worker = { ...options.worker, pid: processId }
     this.#host = {
       options,
-      limits: { ...callLimits, ...options.limits },
-      served: 0,
+      limits,
+      counts: this.#counts,
+      hello: encode(serverHello({ idempotent: options.idempotent ?? [], limits, service: options.service, worker })),
       fault: (fault) => options.onFault?.(fault),
       idle: (connection) => {
         if (this.#partsWhenIdle) connection.part()
       },
       gone: (connection) => {
+        this.#counts.closed++
         this.#open.delete(connection)
+        this.#refused.delete(connection)
         if (this.#open.size === 0) this.#whenEmpty?.()
       },
     }
@@ -61,15 +77,44 @@ export class RpcServer {
     return this.#open.size
   }
 
+  figures(): ServerFigures {
+    const { accepted, aborted, closed, receivedBytes, requests, responses, running, sentBytes } = this.#counts
+    return {
+      connections: this.#open.size,
+      accepted,
+      closed,
+      aborted,
+      requests,
+      responses,
+      receivedBytes,
+      sentBytes,
+      concurrency: running,
+    }
+  }
+
   accept(duplex: Duplex): void {
+    this.#counts.accepted++
+    const refusal = this.#refusal(duplex)
+    if (refusal !== undefined && this.#refused.size >= refusedMax) {
+      this.#counts.closed++
+      return duplex.destroy()
+    }
     const connection = new ServerConnection(this.#host, duplex)
-    this.#open.add(connection)
-    const refusal = this.#draining
-      ? new RpcError("unavailable", "The server is shutting down", { executed: "no" })
-      : this.#options.accept?.(duplex)
-    if (refusal === undefined) return
+    if (refusal === undefined) {
+      this.#open.add(connection)
+      return
+    }
+    this.#refused.add(connection)
     this.#options.onFault?.({ kind: "refused", remote: duplex.remote, error: refusal })
     connection.refuse(refusal)
+  }
+
+  #refusal(duplex: Duplex): RpcError | undefined {
+    if (this.#draining) return notRun("unavailable", "The server is shutting down")
+    const { connections } = this.#host.limits
+    if (this.#open.size < connections) return this.#options.accept?.(duplex)
+    this.#counts.aborted++
+    return notRun("resource_exhausted", `More than ${connections} connections at once`)
   }
 
   openCalls(): ReadonlyArray<OpenCall> {

@@ -3,31 +3,47 @@ import type { Identity } from "../platform/Transport.ts"
 import type { Request } from "../protocol/Messages.ts"
 import { RpcError } from "../protocol/RpcError.ts"
 import { now, Timed } from "./Deadlines.ts"
-import type { ServerCall } from "./Handler.ts"
+import type { ServerCall, ServerMethod } from "./Handler.ts"
+import type { ServerStream } from "./ServerStream.ts"
 
 /** What a call needs of its connection. */
 export interface CallHost {
   readonly remote: string
   readonly peer: Identity | undefined
   readonly client: string
-  answerError(id: number, error: RpcError): void
+  /** The call is answered by this error before its handler is done. */
+  gaveUp(call: RunningCall, error: RpcError): void
 }
 
-/** A request whose handler was called. Exactly one answer leaves for it, whichever reason for one comes first. */
+export interface CallSetup {
+  readonly request: Request
+  readonly arrivedAt: number
+  readonly entry: ServerMethod
+}
+
+/** A request whose handler is called. Exactly one answer leaves for it, whichever reason for one comes first. */
 export class RunningCall extends Timed implements ServerCall {
+  /** 0: nobody waits for an answer. */
   readonly id: number
   readonly arrivedAt: number
+  readonly entry: ServerMethod
   answered = false
+  /** Its place in the journal of the guard. */
+  place = 0
+  /** Its items, when the caller asked for a stream. */
+  stream: ServerStream | undefined
   readonly #host: CallHost
   readonly #request: Request
   #controller: AbortController | undefined
   #reason: RpcError | undefined
 
-  constructor(host: CallHost, id: number, request: Request, arrivedAt: number) {
+  constructor(host: CallHost, id: number, setup: CallSetup) {
     super()
+    const { arrivedAt, entry, request } = setup
     this.#host = host
     this.id = id
     this.#request = request
+    this.entry = entry
     this.arrivedAt = arrivedAt
     this.dueAt = arrivedAt + request.deadlineMs
   }
@@ -38,6 +54,10 @@ export class RunningCall extends Timed implements ServerCall {
 
   get meta(): Readonly<Record<string, unknown>> {
     return this.#request.meta
+  }
+
+  get isStream(): boolean {
+    return this.stream !== undefined
   }
 
   get remote(): string {
@@ -73,7 +93,8 @@ export class RunningCall extends Timed implements ServerCall {
     if (this.answered) return
     this.answered = true
     this.#reason = new RpcError(code, message)
-    this.#host.answerError(this.id, this.#reason)
+    this.#host.gaveUp(this, this.#reason)
     this.#controller?.abort(this.#reason)
+    this.stream?.stop()
   }
 }

@@ -1,6 +1,7 @@
 import { encode } from "../protocol/Encode.ts"
 import { RpcError } from "../protocol/RpcError.ts"
 import { deadlines, now, Timed } from "./Deadlines.ts"
+import type { CallStream } from "./CallStream.ts"
 import type { CallOptions } from "./PendingCall.ts"
 
 const countMax = 16_384
@@ -22,6 +23,8 @@ export class WaitingCall extends Timed {
   readonly head: Uint8Array
   readonly options: CallOptions
   readonly promise: Promise<unknown>
+  /** What waits, when it is a stream: that has its own deadline and signal. */
+  stream: CallStream | undefined
   resolve: (value: unknown) => void = () => undefined
   reject: (error: RpcError) => void = () => undefined
   readonly #leave: (call: WaitingCall) => void
@@ -70,6 +73,7 @@ export class WaitingCalls {
   readonly #calls = new Set<WaitingCall>()
   readonly #bytesMax: number
   #bytes = 0
+  readonly #leave = (call: WaitingCall) => this.#remove(call)
 
   constructor(bytesMax: number) {
     this.#bytesMax = bytesMax
@@ -82,7 +86,7 @@ export class WaitingCalls {
   /** Undefined: too many wait already. Throws an EncodeError when the arguments have no form. */
   add(method: string, args: ReadonlyArray<unknown>, options: CallOptions): WaitingCall | undefined {
     if (this.#calls.size >= countMax || this.#bytes > this.#bytesMax) return undefined
-    const call = new WaitingCall(method, encodeHead(method, args), options, (left) => this.#remove(left))
+    const call = new WaitingCall(method, encodeHead(method, args), options, this.#leave)
     this.#calls.add(call)
     this.#bytes += call.head.length
     return call

@@ -1,7 +1,11 @@
+import type { StatsSnapshot } from "../protocol/Stats.ts"
 import {
   agentService,
+  type TaskQueued,
+  type TaskToQueue,
   type WorkerFailed,
   type WorkerKey,
+  type WorkerOrders,
   type WorkerReady,
   type WorkerReport,
   workerMethods,
@@ -16,6 +20,9 @@ export type LinkOptions = {
   /** The agent is gone, or has stopped answering. Called at most once. */
   onLost(): void
 }
+
+/** What a message says beside whose it is. */
+type Of<Message extends WorkerKey> = Omit<Message, keyof WorkerKey>
 
 /** The worker's connection to its agent. */
 export class AgentLink {
@@ -41,20 +48,27 @@ export class AgentLink {
   }
 
   /** From here on the agent sends callers to this worker. */
-  async ready(what: Omit<WorkerReady, keyof WorkerKey>): Promise<void> {
-    const message: WorkerReady = { ...this.#key, ...what }
-    await this.#tell(workerMethods.ready, message)
+  async ready(what: Of<WorkerReady>): Promise<void> {
+    await this.#ask(workerMethods.ready, what)
   }
 
   /** Best effort: the process ends right after it. */
   async failed(reason: string): Promise<void> {
-    const message: WorkerFailed = { ...this.#key, reason }
-    await this.#tell(workerMethods.failed, message).catch(() => undefined)
+    const what: Of<WorkerFailed> = { reason }
+    await this.#ask(workerMethods.failed, what).catch(() => undefined)
   }
 
-  async report(figures: Omit<WorkerReport, keyof WorkerKey>): Promise<void> {
-    const message: WorkerReport = { ...this.#key, ...figures }
-    await this.#tell(workerMethods.report, message)
+  async report(figures: Of<WorkerReport>): Promise<WorkerOrders> {
+    return ((await this.#ask(workerMethods.report, figures)) ?? { poison: [] }) as WorkerOrders
+  }
+
+  /** The figures of the whole process set on this node. */
+  async stats(): Promise<StatsSnapshot> {
+    return (await this.#ask(workerMethods.stats, {})) as StatsSnapshot
+  }
+
+  async queueTask(task: Of<TaskToQueue>): Promise<TaskQueued> {
+    return (await this.#ask(workerMethods.queueTask, task)) as TaskQueued
   }
 
   close(): void {
@@ -62,7 +76,7 @@ export class AgentLink {
     this.#connection.close()
   }
 
-  #tell(method: string, message: object): Promise<unknown> {
-    return this.#connection.call(method, [message], { timeoutMs: answerMs })
+  #ask(method: string, what: object, timeoutMs = answerMs): Promise<unknown> {
+    return this.#connection.call(method, [{ ...this.#key, ...what }], { timeoutMs })
   }
 }

@@ -1,7 +1,6 @@
 import { type Duplex, listen, type Listener, type TlsMaterial } from "../platform/Transport.ts"
 import { RpcError } from "../protocol/RpcError.ts"
-import { methodsOf, type RpcFault, RpcServer } from "../rpc/RpcServer.ts"
-import type { MethodTable } from "./MethodTable.ts"
+import { type RpcFault, RpcServer, type ServerMethod } from "../rpc/RpcServer.ts"
 import type { TrustFile } from "./TrustFile.ts"
 
 export type ServicePortOptions = {
@@ -9,7 +8,7 @@ export type ServicePortOptions = {
   readonly worker: { readonly id: number; readonly count: number }
   readonly fd: number
   readonly tls: TlsMaterial | undefined
-  readonly methods: MethodTable
+  readonly methods: (name: string) => ServerMethod | undefined
   readonly trust: TrustFile
   onFault(fault: RpcFault): void
 }
@@ -37,7 +36,7 @@ export class ServicePort {
     this.server = new RpcServer({
       service: options.service,
       worker: options.worker,
-      methods: methodsOf(new Map([...options.methods].map(([name, method]) => [name, (args) => method(...args)]))),
+      methods: options.methods,
       accept: (duplex) => refusal(options.trust, duplex),
       onFault: (fault) => options.onFault(fault),
     })

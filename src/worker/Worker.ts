@@ -1,46 +1,21 @@
 import { useThreadEntry } from "../client/CallThread.ts"
 import * as client from "../client/index.ts"
 import { executableEntry } from "../platform/BlockingThread.ts"
-import { join } from "../platform/Paths.ts"
-import { loadUserModule, ModuleFailed, provideModule } from "../platform/UserModule.ts"
-import {
-  exit,
-  logLine,
-  memoryBytes,
-  onTermination,
-  onUncaught,
-  ownPid,
-  readTls,
-  setEnv,
-  setTitle,
-  takeSetting,
-} from "../platform/WorkerHost.ts"
+import { ModuleFailed, provideModule } from "../platform/UserModule.ts"
+import { exit, onTermination, onUncaught, ownPid, setEnv, setTitle, takeSetting } from "../platform/WorkerHost.ts"
 import { type WorkerSettings, workerSettingsVariable } from "../protocol/WorkerLink.ts"
-import type { RpcFault } from "../rpc/RpcServer.ts"
-import { emptyStats } from "../protocol/Stats.ts"
+import { setHost } from "../service/Host.ts"
+import * as service from "../service/index.ts"
 import { AgentLink } from "./AgentLink.ts"
-import { type MethodTable, methodTable } from "./MethodTable.ts"
-import { ServicePort } from "./ServicePort.ts"
-import { TrustFile } from "./TrustFile.ts"
+import { CallDuty } from "./CallDuty.ts"
+import type { Duty } from "./Duty.ts"
+import { describe, firstLine, log } from "./Log.ts"
+import { ModuleHost } from "./ModuleHost.ts"
+import { loadService } from "./UserService.ts"
 
 const reportEveryMs = 1_000
 /** A last word to the agent must not hold up the end. */
 const lastWordMs = 500
-
-/** All workers of a service write to one file: a line says which of them it is from. */
-const log = (level: string, message: string) => logLine(`${new Date().toISOString()} ${level} [${ownPid()}] ${message}`)
-
-const describe = (error: unknown) =>
-  error instanceof Error ? (error.stack ?? `${error.name}: ${error.message}`) : String(error)
-
-const firstLine = (error: unknown) =>
-  error instanceof Error ? (`${error.name}: ${error.message}`.split("\n")[0] ?? error.name) : String(error)
-
-const logFault = (fault: RpcFault) => {
-  if (fault.kind === "handler")
-    log("ERROR", `${fault.method ?? "?"} failed for ${fault.remote}: ${describe(fault.error)}`)
-  else log("WARN", `${fault.kind}: ${fault.remote}: ${firstLine(fault.error)}`)
-}
 
 const readSettings = (): WorkerSettings => {
   const text = takeSetting(workerSettingsVariable)
@@ -52,66 +27,38 @@ const readSettings = (): WorkerSettings => {
 class Worker {
   readonly #settings: WorkerSettings
   readonly #link: AgentLink
-  readonly #trust: TrustFile
-  #port: ServicePort | undefined
+  readonly #host: ModuleHost
+  #duty: Duty | undefined
   #ending = false
 
   constructor(settings: WorkerSettings, link: AgentLink) {
     this.#settings = settings
     this.#link = link
-    this.#trust = new TrustFile(join(settings.dataDir, "trust.json"))
+    this.#host = new ModuleHost(settings, link)
+    setHost(this.#host)
   }
 
   async serve(): Promise<void> {
     const { module } = this.#settings
-    const methods = methodTable(await loadUserModule(module))
-    if (methods.size === 0) throw new ModuleFailed(`${module}: it exports no function, class or object with functions`)
-    await this.#trust.refresh()
+    const loaded = await loadService(module)
+    this.#host.knows([...loaded.tasks.keys()])
+    const duty = new CallDuty(this.#settings, loaded, this.#link)
+    await loaded.ready?.()
     if (this.#ending) return
-    this.#port = this.#openPort(methods)
-    await this.#port.listen()
-    const described = [...methods.keys()].map((name) => ({
-      name,
-      parameters: [],
-      rest: true,
-      kind: "unary" as const,
-      idempotent: false,
-    }))
-    await this.#link.ready({ methods: described, tasks: [] })
-    log("INFO", `ready with ${methods.size} methods of ${module}`)
-    this.#reportForEver(this.#port)
+    this.#duty = duty
+    await duty.begin()
+    await this.#link.ready(duty.offers)
+    log("INFO", `ready with ${duty.offers.methods.length} methods of ${module}`)
+    this.#reportForEver(duty)
   }
 
-  #openPort(methods: MethodTable): ServicePort {
-    const { count, listenFd, service, slot, tls } = this.#settings
-    return new ServicePort({
-      service,
-      worker: { id: slot, count },
-      fd: listenFd ?? -1,
-      tls: tls === undefined ? undefined : readTls(tls.dir),
-      methods,
-      trust: this.#trust,
-      onFault: logFault,
-    })
-  }
-
-  #reportForEver(port: ServicePort): void {
-    let due = performance.now() + reportEveryMs
+  #reportForEver(duty: Duty): void {
     setInterval(() => {
-      const loopLagMs = Math.max(0, Math.round(performance.now() - due))
-      due = performance.now() + reportEveryMs
-      const { connections, served } = port.server
-      const open = port.server.openCalls()
-      const stats = {
-        ...emptyStats,
-        connection_num: connections,
-        response_count: served,
-        loop_lag_ms: loopLagMs,
-        rss_bytes: memoryBytes(),
-      }
-      // A lost link is noticed by the link itself.
-      this.#link.report({ stats, openCalls: open.slice(0, 20), openCallCount: open.length }).catch(() => undefined)
-      void this.#trust.refresh().then((changed) => (changed ? port.dropRevoked() : undefined))
+      this.#link.report(duty.report()).then(
+        (orders) => duty.obey(orders),
+        // A lost link is noticed by the link itself.
+        () => undefined,
+      )
     }, reportEveryMs)
   }
 
@@ -120,7 +67,7 @@ class Worker {
     if (this.#ending) return
     this.#ending = true
     log("INFO", `draining: ${why}`)
-    await this.#port?.drain(this.#settings.drainTimeoutMs)
+    await this.#duty?.drain(this.#settings.drainTimeoutMs)
     this.#link.close()
     log("INFO", "stopped")
     exit(0)
@@ -145,6 +92,7 @@ export const runWorker = async (): Promise<void> => {
   )
   setEnv("MUSTER_DATA", settings.dataDir)
   provideModule("muster/client", client)
+  provideModule("muster/service", service)
   useThreadEntry(executableEntry(["--role=calls"]))
   let worker: Worker | undefined
   let asked: string | undefined

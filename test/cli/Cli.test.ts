@@ -22,7 +22,22 @@ const muster = async (args: ReadonlyArray<string>, { command = [process.execPath
   return { code: await child.exited, stdout, stderr }
 }
 
-const words = ["", "call", "services", "push", "nodes", "token create", "version"]
+const words = [
+  "",
+  "call",
+  "methods",
+  "types",
+  "stats",
+  "services",
+  "push",
+  "reload",
+  "tasks",
+  "tasks requeue",
+  "tasks discard",
+  "nodes",
+  "token create",
+  "version",
+]
 
 describe("--help", () => {
   test.each(words)("of muster %s is on stdout, with usage, flags, variables, examples", async (command) => {
@@ -71,6 +86,12 @@ describe("a mistake in the command line gives one line and exit code 2:", () => 
     [["call", "greeter"], "METHOD is missing"],
     [["call", "greeter", "hello", "--timeout=soon"], `--timeout is "soon"`],
     [["call", "--role=node", "greeter", "hello"], "muster call takes no --role"],
+    [["call", "greeter", "hello", "--concurrency=4"], "--concurrency is for --repeat N"],
+    [["call", "greeter", "hello", "--repeat=0"], `--repeat is "0", expected a whole number from 1 to 1000000000`],
+    [["stats", "greeter", "--every=1s"], "--every is for --watch"],
+    [["tasks", "greeter", "--state=lost"], "expected dead, waiting or running"],
+    [["tasks", "requeue", "greeter"], "ID is missing"],
+    [["tasks", "discard", "greeter", "01M9", "--all"], "--all and an ID exclude each other"],
     [["nodes", "x"], `"x" is one argument too many`],
     [["token", "create", "--once", "--many"], "exclude each other"],
     [["version", "--json"], "muster version takes no --json"],

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test"
-import { readArgument } from "../../src/cli/CallCommand.ts"
+import { readArgument } from "../../src/cli/call/CallCommand.ts"
 import { UsageError } from "../../src/cli/Failure.ts"
 import {
   address,

@@ -20,6 +20,8 @@ const events = {
   Exited: { _tag: "Exited", at, reason: "code 1" },
   BackoffOver: { _tag: "BackoffOver" },
   Stop: { _tag: "Stop", at },
+  Replace: { _tag: "Replace" },
+  Succeeded: { _tag: "Succeeded", pid: 9, at },
 } satisfies Record<ProcessEvent["_tag"], ProcessEvent>
 
 type Row = Record<ProcessEvent["_tag"], string>
@@ -34,6 +36,8 @@ const table: Record<ProcessState["_tag"], Row> = {
     Exited: "=",
     BackoffOver: "=",
     Stop: "=",
+    Replace: "STOPPED/dismiss",
+    Succeeded: "STOPPED/dismiss",
   },
   STARTING: {
     Start: "=",
@@ -43,6 +47,8 @@ const table: Record<ProcessState["_tag"], Row> = {
     Exited: "BACKOFF/wait",
     BackoffOver: "=",
     Stop: "STOPPING/terminate",
+    Replace: "STARTING/accompany",
+    Succeeded: "RUNNING/retire",
   },
   RUNNING: {
     Start: "=",
@@ -52,6 +58,8 @@ const table: Record<ProcessState["_tag"], Row> = {
     Exited: "BACKOFF/wait",
     BackoffOver: "=",
     Stop: "STOPPING/terminate",
+    Replace: "RUNNING/accompany",
+    Succeeded: "RUNNING/retire",
   },
   BACKOFF: {
     Start: "=",
@@ -61,6 +69,8 @@ const table: Record<ProcessState["_tag"], Row> = {
     Exited: "=",
     BackoffOver: "BACKOFF/spawn",
     Stop: "STOPPED/none",
+    Replace: "STOPPED/spawn",
+    Succeeded: "RUNNING/none",
   },
   STOPPING: {
     Start: "=",
@@ -70,6 +80,8 @@ const table: Record<ProcessState["_tag"], Row> = {
     Exited: "STOPPED/none",
     BackoffOver: "=",
     Stop: "=",
+    Replace: "STOPPING/dismiss",
+    Succeeded: "STOPPING/dismiss",
   },
   FATAL: {
     Start: "FATAL/spawn",
@@ -79,6 +91,8 @@ const table: Record<ProcessState["_tag"], Row> = {
     Exited: "=",
     BackoffOver: "=",
     Stop: "STOPPED/none",
+    Replace: "STOPPED/spawn",
+    Succeeded: "RUNNING/none",
   },
 }
 
@@ -118,4 +132,13 @@ test("the jitter keeps a wait between half of it and all of it", () => {
     return state._tag === "BACKOFF" ? state.until - at : 0
   }
   expect([until(0), until(0.999_999)]).toEqual([250, 500])
+})
+
+test("a successor begins with a clean record, whatever its predecessor did", () => {
+  expect(transition(states.RUNNING, events.Succeeded, random).state).toEqual({
+    _tag: "RUNNING",
+    pid: 9,
+    since: at,
+    failures: 0,
+  })
 })

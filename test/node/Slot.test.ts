@@ -1,10 +1,17 @@
 import { expect, test } from "bun:test"
-import { Deferred, Effect, Layer, Logger, type Scope } from "effect"
+import { Deferred, Effect, Fiber, Layer, Logger, type Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { makeSlot } from "../../src/node/supervisor/Slot.ts"
 import { type LaunchedWorker, LaunchFailed } from "../../src/node/supervisor/WorkerLauncher.ts"
+import type { WorkerFigures } from "../../src/node/supervisor/WorkerRegistry.ts"
+import type { Recipe } from "../../src/node/supervisor/WorkerRun.ts"
+import { emptyStats } from "../../src/protocol/Stats.ts"
 
-const environment = Layer.mergeAll(TestClock.layer(), Logger.layer([]))
+const lines: Array<string> = []
+const logger = Logger.make(({ message }) => {
+  lines.push(Array.isArray(message) ? message.map(String).join(" ") : String(message))
+})
+const environment = Layer.mergeAll(TestClock.layer(), Logger.layer([logger]))
 const it = (name: string, effect: Effect.Effect<void, unknown, Scope.Scope>) =>
   test(name, () => Effect.runPromise(effect.pipe(Effect.scoped, Effect.provide(environment))))
 
@@ -13,6 +20,7 @@ const scripted = () => {
   const log: Array<string> = []
   const started: Array<{ ready(): void; end(reason: string): void }> = []
   let broken: string | undefined
+  let report: WorkerFigures | undefined
   const launch = Effect.suspend(() => {
     if (broken !== undefined) return Effect.fail(new LaunchFailed({ reason: broken }))
     const pid = started.length + 1
@@ -29,13 +37,41 @@ const scripted = () => {
         log.push(`KILL ${pid}`)
         end("killed by SIGKILL")
       }),
+      report: () => report,
+      heard: () => 0,
     }
     return Effect.succeed(worker)
   })
-  const spec = () => ({ generation: 1, drainTimeoutMs: 5_000 })
-  const options = { index: 0, launch, spec, changed: Effect.void }
-  return { log, started, options, breakIt: (reason: string | undefined) => void (broken = reason) }
+  const recipe = (generation: number): Recipe => ({ generation, startTimeoutMs: 10_000, launch })
+  const options = {
+    index: 0,
+    name: "0",
+    recipe: () => recipe(1),
+    drainTimeoutMs: () => 5_000,
+    changed: Effect.void,
+  }
+  return {
+    log,
+    started,
+    options,
+    recipe,
+    breakIt: (reason: string | undefined) => void (broken = reason),
+    say: (next: WorkerFigures) => void (report = next),
+  }
 }
+
+type Script = ReturnType<typeof scripted>
+
+/** A slot whose first worker, pid 1, runs. */
+const running = Effect.fnUntraced(function* (script: Script) {
+  const slot = yield* makeSlot(script.options)
+  yield* slot.start
+  yield* settle
+  script.started[0]?.ready()
+  yield* settle
+  expect(slot.status).toMatchObject({ state: "RUNNING", pid: 1 })
+  return slot
+})
 
 /** Lets the fibers take what was offered to them. */
 const settle = TestClock.adjust(0)
@@ -175,5 +211,174 @@ it(
     // By the second: a worker that nobody calls ready is killed ten seconds after its start.
     for (let second = 0; second < 60 && slot.state === "BACKOFF"; second++) yield* TestClock.adjust(1_000)
     expect(slot.state).toBe("STARTING")
+  }),
+)
+
+it(
+  "a successor takes the place only when it is ready, and only then is the former worker asked to drain",
+  Effect.gen(function* () {
+    const script = scripted()
+    const slot = yield* running(script)
+    const replacing = yield* Effect.forkChild(slot.replace(script.recipe(2)))
+    yield* settle
+    yield* TestClock.adjust(9_999)
+    expect(script.log).toEqual([])
+    expect(slot.status).toMatchObject({ state: "RUNNING", pid: 1 })
+    expect(slot.generation).toBe(1)
+    script.started[1]?.ready()
+    yield* settle
+    expect(yield* Fiber.join(replacing)).toEqual({ _tag: "Ready" })
+    expect(script.log).toEqual(["TERM 1"])
+    expect(slot.status).toMatchObject({ state: "RUNNING", pid: 2, restarts: 0 })
+    expect(slot.generation).toBe(2)
+    const alone = yield* Effect.forkChild(slot.alone)
+    yield* settle
+    expect(alone.pollUnsafe()).toBeUndefined()
+    script.started[0]?.end("exited with code 0")
+    yield* settle
+    expect(alone.pollUnsafe()).toBeDefined()
+    expect(slot.status).toMatchObject({ state: "RUNNING", pid: 2, restarts: 0 })
+  }),
+)
+
+it(
+  "a successor that fails leaves the present worker as it was",
+  Effect.gen(function* () {
+    const script = scripted()
+    const slot = yield* running(script)
+    const crashed = yield* Effect.forkChild(slot.replace(script.recipe(2)))
+    yield* settle
+    script.started[1]?.end("Error: not today")
+    yield* settle
+    expect(yield* Fiber.join(crashed)).toEqual({ _tag: "Failed", reason: "Error: not today" })
+    const late = yield* Effect.forkChild(slot.replace(script.recipe(3)))
+    yield* settle
+    yield* TestClock.adjust(10_000)
+    expect(yield* Fiber.join(late)).toEqual({ _tag: "Failed", reason: "not ready within 10 s" })
+    script.breakIt("the folder /nowhere does not exist")
+    expect(yield* slot.replace(script.recipe(4))).toEqual({
+      _tag: "Failed",
+      reason: "the folder /nowhere does not exist",
+    })
+    expect(script.log).toEqual(["KILL 3"])
+    expect(slot.status).toMatchObject({ state: "RUNNING", pid: 1, restarts: 0, reason: null })
+    expect(slot.generation).toBe(1)
+  }),
+)
+
+it(
+  "a replacement that is given up ends its successor and nothing else",
+  Effect.gen(function* () {
+    const script = scripted()
+    const slot = yield* running(script)
+    const replacing = yield* Effect.forkChild(slot.replace(script.recipe(2)))
+    yield* settle
+    yield* Fiber.interrupt(replacing)
+    yield* settle
+    expect(script.log).toEqual(["KILL 2"])
+    yield* slot.alone
+    expect(slot.status).toMatchObject({ state: "RUNNING", pid: 1 })
+  }),
+)
+
+it(
+  "a successor takes over from a worker that crashed meanwhile, and its backoff ends",
+  Effect.gen(function* () {
+    const script = scripted()
+    const slot = yield* running(script)
+    const replacing = yield* Effect.forkChild(slot.replace(script.recipe(2)))
+    yield* settle
+    script.started[0]?.end("killed by SIGSEGV")
+    yield* settle
+    expect(slot.status).toMatchObject({ state: "BACKOFF", reason: "killed by SIGSEGV", restarts: 1 })
+    script.started[1]?.ready()
+    yield* settle
+    expect(yield* Fiber.join(replacing)).toEqual({ _tag: "Ready" })
+    yield* TestClock.adjust("1 hour")
+    expect(slot.status).toMatchObject({ state: "RUNNING", pid: 2, reason: null })
+    expect(script.started.length).toBe(2)
+    expect(script.log).toEqual([])
+  }),
+)
+
+it(
+  "where no worker runs, a replacement is started at once in its place, and its first failure is told",
+  Effect.gen(function* () {
+    const script = scripted()
+    const slot = yield* makeSlot(script.options)
+    yield* slot.start
+    yield* settle
+    for (let nth = 0; nth < 6; nth++) {
+      script.started.at(-1)?.end("exited with code 1")
+      yield* TestClock.adjust(16_001)
+    }
+    script.started.at(-1)?.end("exited with code 1")
+    yield* settle
+    expect(slot.isResting).toBe(true)
+    const before = script.started.length
+    const replacing = yield* Effect.forkChild(slot.replace(script.recipe(2)))
+    yield* settle
+    expect(script.started.length).toBe(before + 1)
+    expect(slot.generation).toBe(2)
+    script.started.at(-1)?.end("exited with code 2")
+    yield* settle
+    expect(yield* Fiber.join(replacing)).toEqual({ _tag: "Failed", reason: "exited with code 2" })
+    yield* TestClock.adjust(501)
+    expect(script.started.length).toBe(before + 2)
+  }),
+)
+
+it(
+  "a slot that stops ends the successor with the worker, and is vacant when both are gone",
+  Effect.gen(function* () {
+    const script = scripted()
+    const slot = yield* running(script)
+    const replacing = yield* Effect.forkChild(slot.replace(script.recipe(2)))
+    yield* settle
+    yield* slot.stop
+    yield* settle
+    expect(yield* Fiber.join(replacing)).toEqual({ _tag: "Stopped" })
+    expect(script.log).toEqual(["KILL 2", "TERM 1"])
+    expect(slot.isVacant).toBe(false)
+    script.started[0]?.end("exited with code 0")
+    yield* settle
+    expect(slot.isVacant).toBe(true)
+    expect(yield* slot.replace(script.recipe(3))).toEqual({ _tag: "Stopped" })
+  }),
+)
+
+it(
+  "a slot that stops while a former worker drains is vacant only after that one's end",
+  Effect.gen(function* () {
+    const script = scripted()
+    const slot = yield* running(script)
+    const replacing = yield* Effect.forkChild(slot.replace(script.recipe(2)))
+    yield* settle
+    script.started[1]?.ready()
+    yield* Fiber.join(replacing)
+    yield* slot.stop
+    yield* settle
+    script.started[1]?.end("exited with code 0")
+    yield* settle
+    expect(slot.state).toBe("STOPPED")
+    expect(slot.isVacant).toBe(false)
+    yield* TestClock.adjust(7_000)
+    expect(script.log).toEqual(["TERM 1", "TERM 2", "KILL 1"])
+    expect(slot.isVacant).toBe(true)
+  }),
+)
+
+it(
+  "who waits for a worker to drain reads which calls it waits for",
+  Effect.gen(function* () {
+    const script = scripted()
+    const slot = yield* running(script)
+    const openCalls = [{ method: "slow", ageMs: 2_100, remote: "10.0.0.1:4711" }]
+    script.say({ stats: emptyStats, openCalls, openCallCount: 3 })
+    lines.length = 0
+    yield* slot.stop
+    yield* TestClock.adjust(7_000)
+    expect(lines).toContain("drains, and waits for 3 open calls: slow for 2.1 s from 10.0.0.1:4711, …")
+    expect(lines).toContain("did not stop in time, killing it with 3 open calls: slow for 2.1 s from 10.0.0.1:4711, …")
   }),
 )

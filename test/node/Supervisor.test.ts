@@ -2,7 +2,6 @@ import { expect, setDefaultTimeout, test } from "bun:test"
 import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { createServer, type Server } from "node:net"
 import { availableParallelism } from "node:os"
-import { nodeMethods } from "../../src/protocol/NodeManager.ts"
 import { RpcError } from "../../src/protocol/RpcError.ts"
 import { RpcConnection } from "../../src/rpc/RpcConnection.ts"
 import { greeterModule } from "../support/executable.ts"
@@ -101,36 +100,6 @@ test("workers 0 means one for each CPU", async () => {
   expect((await node.running(availableParallelism())).length).toBe(availableParallelism())
 })
 
-test("a restart replaces the workers one after the other, and no caller notices", async () => {
-  await using node = await started()
-  const listen = await local()
-  await node.apply(1, assignment(listen, node.module("slow.js", slowModule)))
-  const before = await node.running(2)
-  const stop = new AbortController()
-  let answered = 0
-  const failures: Array<unknown> = []
-  const callers = Array.from({ length: 8 }, async () => {
-    while (!stop.signal.aborted) {
-      await callOnce(listen.port, "slow", [2]).then(
-        () => (answered += 1),
-        (error: unknown) => failures.push(error),
-      )
-    }
-  })
-  await waitFor(() => answered > 50)
-  await node.call(nodeMethods.reloadProcess, { name: `greeter@${listen.port}` })
-  await waitFor(async () => {
-    const now = await node.running(2)
-    return now.every((pid) => !before.includes(pid))
-  })
-  stop.abort()
-  await Promise.all(callers)
-  expect(failures).toEqual([])
-  await expect(node.call(nodeMethods.reloadProcess, { name: "nobody@1" })).rejects.toThrow(
-    'this node runs no "nobody@1"',
-  )
-})
-
 test("a changed variable reaches the workers, and an unchanged set touches nothing", async () => {
   await using node = await started()
   const listen = await local()
@@ -160,24 +129,6 @@ test("a module that can't be loaded is named with file, line and column, and is 
   await node.running(1)
   expect(await callOnce(listen.port, "hello", ["x"])).toBe("x")
   expect((await node.process()).reason).toBeNull()
-})
-
-test("a new version that can't be loaded replaces one worker and leaves the others serving", async () => {
-  await using node = await started()
-  const listen = await local()
-  await node.apply(1, assignment(listen, node.module("good.js", slowModule), { workers: 3 }))
-  const before = await node.running(3)
-  const broken = node.module("bad.js", "import './nowhere.js'\nexport const pid = () => 0\n")
-  await node.apply(2, assignment(listen, broken, { workers: 3, specRevision: 2 }))
-  const status = await waitFor(async () => {
-    const now = await node.process()
-    return now.workers.some(({ state }) => state === "BACKOFF") && now
-  })
-  expect(status.state).toBe("RUNNING")
-  expect(status.reason).toContain("nowhere.js")
-  for (let nth = 0; nth < 20; nth++) expect(before.slice(1)).toContain((await callOnce(listen.port, "pid")) as number)
-  await node.apply(3, assignment(listen, node.module("good.js", slowModule), { workers: 3, specRevision: 3 }))
-  expect((await node.running(3)).slice(1)).not.toContain(before[0])
 })
 
 test("the agent starts its services from its disk with no manager there", async () => {

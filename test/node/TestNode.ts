@@ -7,7 +7,7 @@ import { writeMembership } from "../../src/node/joining/Identity.ts"
 import { type NodeConfig, NodeHandle, nodeLayer } from "../../src/node/Node.ts"
 import { issue, makeAuthority, makeRequest } from "../../src/platform/Certificates.ts"
 import type { TlsMaterial } from "../../src/platform/Transport.ts"
-import { nodeMethods, type NodeStatus, type ProcessStatus } from "../../src/protocol/NodeManager.ts"
+import { nodeMethods, type NodeStatus, type ProcessStatus, type ReloadVerdict } from "../../src/protocol/NodeManager.ts"
 import { RpcConnection } from "../../src/rpc/RpcConnection.ts"
 import { root } from "../support/executable.ts"
 import { processesOf, sweep, temporaryFolder } from "../support/muster.ts"
@@ -141,6 +141,20 @@ export class TestNode {
   async call(method: string, argument: unknown) {
     if (this.#manager?.state !== "open") this.#manager = await this.connect()
     return await this.#manager.call(method, [argument], { timeoutMs: 20_000 })
+  }
+
+  /** Waits until it is over. `name`: of the process set. */
+  async reload(name: string): Promise<typeof ReloadVerdict.Type> {
+    if (this.#manager?.state !== "open") this.#manager = await this.connect()
+    const verdict = await this.#manager.call(nodeMethods.reloadProcess, [{ name }], { timeoutMs: 120_000 })
+    return verdict as typeof ReloadVerdict.Type
+  }
+
+  /** Pushes a list with this one endpoint to the node, for clients with its data folder. */
+  async list(listen: { ip: string; port: number }) {
+    const endpoints = [{ ...listen, weight: 100, status: "online" }]
+    const list = { service: "greeter", revision: 1, tls: "auto", endpoints, releasedAt: 0, releasedBy: "test" }
+    await this.call(nodeMethods.applyList, { list })
   }
 
   async apply(revision: number, ...processes: ReadonlyArray<ProcessAssignment>) {

@@ -1,7 +1,7 @@
 import * as net from "node:net"
 import { decode } from "../../src/protocol/Decode.ts"
 import { encode, Writer } from "../../src/protocol/Encode.ts"
-import { FrameReader, FrameType, headerBytes } from "../../src/protocol/Frame.ts"
+import { FrameFlag, FrameReader, FrameType, headerBytes } from "../../src/protocol/Frame.ts"
 import { hello } from "../../src/protocol/Handshake.ts"
 import { callLimits } from "../../src/protocol/Limits.ts"
 import { waitFor } from "../support/waitFor.ts"
@@ -28,6 +28,12 @@ export const frame = (type: number, id: number, body?: unknown, flags = 0): Uint
 export const request = (id: number, method: string, args: ReadonlyArray<unknown> = [], meta: object = {}) =>
   frame(FrameType.request, id, [method, args, meta])
 
+const finalTypes: ReadonlySet<number> = new Set([FrameType.response, FrameType.error, FrameType.end])
+
+/** A request for a stream. */
+export const streamRequest = (id: number, method: string, args: ReadonlyArray<unknown> = [], meta: object = {}) =>
+  frame(FrameType.request, id, [method, args, meta], FrameFlag.answersStream)
+
 export const helloFrame = (limits = {}) => frame(FrameType.hello, 0, hello("raw", { ...callLimits, ...limits }))
 
 /** A client that sends whatever bytes it is told to, and keeps what comes back. */
@@ -49,9 +55,13 @@ export class RawClient {
 
   static async greeted(port: number, limits = {}): Promise<RawClient> {
     const client = new RawClient(port)
-    client.send(helloFrame(limits))
-    await client.frame((seen) => seen.type === FrameType.hello)
+    await client.greet(helloFrame(limits))
     return client
+  }
+
+  async greet(hello: Uint8Array): Promise<void> {
+    this.send(hello)
+    await this.frame((seen) => seen.type === FrameType.hello)
   }
 
   send(...frames: ReadonlyArray<Uint8Array>): void {
@@ -63,8 +73,13 @@ export class RawClient {
     return waitFor(() => this.seen.find(wanted), { timeoutMs, what: wanted.toString() })
   }
 
+  /** The final frame of a call. */
   answer(id: number): Promise<SeenFrame> {
-    return this.frame((seen) => seen.id === id && (seen.type === FrameType.response || seen.type === FrameType.error))
+    return this.frame((seen) => seen.id === id && finalTypes.has(seen.type))
+  }
+
+  items(id: number): ReadonlyArray<unknown> {
+    return this.seen.filter((seen) => seen.type === FrameType.item && seen.id === id).map((seen) => seen.body)
   }
 
   /** The ERROR of id 0 that comes before the close. */

@@ -52,7 +52,12 @@ describe("answers", () => {
 
   test("the server says who it is, and another service is refused by name", async () => {
     const connection = await start({}, { service: "greeter", worker: { id: 1, count: 4 } })
-    expect(connection.hello).toEqual({ service: "greeter", worker: { id: 1, count: 4, pid: process.pid }, version: 1 })
+    expect(connection.hello).toEqual({
+      service: "greeter",
+      worker: { id: 1, count: 4, pid: process.pid },
+      version: 1,
+      idempotent: [],
+    })
     const error = await failure(server.connect({ service: "orders" }))
     expect([error.code, error.message]).toEqual([
       "failed_precondition",
@@ -298,5 +303,28 @@ describe("failures", () => {
     const later = await failure(connection.call("wait", [], inTime))
     expect([later.code, later.executed]).toEqual(["unavailable", "no"])
     expect(states).toEqual(["draining", "closed"])
+  })
+})
+
+describe("one-way calls", () => {
+  test("they run, nothing comes back, and what cannot be sent is thrown", async () => {
+    const ran: Array<unknown> = []
+    const connection = await start({
+      note: ([value], call) => {
+        ran.push([value, call.meta])
+        throw new Error("nobody hears")
+      },
+    })
+    connection.send("note", [1])
+    connection.send("note", [2], { traceparent: "00-ab" })
+    expect(await connection.call("ping", [], inTime)).toBe("pong")
+    expect(ran).toEqual([
+      [1, {}],
+      [2, { traceparent: "00-ab" }],
+    ])
+    expect(() => connection.send("note", [1n])).toThrow(RpcError)
+    connection.close()
+    expect(() => connection.send("note", [3])).toThrow("The connection is closed")
+    expect(ran).toHaveLength(2)
   })
 })

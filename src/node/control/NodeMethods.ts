@@ -112,7 +112,7 @@ export class NodeMethods extends Context.Service<NodeMethods, ReadonlyMap<string
             nodeMethods.applyProcesses,
             method(ApplyProcessesRequest, (set) => Effect.map(supervisor.apply(set), (revision) => ({ revision }))),
           ],
-          [nodeMethods.reloadProcess, method(ProcessName, ({ name }) => Effect.as(supervisor.restart(name), null))],
+          [nodeMethods.reloadProcess, method(ProcessName, ({ name }) => supervisor.reload(name))],
           [
             nodeMethods.applyTrust,
             method(ApplyTrustRequest, (next) => Effect.map(trust.apply(next), (revision) => ({ revision }))),

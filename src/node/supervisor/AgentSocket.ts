@@ -3,7 +3,7 @@ import { removeSocketFile } from "../../platform/RuntimeFolder.ts"
 import { dial, listen } from "../../platform/Transport.ts"
 import { MethodDescription, Stats } from "../../protocol/NodeManager.ts"
 import { RpcError } from "../../protocol/RpcError.ts"
-import { agentService, workerMethods } from "../../protocol/WorkerLink.ts"
+import { agentService, type WorkerKey, workerMethods } from "../../protocol/WorkerLink.ts"
 import { type Handler, methodsOf, RpcServer } from "../../rpc/RpcServer.ts"
 import type { DataFolder } from "../DataFolder.ts"
 import { fieldError } from "../FieldError.ts"
@@ -61,7 +61,7 @@ export class AgentSocket extends Context.Service<AgentSocket, { readonly path: s
           })
         }
 
-        const message = <S extends Schema.Codec<{ name: string; slot: number; pid: number }, unknown>>(
+        const message = <S extends Schema.Codec<WorkerKey, unknown>>(
           schema: S,
           use: (message: S["Type"], worker: NonNullable<ReturnType<typeof registry.find>>) => void,
         ): Handler => {
@@ -84,7 +84,13 @@ export class AgentSocket extends Context.Service<AgentSocket, { readonly path: s
             ),
           ],
           [workerMethods.failed, message(FailedMessage, (m, worker) => void (worker.failure = m.reason))],
-          [workerMethods.report, message(ReportMessage, (m, worker) => void (worker.figures = m))],
+          [
+            workerMethods.report,
+            message(ReportMessage, (m, worker) => {
+              worker.report = m
+              worker.heard += 1
+            }),
+          ],
         ])
         const server = new RpcServer({
           service: agentService,

@@ -1,67 +1,101 @@
-import { Clock, Effect, FiberHandle, Queue, Random } from "effect"
+import { Clock, Deferred, Effect, FiberHandle, Latch, Queue, Random, type Scope } from "effect"
 import { type ProcessEvent, type ProcessState, transition } from "../../domain/ProcessState.ts"
 import type { WorkerStatus } from "../../protocol/NodeManager.ts"
-import type { LaunchedWorker, LaunchFailed } from "./WorkerLauncher.ts"
-
-/** A worker that does not say it is ready within this time is killed, and tried again with backoff. */
-export const startTimeoutMs = 10_000
-/** The worker's own drain ends by itself; this is for one that is stuck. */
-const killAfterDrainMs = 2_000
+import {
+  drainRun,
+  killFor,
+  monotonicMs,
+  type Recipe,
+  seconds,
+  startRun,
+  watchRun,
+  type WorkerRun,
+} from "./WorkerRun.ts"
 
 export type SlotOptions = {
   readonly index: number
-  /** Starts a worker by the newest spec. */
-  readonly launch: Effect.Effect<LaunchedWorker, LaunchFailed>
-  /** Which spec that is, and how long its calls may take to end. */
-  readonly spec: () => { readonly generation: number; readonly drainTimeoutMs: number }
+  /** Its place in the set: `0`, `tasks/0`. */
+  readonly name: string
+  /** By which a worker is made whenever nobody asks for another. */
+  readonly recipe: () => Recipe
+  /** How long the calls of a worker that has to go may take to end. */
+  readonly drainTimeoutMs: () => number
   /** Run after each change of the state. */
   readonly changed: Effect.Effect<void>
 }
 
+/** What became of a replacement. `Stopped`: the slot was stopped meanwhile, or the replacement was given up. */
+export type Replacement =
+  | { readonly _tag: "Ready" }
+  | { readonly _tag: "Failed"; readonly reason: string }
+  | { readonly _tag: "Stopped" }
+
 /** One place for a worker, and what became of it. `start` and `stop` only ask; the state tells what came of it. */
 export interface Slot {
   readonly index: number
+  readonly name: string
   readonly state: ProcessState["_tag"]
-  /** The generation of the spec that the newest worker runs under. */
+  /** The generation of its newest worker, successors left out. */
   readonly generation: number
   /** It has failed at least twice in a row, and its next try is some time away. */
   readonly isResting: boolean
+  /** It is stopped, and none of its workers is left. */
+  readonly isVacant: boolean
   readonly start: Effect.Effect<void>
   readonly stop: Effect.Effect<void>
-  /** Ends its worker at once, with all it has started. */
+  /**
+   * Starts a worker by `recipe` beside the present one, which is asked to drain when the new one is ready, and serves on
+   * when it isn't. Returns with what came of it; given up when interrupted.
+   */
+  readonly replace: (recipe: Recipe) => Effect.Effect<Replacement>
+  /** Returns when no former worker drains any more. */
+  readonly alone: Effect.Effect<void>
+  /** Ends its workers at once, with all they have started. */
   readonly kill: Effect.Effect<void>
   readonly status: WorkerStatus
 }
 
-const monotonicMs = Effect.map(Clock.monotonicTimeNanos, (nanos) => Number(nanos) / 1e6)
+type Outcome = Deferred.Deferred<Replacement>
 
-const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`
+type SlotEvent =
+  | Extract<ProcessEvent, { readonly _tag: "Start" | "BackoffOver" | "Stop" }>
+  | { readonly _tag: "Replace"; readonly recipe: Recipe; readonly outcome: Outcome }
+  | { readonly _tag: "GiveUp"; readonly outcome: Outcome }
+  | { readonly _tag: "Ready"; readonly run: WorkerRun; readonly at: number }
+  | { readonly _tag: "Exited"; readonly run: WorkerRun; readonly at: number; readonly reason: string }
 
 /**
- * Runs the workers of one slot, one at a time, by the state machine of domain/ProcessState. Events are taken in their
- * order by a single fiber, so no two of them ever race.
+ * Runs the workers of one slot by the state machine of domain/ProcessState: one, and for a while its successor beside
+ * it. Events are taken in their order by a single fiber, so no two of them ever race.
  */
 export const makeSlot = Effect.fnUntraced(function* (options: SlotOptions) {
-  const events = yield* Queue.unbounded<ProcessEvent>()
-  // Each state has at most one thing it waits for: readiness, the backoff's end, or the end of a stop.
-  const timer = yield* FiberHandle.make()
+  const events = yield* Queue.unbounded<SlotEvent>()
+  const backoff = yield* FiberHandle.make()
+  const noneLeaves = yield* Latch.make(true)
   let state: ProcessState = { _tag: "STOPPED" }
-  let running: LaunchedWorker | undefined
+  let current: WorkerRun | undefined
+  let successor: { readonly run: WorkerRun; readonly outcome: Outcome } | undefined
+  /** Workers that drain, having been replaced. */
+  const leaving = new Set<WorkerRun>()
+  /** Who waits for the first outcome of the worker that was started in place of none. */
+  let awaited: Outcome | undefined
   let generation = 0
   let restarts = 0
   let reason: string | null = null
   let since = yield* Clock.currentTimeMillis
-  let killedFor: string | undefined
   let spawning = false
 
-  const offer = (event: ProcessEvent) => Queue.offer(events, event)
+  const offer = (event: SlotEvent) => Effect.asVoid(Queue.offer(events, event))
+
+  const resolve = (outcome: Outcome | undefined, replacement: Replacement) =>
+    outcome === undefined ? Effect.void : Effect.asVoid(Deferred.succeed(outcome, replacement))
 
   const move = Effect.fnUntraced(function* (event: ProcessEvent) {
     const before = state
     const next = transition(state, event, yield* Random.next)
     state = next.state
     if (state === before) return next.action
-    yield* FiberHandle.clear(timer)
+    yield* FiberHandle.clear(backoff)
     since = yield* Clock.currentTimeMillis
     reason =
       state._tag === "BACKOFF" || state._tag === "FATAL" ? state.reason : state._tag === "STARTING" ? reason : null
@@ -79,7 +113,9 @@ export const makeSlot = Effect.fnUntraced(function* (options: SlotOptions) {
     switch (now._tag) {
       case "RUNNING":
         return yield* Effect.logInfo(
-          before._tag === "STARTING" ? `ready after ${Math.round(now.since - before.since)} ms` : "ready",
+          before._tag === "STARTING" && before.pid === now.pid
+            ? `ready after ${Math.round(now.since - before.since)} ms`
+            : `ready${"pid" in before ? `; pid ${before.pid} drains` : ""}`,
         )
       case "BACKOFF": {
         const wait = seconds(now.until - (yield* monotonicMs))
@@ -92,76 +128,144 @@ export const makeSlot = Effect.fnUntraced(function* (options: SlotOptions) {
     }
   })
 
-  const spawn = Effect.gen(function* () {
-    generation = options.spec().generation
+  const watch = (run: WorkerRun, recipe: Recipe) =>
+    watchRun(run, recipe.startTimeoutMs, {
+      ready: Effect.flatMap(monotonicMs, (at) => offer({ _tag: "Ready", run, at })),
+      ended: (why) => Effect.flatMap(monotonicMs, (at) => offer({ _tag: "Exited", run, at, reason: why })),
+    }).pipe(Effect.forkScoped)
+
+  const drain = (run: WorkerRun) => Effect.forkScoped(drainRun(run, options.drainTimeoutMs()))
+
+  const spawn = Effect.fnUntraced(function* (recipe: Recipe) {
+    generation = recipe.generation
     spawning = true
-    const launched = yield* Effect.result(options.launch)
+    const started = yield* Effect.result(startRun(recipe))
     spawning = false
-    const at = yield* monotonicMs
-    if (launched._tag === "Failure") {
-      return yield* move({ _tag: "SpawnFailed", at, reason: launched.failure.reason })
+    if (started._tag === "Failure") {
+      const why = started.failure.reason
+      yield* finish({ _tag: "Failed", reason: why })
+      return yield* follow({ _tag: "SpawnFailed", at: yield* monotonicMs, reason: why })
     }
-    const worker = launched.success
-    running = worker
-    killedFor = undefined
-    const action = yield* move({ _tag: "Spawned", pid: worker.pid, at })
-    yield* FiberHandle.run(timer, Effect.andThen(Effect.sleep(startTimeoutMs), killLate(worker)))
-    yield* Effect.forkScoped(watch(worker))
-    return action
+    current = started.success
+    yield* move({ _tag: "Spawned", pid: current.worker.pid, at: current.startedAt })
+    yield* watch(current, recipe)
   })
 
-  const killLate = (worker: LaunchedWorker) =>
+  const finish = (replacement: Replacement) =>
     Effect.suspend(() => {
-      killedFor = `not ready within ${startTimeoutMs / 1000} s`
-      return worker.kill
+      const outcome = awaited
+      awaited = undefined
+      return resolve(outcome, replacement)
     })
 
-  const watch = (worker: LaunchedWorker) =>
-    Effect.gen(function* () {
-      const readiness = worker.ready.pipe(
-        Effect.andThen(monotonicMs),
-        Effect.flatMap((at) => offer({ _tag: "Ready", at })),
-        Effect.andThen(Effect.never),
-      )
-      const exitReason = yield* Effect.raceFirst(worker.exited, readiness)
-      yield* offer({ _tag: "Exited", at: yield* monotonicMs, reason: killedFor ?? exitReason })
-    })
+  const accompany = Effect.fnUntraced(function* (recipe: Recipe, outcome: Outcome) {
+    yield* dismiss
+    const started = yield* Effect.result(startRun(recipe))
+    if (started._tag === "Failure") return yield* resolve(outcome, { _tag: "Failed", reason: started.failure.reason })
+    successor = { run: started.success, outcome }
+    yield* watch(started.success, recipe)
+  })
 
-  const terminate = Effect.suspend(() => {
-    if (running === undefined) return Effect.void
-    const worker = running
-    const { drainTimeoutMs } = options.spec()
-    const late = Effect.logWarning("did not stop in time, killing it").pipe(Effect.andThen(worker.kill))
-    return worker.terminate.pipe(
-      Effect.andThen(FiberHandle.run(timer, Effect.andThen(Effect.sleep(drainTimeoutMs + killAfterDrainMs), late))),
-      Effect.asVoid,
-    )
+  /** Ends the successor: nobody wants it any more. */
+  const dismiss = Effect.suspend(() => {
+    if (successor === undefined) return Effect.void
+    const { outcome, run } = successor
+    successor = undefined
+    leaving.add(run)
+    noneLeaves.closeUnsafe()
+    return Effect.andThen(killFor(run, "not wanted any more"), resolve(outcome, { _tag: "Stopped" }))
+  })
+
+  const succeed = Effect.fnUntraced(function* (run: WorkerRun, at: number) {
+    const former = current
+    const outcome = successor?.outcome
+    const action = yield* move({ _tag: "Succeeded", pid: run.worker.pid, at })
+    if (action === "dismiss") return yield* dismiss
+    successor = undefined
+    current = run
+    generation = run.generation
+    if (action === "retire" && former !== undefined) {
+      leaving.add(former)
+      noneLeaves.closeUnsafe()
+      yield* drain(former)
+    }
+    yield* resolve(outcome, { _tag: "Ready" })
+    yield* options.changed
+  })
+
+  const ready = Effect.fnUntraced(function* (run: WorkerRun, at: number) {
+    if (run === successor?.run) return yield* succeed(run, at)
+    if (run !== current) return
+    yield* move({ _tag: "Ready", at })
+    yield* finish({ _tag: "Ready" })
+  })
+
+  const exited = Effect.fnUntraced(function* (run: WorkerRun, at: number, why: string) {
+    if (run === current) {
+      current = undefined
+      if (state._tag === "STARTING" || state._tag === "RUNNING") restarts += 1
+      yield* finish(state._tag === "STOPPING" ? { _tag: "Stopped" } : { _tag: "Failed", reason: why })
+      return yield* follow({ _tag: "Exited", at, reason: why })
+    }
+    if (run === successor?.run) {
+      const { outcome } = successor
+      successor = undefined
+      yield* resolve(outcome, { _tag: "Failed", reason: why })
+    }
+    leaving.delete(run)
+    if (leaving.size === 0) yield* noneLeaves.open
+    yield* options.changed
+  })
+
+  const replace = Effect.fnUntraced(function* (recipe: Recipe, outcome: Outcome) {
+    const action = yield* move({ _tag: "Replace" })
+    if (action === "accompany") return yield* accompany(recipe, outcome)
+    if (action !== "spawn") return yield* resolve(outcome, { _tag: "Stopped" })
+    awaited = outcome
+    yield* spawn(recipe)
   })
 
   const waitOut = Effect.gen(function* () {
     if (state._tag !== "BACKOFF") return
     const left = Math.max(0, state.until - (yield* monotonicMs))
-    yield* FiberHandle.run(timer, Effect.andThen(Effect.sleep(left), offer({ _tag: "BackoffOver" })))
+    yield* FiberHandle.run(backoff, Effect.andThen(Effect.sleep(left), offer({ _tag: "BackoffOver" })))
   })
 
-  const handle = Effect.fnUntraced(function* (event: ProcessEvent) {
-    if (event._tag === "Exited" && (state._tag === "STARTING" || state._tag === "RUNNING")) restarts += 1
-    let action = yield* move(event)
-    if (action === "spawn") action = yield* spawn
+  const follow: (event: ProcessEvent) => Effect.Effect<void, never, Scope.Scope> = Effect.fnUntraced(function* (event) {
+    const action = yield* move(event)
+    if (action === "spawn") yield* spawn(options.recipe())
     if (action === "wait") yield* waitOut
-    if (action === "terminate") yield* terminate
+    if (action === "terminate" && current !== undefined) yield* drain(current)
   })
+
+  const handle = (event: SlotEvent) => {
+    switch (event._tag) {
+      case "Replace":
+        return replace(event.recipe, event.outcome)
+      case "GiveUp":
+        return event.outcome === successor?.outcome ? dismiss : Effect.void
+      case "Ready":
+        return ready(event.run, event.at)
+      case "Exited":
+        return exited(event.run, event.at, event.reason)
+      case "Stop":
+        return Effect.andThen(dismiss, follow(event))
+      default:
+        return follow(event)
+    }
+  }
 
   yield* Queue.take(events).pipe(
     Effect.flatMap(handle),
     Effect.forever,
     Effect.tapCause((cause) => Effect.logError("the slot's supervision ended", cause)),
-    Effect.annotateLogs({ slot: options.index }),
+    Effect.annotateLogs({ slot: options.name }),
     Effect.forkScoped,
   )
 
   const slot: Slot = {
     index: options.index,
+    name: options.name,
     get state() {
       return state._tag
     },
@@ -169,11 +273,23 @@ export const makeSlot = Effect.fnUntraced(function* (options: SlotOptions) {
       return generation
     },
     get isResting() {
-      return state._tag === "BACKOFF" && state.failures > 1 && !spawning
+      return state._tag === "BACKOFF" && state.failures > 1 && !spawning && successor === undefined
     },
-    start: Effect.asVoid(offer({ _tag: "Start" })),
-    stop: Effect.flatMap(monotonicMs, (at) => Effect.asVoid(offer({ _tag: "Stop", at }))),
-    kill: Effect.suspend(() => running?.kill ?? Effect.void),
+    get isVacant() {
+      return state._tag === "STOPPED" && !spawning && successor === undefined && leaving.size === 0
+    },
+    start: offer({ _tag: "Start" }),
+    stop: Effect.flatMap(monotonicMs, (at) => offer({ _tag: "Stop", at })),
+    replace: Effect.fnUntraced(function* (recipe) {
+      const outcome = yield* Deferred.make<Replacement>()
+      yield* offer({ _tag: "Replace", recipe, outcome })
+      return yield* Effect.onInterrupt(Deferred.await(outcome), () => offer({ _tag: "GiveUp", outcome }))
+    }),
+    alone: noneLeaves.await,
+    kill: Effect.suspend(() => {
+      const all = [current, successor?.run, ...leaving].filter((run) => run !== undefined)
+      return Effect.forEach(all, ({ worker }) => worker.kill, { discard: true })
+    }),
     get status(): WorkerStatus {
       const pid = "pid" in state ? state.pid : null
       return { slot: options.index, pid, state: state._tag, restarts, reason, since }

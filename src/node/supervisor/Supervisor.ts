@@ -1,6 +1,6 @@
-import { Context, Data, Effect, Exit, Layer, Scope, Semaphore } from "effect"
+import { Context, Data, Deferred, Effect, Exit, Layer, Scope, Semaphore } from "effect"
 import { type ProcessAssignment, ProcessSet } from "../../domain/ProcessSpec.ts"
-import type { ProcessStatus } from "../../protocol/NodeManager.ts"
+import type { ProcessStatus, ReloadVerdict } from "../../protocol/NodeManager.ts"
 import { type DiskFailed, Disk, readState, stateText } from "../Disk.ts"
 import { NodeChanges } from "../NodeChanges.ts"
 import type { SlotSockets } from "./SlotSockets.ts"
@@ -37,7 +37,8 @@ export class Supervisor extends Context.Service<
   {
     /** Takes a whole set: what is new starts, what is gone stops, what is the same is not touched. */
     readonly apply: (set: ProcessSet) => Effect.Effect<number, OlderRevision | InvalidSet | DiskFailed>
-    readonly restart: (name: string) => Effect.Effect<void, NoSuchProcess>
+    /** Replaces the workers one after the other; returns when that is over, whatever came of it. */
+    readonly reload: (name: string) => Effect.Effect<ReloadVerdict, NoSuchProcess>
     readonly revision: Effect.Effect<number>
     readonly statuses: Effect.Effect<ReadonlyArray<ProcessStatus>>
   }
@@ -100,14 +101,12 @@ export class Supervisor extends Context.Service<
           return revision
         })
 
-        const restart = Effect.fn("Supervisor.restart")(function* (name: string) {
+        // Not to be cut off by a caller that went away: it has asked, and the next one sees how far it came.
+        const beginReload = Effect.fn("Supervisor.reload")(function* (name: string) {
           const set = sets.get(name)
           if (set === undefined) return yield* new NoSuchProcess({ name })
-          yield* Effect.logInfo("restarting its workers one after the other").pipe(
-            Effect.annotateLogs({ service: name }),
-          )
-          yield* set.restart
-        })
+          return yield* set.reload
+        }, Effect.uninterruptible)
 
         yield* Effect.addFinalizer(() =>
           Effect.gen(function* () {
@@ -131,7 +130,7 @@ export class Supervisor extends Context.Service<
         return Supervisor.of({
           // Not to be cut off by a caller that went away: half a set would run, and count as applied.
           apply: (set) => oneAtATime.withPermit(Effect.uninterruptible(apply(set))),
-          restart: (name) => oneAtATime.withPermit(restart(name)),
+          reload: (name) => Effect.flatMap(oneAtATime.withPermit(beginReload(name)), Deferred.await),
           revision: Effect.sync(() => revision),
           statuses: Effect.sync(() => [...sets.values()].map((set) => set.status)),
         })

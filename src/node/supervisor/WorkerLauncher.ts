@@ -3,20 +3,22 @@ import { usesTls } from "../../domain/Loopback.ts"
 import type { ProcessAssignment } from "../../domain/ProcessSpec.ts"
 import { type Child, type Exit, spawnSelf } from "../../platform/ChildProcess.ts"
 import { dirname, join } from "../../platform/Paths.ts"
-import { type WorkerSettings, workerSettingsVariable } from "../../protocol/WorkerLink.ts"
+import { type WorkerKind, type WorkerSettings, workerSettingsVariable } from "../../protocol/WorkerLink.ts"
 import type { DataFolder } from "../DataFolder.ts"
 import { AgentSocket } from "./AgentSocket.ts"
-import { WorkerRegistry } from "./WorkerRegistry.ts"
+import { type WorkerFigures, WorkerRegistry } from "./WorkerRegistry.ts"
 
 /** The process could not even be started. */
 export class LaunchFailed extends Data.TaggedError("LaunchFailed")<{ readonly reason: string }> {}
 
 export type LaunchRequest = {
   readonly assignment: ProcessAssignment
+  readonly kind: WorkerKind
   readonly slot: number
+  /** Workers of its kind in the set. */
   readonly count: number
-  /** The slot's listening socket. */
-  readonly fd: number
+  /** The slot's listening socket; a task worker has none. */
+  readonly fd?: number
 }
 
 /** A worker process that was started. */
@@ -30,9 +32,16 @@ export interface LaunchedWorker {
   readonly terminate: Effect.Effect<void>
   /** Ends it and all it has started, at once. */
   readonly kill: Effect.Effect<void>
+  /** What it has said of itself last. */
+  readonly report: () => WorkerFigures | undefined
+  /** How many reports have come. */
+  readonly heard: () => number
 }
 
 const inheritedFd = 3
+
+/** A worker's place in its set, for a person: `0`, `tasks/0`. */
+export const placeName = (kind: WorkerKind, slot: number) => (kind === "calls" ? `${slot}` : `tasks/${slot}`)
 
 const exitReason = ({ code, signal }: Exit, failure: string | undefined) => {
   if (failure !== undefined) return failure
@@ -51,14 +60,14 @@ export class WorkerLauncher extends Context.Service<
         const registry = yield* WorkerRegistry
         const socket = yield* AgentSocket
 
-        const settingsOf = ({ assignment, count, slot }: LaunchRequest): WorkerSettings => ({
+        const settingsOf = ({ assignment, count, fd, kind, slot }: LaunchRequest): WorkerSettings => ({
           service: assignment.spec.service,
           name: assignment.name,
-          kind: "calls",
+          kind,
           slot,
           count,
           module: assignment.spec.module,
-          listenFd: inheritedFd,
+          ...(fd === undefined ? {} : { listenFd: inheritedFd }),
           agentSocket: socket.path,
           ...(usesTls(assignment.spec.tls, assignment.listen.ip) ? { tls: { dir: folder.tls } } : {}),
           drainTimeoutMs: assignment.spec.drainTimeoutMs,
@@ -68,8 +77,9 @@ export class WorkerLauncher extends Context.Service<
         })
 
         const spawn = (request: LaunchRequest): Child => {
-          const { name, spec } = request.assignment
-          return spawnSelf(["--role=worker", `--worker=${name}/${request.slot}`], {
+          const { assignment, fd, kind, slot } = request
+          const { name, spec } = assignment
+          return spawnSelf(["--role=worker", `--worker=${name}/${placeName(kind, slot)}`], {
             env: {
               NODE_ENV: "production",
               ...spec.env,
@@ -77,7 +87,7 @@ export class WorkerLauncher extends Context.Service<
             },
             cwd: dirname(spec.module),
             logFile: join(folder.logs, `${name}.log`),
-            fds: [request.fd],
+            fds: fd === undefined ? [] : [fd],
             ...(entry === undefined ? {} : { entry }),
           })
         }
@@ -89,19 +99,23 @@ export class WorkerLauncher extends Context.Service<
               catch: (cause) => new LaunchFailed({ reason: cause instanceof Error ? cause.message : String(cause) }),
             })
             const { pid } = child.identity
-            const registered = yield* registry.add(pid, { name: request.assignment.name, slot: request.slot })
+            const { assignment, kind, slot } = request
+            const registered = registry.add(pid, { name: assignment.name, kind, slot })
             const ended = Deferred.makeUnsafe<string>()
             child.onExit((exit) => {
               // What the worker has started must not live on without it.
               child.signalGroup("SIGKILL")
+              registry.remove(pid)
               Deferred.doneUnsafe(ended, Effect.succeed(exitReason(exit, registered.failure)))
             })
             return {
               pid,
               ready: Effect.asVoid(Deferred.await(registered.ready)),
-              exited: Effect.ensuring(Deferred.await(ended), registry.remove(pid)),
+              exited: Deferred.await(ended),
               terminate: Effect.sync(() => void child.signal("SIGTERM")),
               kill: Effect.sync(() => void child.signalGroup("SIGKILL")),
+              report: () => registered.report,
+              heard: () => registered.heard,
             }
           }),
         })

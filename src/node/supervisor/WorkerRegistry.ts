@@ -1,5 +1,5 @@
-import { Context, Deferred, Effect, Layer } from "effect"
-import type { WorkerKey, WorkerReport } from "../../protocol/WorkerLink.ts"
+import { Context, Deferred, Layer } from "effect"
+import type { WorkerKey, WorkerKind, WorkerReport } from "../../protocol/WorkerLink.ts"
 
 /** What a worker says of itself each second. */
 export type WorkerFigures = Omit<WorkerReport, keyof WorkerKey>
@@ -7,46 +7,46 @@ export type WorkerFigures = Omit<WorkerReport, keyof WorkerKey>
 /** A worker process that the agent has started, as the agent's socket knows it. */
 export type Registered = {
   readonly name: string
+  readonly kind: WorkerKind
   readonly slot: number
   readonly ready: Deferred.Deferred<ReadonlyArray<string>>
   /** Its own word on why it ends. */
   failure: string | undefined
-  figures: WorkerFigures | undefined
+  report: WorkerFigures | undefined
+  /** How many reports have come. */
+  heard: number
 }
+
+type Place = Omit<WorkerKey, "pid">
 
 /** The workers that run now, by pid: where their messages are matched with their slots. */
 export class WorkerRegistry extends Context.Service<
   WorkerRegistry,
   {
-    readonly add: (pid: number, worker: { readonly name: string; readonly slot: number }) => Effect.Effect<Registered>
-    readonly remove: (pid: number) => Effect.Effect<void>
+    readonly add: (pid: number, place: Place) => Registered
+    readonly remove: (pid: number) => void
     /** Undefined when the agent has started no such worker: nobody may speak for another. */
-    readonly find: (key: {
-      readonly name: string
-      readonly slot: number
-      readonly pid: number
-    }) => Registered | undefined
+    readonly find: (key: WorkerKey) => Registered | undefined
   }
 >()("muster/node/supervisor/WorkerRegistry") {
   static readonly layer = Layer.sync(WorkerRegistry, () => {
     const workers = new Map<number, Registered>()
     return WorkerRegistry.of({
-      add: (pid, { name, slot }) =>
-        Effect.sync(() => {
-          const worker: Registered = {
-            name,
-            slot,
-            ready: Deferred.makeUnsafe(),
-            failure: undefined,
-            figures: undefined,
-          }
-          workers.set(pid, worker)
-          return worker
-        }),
-      remove: (pid) => Effect.sync(() => void workers.delete(pid)),
-      find: ({ name, pid, slot }) => {
+      add: (pid, place) => {
+        const worker: Registered = {
+          ...place,
+          ready: Deferred.makeUnsafe(),
+          failure: undefined,
+          report: undefined,
+          heard: 0,
+        }
+        workers.set(pid, worker)
+        return worker
+      },
+      remove: (pid) => void workers.delete(pid),
+      find: ({ kind, name, pid, slot }) => {
         const worker = workers.get(pid)
-        return worker?.name === name && worker.slot === slot ? worker : undefined
+        return worker?.name === name && worker.kind === kind && worker.slot === slot ? worker : undefined
       },
     })
   })

@@ -1,17 +1,22 @@
 import { Clock, Deferred, Effect, Exit, FiberHandle, Queue, Random, Scope } from "effect"
 import { backoffDelay, type BackoffPolicy } from "../../domain/Backoff.ts"
-import type { ProcessAssignment, ProcessSpec } from "../../domain/ProcessSpec.ts"
+import { needsNewWorkers } from "../../domain/Launch.ts"
+import type { ProcessAssignment } from "../../domain/ProcessSpec.ts"
 import { cpuCount } from "../../platform/Env.ts"
-import type { ProcessStatus } from "../../protocol/NodeManager.ts"
+import type { ProcessStatus, ReloadVerdict } from "../../protocol/NodeManager.ts"
+import type { WorkerKind } from "../../protocol/WorkerLink.ts"
 import { NodeChanges } from "../NodeChanges.ts"
+import { makeReloads, type Version } from "./Reloads.ts"
 import { makeSlot, type Slot } from "./Slot.ts"
 import { makeSocketGroup } from "./SocketGroup.ts"
-import { LaunchFailed, WorkerLauncher } from "./WorkerLauncher.ts"
+import { LaunchFailed, placeName, WorkerLauncher } from "./WorkerLauncher.ts"
+import type { Recipe } from "./WorkerRun.ts"
 
 /** A port that somebody else has may be free again soon: a former worker that still drains. */
 const portBackoff: BackoffPolicy = { baseMs: 250, capMs: 5_000, resetAfterMs: 60_000 }
 
 type Place = {
+  readonly kind: WorkerKind
   readonly slot: Slot
   readonly scope: Scope.Closeable
   /** It has to go: the set shrinks or stops. */
@@ -20,14 +25,15 @@ type Place = {
 
 type Blocked = { readonly reason: string; readonly since: number; readonly failures: number }
 
-/** All workers of one assignment: as many as its spec says, on one port. */
+/** All workers of one assignment: as many as its spec says, on one port, and those that run its tasks. */
 export interface WorkerSet {
   /** Everything that supervises it; to be closed after `stop`. */
   readonly scope: Scope.Closeable
   readonly assignment: ProcessAssignment
+  /** What has changed in it decides what it touches: the number of workers, or all of them in turn. */
   readonly assign: (assignment: ProcessAssignment) => Effect.Effect<void>
-  /** Replaces the workers one after the other. */
-  readonly restart: Effect.Effect<void>
+  /** Begins to replace the workers one after the other; the verdict comes when that is over. */
+  readonly reload: Effect.Effect<Deferred.Deferred<ReloadVerdict>>
   /** Stops all workers; returns when they are gone. */
   readonly stop: Effect.Effect<void>
   /** Kills what is left of them. */
@@ -35,10 +41,9 @@ export interface WorkerSet {
   readonly status: ProcessStatus
 }
 
-const launchFields = ({ env, module, tls }: ProcessSpec) =>
-  JSON.stringify([module, tls, Object.entries(env).toSorted()])
+const serves = ({ kind, retiring, slot }: Place) => kind === "calls" && !retiring && slot.state === "RUNNING"
 
-const serves = (place: Place) => place.slot.state === "RUNNING"
+const inOrder = (a: Place, b: Place) => (a.kind === b.kind ? a.slot.index - b.slot.index : a.kind === "calls" ? -1 : 1)
 
 const severity = ["FATAL", "BACKOFF", "STARTING", "STOPPING", "EXITED", "STOPPED"] as const
 
@@ -54,11 +59,14 @@ export const makeWorkerSet = Effect.fnUntraced(function* (initial: ProcessAssign
   const retry = yield* FiberHandle.make()
   const gone = yield* Deferred.make<void>()
   const poke = Effect.asVoid(Queue.offer(pokes, undefined))
+  const changed = Effect.andThen(changes.announce, poke)
 
   let assignment = initial
   let removed = false
-  let generation = 1
-  const places = new Map<number, Place>()
+  let newest: Version = { generation: 1, assignment }
+  /** What a worker is started from that comes for one that has failed: it is known to start, the newest may not. */
+  let proven = newest
+  const places = new Map<string, Place>()
   let blocked: Blocked | undefined
   let summary: Pick<ProcessStatus, "state" | "reason" | "since"> = {
     state: "STOPPED",
@@ -66,52 +74,76 @@ export const makeWorkerSet = Effect.fnUntraced(function* (initial: ProcessAssign
     since: yield* Clock.currentTimeMillis,
   }
 
-  const wanted = () => {
-    if (removed || assignment.spec.desired === "stopped") return 0
-    return assignment.spec.workers === 0 ? cpuCount() : assignment.spec.workers
+  const wanted = (kind: WorkerKind) => {
+    const { desired, rpc, workers } = assignment.spec
+    if (removed || desired === "stopped") return 0
+    if (kind === "tasks") return rpc.taskWorkers
+    return workers === 0 ? cpuCount() : workers
   }
 
+  const all = () => [...places.values()].toSorted(inOrder)
+  const callPlaces = () => all().filter(({ kind }) => kind === "calls")
   const serving = () =>
-    new Set([...places.values()].filter((place) => serves(place) && !place.retiring).map((p) => p.slot.index))
+    new Set(
+      all()
+        .filter(serves)
+        .map(({ slot }) => slot.index),
+    )
 
   /** A first failure is worth waiting for in the kernel's queue; of a service that keeps failing callers hear at once. */
-  const nobodyServesSoon = () => places.size > 0 && [...places.values()].every(({ slot }) => slot.isResting)
+  const nobodyServesSoon = () => {
+    const those = callPlaces()
+    return those.length > 0 && those.every(({ slot }) => slot.isResting)
+  }
 
-  const launch = Effect.fnUntraced(function* (index: number) {
+  const launch = Effect.fnUntraced(function* (kind: WorkerKind, index: number, version: Version) {
+    const request = { assignment: version.assignment, kind, slot: index, count: wanted(kind) }
+    if (kind === "tasks") return yield* launcher.launch(request)
     const fd = yield* sockets.open(index).pipe(Effect.mapError(({ message }) => new LaunchFailed({ reason: message })))
-    return yield* launcher.launch({ assignment, slot: index, count: wanted(), fd })
+    return yield* launcher.launch({ ...request, fd })
   })
-  const spec = () => ({ generation, drainTimeoutMs: assignment.spec.drainTimeoutMs })
+  const recipe = (kind: WorkerKind, index: number, version: Version): Recipe => ({
+    generation: version.generation,
+    startTimeoutMs: assignment.spec.rpc.startTimeoutMs,
+    launch: launch(kind, index, version),
+  })
 
-  const add = Effect.fnUntraced(function* (index: number) {
-    yield* sockets.open(index)
+  const add = Effect.fnUntraced(function* (kind: WorkerKind, index: number) {
+    if (kind === "calls") yield* sockets.open(index)
     const own = yield* Scope.fork(scope)
-    const changed = Effect.andThen(changes.announce, poke)
-    const slot = yield* makeSlot({ index, launch: launch(index), spec, changed }).pipe(Scope.provide(own))
-    places.set(index, { slot, scope: own, retiring: false })
+    const slot = yield* makeSlot({
+      index,
+      name: placeName(kind, index),
+      recipe: () => recipe(kind, index, proven),
+      drainTimeoutMs: () => assignment.spec.drainTimeoutMs,
+      changed,
+    }).pipe(Scope.provide(own))
+    places.set(slot.name, { kind, slot, scope: own, retiring: false })
     yield* slot.start
   })
 
-  const remove = Effect.fnUntraced(function* (place: Place) {
-    const { index } = place.slot
-    places.delete(index)
-    yield* sockets.close(index, serving())
-    yield* Scope.close(place.scope, Exit.void)
+  const remove = Effect.fnUntraced(function* ({ kind, scope: own, slot }: Place) {
+    places.delete(slot.name)
+    if (kind === "calls") yield* sockets.close(slot.index, serving())
+    yield* Scope.close(own, Exit.void)
   })
 
   /** Workers that are too many stop; those that have stopped give up their socket. */
-  const shrink = Effect.fnUntraced(function* (want: number) {
-    const surplus = [...places.values()].filter((place) => !place.retiring && place.slot.index >= want)
+  const shrink = Effect.fnUntraced(function* () {
+    const surplus = all().filter(({ kind, retiring, slot }) => !retiring && slot.index >= wanted(kind))
     for (const place of surplus) place.retiring = true
+    const closing = surplus.filter(({ kind }) => kind === "calls")
     // With nobody left to serve, callers are refused at once instead of waiting in a queue that nobody empties.
-    if (want === 0) for (const place of surplus) yield* sockets.close(place.slot.index, new Set())
-    else if (surplus.length > 0) yield* sockets.serve(serving())
-    for (const place of surplus) yield* place.slot.stop
-    for (const place of places.values()) if (place.retiring && place.slot.state === "STOPPED") yield* remove(place)
+    if (wanted("calls") === 0) for (const { slot } of closing) yield* sockets.close(slot.index, new Set())
+    else if (closing.length > 0) yield* sockets.serve(serving())
+    for (const { slot } of surplus) yield* slot.stop
+    for (const place of all()) if (place.retiring && place.slot.isVacant) yield* remove(place)
   })
 
-  const grow = Effect.fnUntraced(function* (want: number) {
-    for (let index = 0; index < want; index++) if (!places.has(index)) yield* add(index)
+  const grow = Effect.fnUntraced(function* () {
+    for (const kind of ["calls", "tasks"] as const)
+      for (let index = 0; index < wanted(kind); index++)
+        if (!places.has(placeName(kind, index))) yield* add(kind, index)
     blocked = undefined
   })
 
@@ -123,25 +155,26 @@ export const makeWorkerSet = Effect.fnUntraced(function* (initial: ProcessAssign
     yield* FiberHandle.run(retry, Effect.andThen(Effect.sleep(wait), poke))
   })
 
-  /** One worker after the other gets the newest spec: the next one only when all that have it serve. */
-  const roll = Effect.fnUntraced(function* () {
-    const all = [...places.values()].filter((place) => !place.retiring)
-    for (const { slot } of all) if (slot.state === "STOPPED") yield* slot.start
-    const outdated = all.filter((place) => place.slot.generation !== generation)
-    const idle = outdated.filter(({ slot }) => slot.state === "BACKOFF" || slot.state === "FATAL")
-    for (const { slot } of idle) yield* slot.stop
-    const settled = all.every((place) => serves(place) || idle.includes(place))
-    const next = outdated.find(serves)
-    if (next === undefined || !settled) return
-    yield* sockets.serve(new Set([...serving()].filter((index) => index !== next.slot.index)))
-    yield* next.slot.stop
+  const reloads = yield* makeReloads({
+    slots: () =>
+      all()
+        .filter(({ retiring }) => !retiring)
+        .map(({ slot }) => slot),
+    recipe: (slot, version) => recipe(places.get(slot.name)?.kind ?? "calls", slot.index, version),
+    adopt: (version) => void (proven = version),
+    changed,
+  })
+
+  /** Whatever was changed since, the newest state of spec and module is what the workers are to be of. */
+  const renewAll = Effect.suspend(() => {
+    newest = { generation: newest.generation + 1, assignment }
+    return Effect.annotateLogs(reloads.begin(newest), { service: assignment.name })
   })
 
   const settle = Effect.gen(function* () {
-    const want = wanted()
-    yield* shrink(want)
-    yield* grow(want).pipe(Effect.catchTag("PortUnavailable", (error) => block(error.message)))
-    yield* roll()
+    yield* shrink()
+    yield* grow().pipe(Effect.catchTag("PortUnavailable", (error) => block(error.message)))
+    for (const { retiring, slot } of all()) if (!retiring && slot.isVacant) yield* slot.start
     yield* sockets.serve(serving())
     yield* sockets.closeAllWhile(nobodyServesSoon)
     yield* summarise
@@ -149,14 +182,16 @@ export const makeWorkerSet = Effect.fnUntraced(function* (initial: ProcessAssign
   })
 
   const worst = (): ProcessStatus["state"] => {
-    const states = new Set<string>([...places.values()].map((place) => place.slot.state))
+    const states = new Set<string>(callPlaces().map(({ slot }) => slot.state))
     if (states.has("RUNNING")) return "RUNNING"
     if (blocked !== undefined) return "BACKOFF"
     return severity.find((state) => states.has(state)) ?? "STOPPED"
   }
 
   const worstReason = () => {
-    const bad = [...places.values()].map((place) => place.slot.status).find((status) => status.reason !== null)
+    const bad = all()
+      .map(({ slot }) => slot.status)
+      .find(({ reason }) => reason !== null)
     return blocked?.reason ?? bad?.reason ?? null
   }
 
@@ -178,6 +213,11 @@ export const makeWorkerSet = Effect.fnUntraced(function* (initial: ProcessAssign
   )
   yield* poke
 
+  const statusOf = (kind: WorkerKind) =>
+    all()
+      .filter((place) => place.kind === kind)
+      .map(({ slot }) => slot.status)
+
   const set: WorkerSet = {
     scope,
     get assignment() {
@@ -185,20 +225,21 @@ export const makeWorkerSet = Effect.fnUntraced(function* (initial: ProcessAssign
     },
     assign: (next) =>
       Effect.suspend(() => {
-        if (launchFields(next.spec) !== launchFields(assignment.spec)) generation += 1
+        const fresh = needsNewWorkers(assignment.spec, next.spec)
         assignment = next
+        if (!fresh) return poke
+        if (places.size > 0) return Effect.andThen(poke, renewAll)
+        newest = proven = { generation: newest.generation + 1, assignment }
         return poke
       }),
-    restart: Effect.suspend(() => {
-      generation += 1
-      return poke
-    }),
+    reload: renewAll,
     stop: Effect.gen(function* () {
       removed = true
+      yield* reloads.cancel
       yield* poke
       yield* Deferred.await(gone)
     }),
-    kill: Effect.suspend(() => Effect.forEach([...places.values()], ({ slot }) => slot.kill, { discard: true })),
+    kill: Effect.suspend(() => Effect.forEach(all(), ({ slot }) => slot.kill, { discard: true })),
     get status(): ProcessStatus {
       return {
         name: assignment.name,
@@ -209,9 +250,9 @@ export const makeWorkerSet = Effect.fnUntraced(function* (initial: ProcessAssign
         state: worst(),
         reason: worstReason(),
         since: summary.since,
-        workers: [...places.values()].map((place) => place.slot.status).toSorted((a, b) => a.slot - b.slot),
-        taskWorkers: [],
-        reload: null,
+        workers: statusOf("calls"),
+        taskWorkers: statusOf("tasks"),
+        reload: reloads.progress,
       }
     },
   }

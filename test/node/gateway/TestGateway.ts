@@ -1,42 +1,10 @@
 import type { NodeConfig } from "../../../src/node/Node.ts"
-import { type Listener, listen } from "../../../src/platform/Transport.ts"
 import { nodeMethods } from "../../../src/protocol/NodeManager.ts"
-import { type Handler, methodsOf, RpcServer } from "../../../src/rpc/RpcServer.ts"
+import type { Handler } from "../../../src/rpc/RpcServer.ts"
+import { TestService } from "../../support/TestService.ts"
 import { TestNode } from "../TestNode.ts"
 
 export const loopback = { listen: { host: "127.0.0.1", port: 0 }, isRequired: true, token: undefined }
-
-/** The service `shop`, in this process. */
-class TestService {
-  readonly #listener: Listener
-  readonly #server: RpcServer
-  readonly port: number
-
-  private constructor(listener: Listener, server: RpcServer) {
-    this.#listener = listener
-    this.#server = server
-    this.port = listener.port
-  }
-
-  static async start(methods: Readonly<Record<string, Handler>>) {
-    const server = new RpcServer({
-      service: "shop",
-      worker: { id: 0, count: 1 },
-      methods: methodsOf(methods),
-    })
-    const on = { host: "127.0.0.1", port: 0 }
-    return new TestService(await listen({ on, onConnection: (duplex) => server.accept(duplex) }), server)
-  }
-
-  get connections() {
-    return this.#server.connections
-  }
-
-  async stop() {
-    await this.#listener.close()
-    await this.#server.drain(100)
-  }
-}
 
 /** A node with a gateway, to which the list of `shop` was pushed. */
 export class TestGateway {
@@ -52,7 +20,7 @@ export class TestGateway {
   static async start(methods: Readonly<Record<string, Handler>>, gateway: NodeConfig["gateway"] = loopback) {
     const node = await new TestNode().join()
     await node.start({ gateway })
-    const started = new TestGateway(node, await TestService.start(methods))
+    const started = new TestGateway(node, await TestService.start("shop", methods))
     await started.push()
     return started
   }

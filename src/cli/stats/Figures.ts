@@ -1,0 +1,107 @@
+import { mergeBuckets, quantile, subtractBuckets } from "../../domain/Histogram.ts"
+import type { MethodFigures, StatsSnapshot } from "../../protocol/Stats.ts"
+
+/** What one endpoint answered, or why it did not. */
+export type EndpointStats =
+  | { readonly endpoint: string; readonly stats: StatsSnapshot }
+  | { readonly endpoint: string; readonly error: string }
+
+/** One look at all endpoints. */
+export interface Look {
+  /** Milliseconds since 1970. */
+  readonly at: number
+  readonly endpoints: ReadonlyArray<EndpointStats>
+}
+
+/** One method over all endpoints. Times in microseconds; undefined when there were no calls. */
+export interface MethodRow {
+  readonly name: string
+  readonly calls: number
+  readonly running: number
+  readonly errors: Readonly<Record<string, number>>
+  /** Calls per second since the look before; undefined when there was none. */
+  readonly perSecond: number | undefined
+  readonly p50: number | undefined
+  readonly p99: number | undefined
+  readonly "p99.9": number | undefined
+}
+
+type Methods = ReadonlyMap<string, MethodFigures>
+
+/** Each method's figures; with a look before it, its times and errors are of what came in between. */
+export const methodRows = (look: Look, before: Look | undefined): ReadonlyArray<MethodRow> => {
+  const now = methodsOf(look)
+  // A process set that was started anew meanwhile, or an endpoint that was away, has no difference.
+  const earlier = before === undefined || !isSuccessor(look, before) ? undefined : methodsOf(before)
+  const seconds = before === undefined ? 0 : (look.at - before.at) / 1_000
+  return [...now]
+    .toSorted(([one], [other]) => (one < other ? -1 : 1))
+    .map(([name, figures]) => rowOf(name, earlier === undefined ? figures : since(figures, earlier.get(name)), figures))
+    .map(({ newCalls, ...row }) => ({
+      ...row,
+      perSecond: earlier === undefined || seconds <= 0 ? undefined : newCalls / seconds,
+    }))
+}
+
+const rowOf = (
+  name: string,
+  { calls: newCalls, errors, latency }: MethodFigures,
+  { calls, running }: MethodFigures,
+) => ({
+  name,
+  calls,
+  newCalls,
+  running,
+  errors: errors as Readonly<Record<string, number>>,
+  p50: quantile(latency, 0.5),
+  p99: quantile(latency, 0.99),
+  "p99.9": quantile(latency, 0.999),
+})
+
+const methodsOf = ({ endpoints }: Look): Methods => {
+  const methods = new Map<string, MethodFigures>()
+  for (const one of endpoints) {
+    for (const [name, figures] of Object.entries("stats" in one ? one.stats.methods : {})) {
+      const known = methods.get(name)
+      methods.set(name, known === undefined ? figures : together(known, figures))
+    }
+  }
+  return methods
+}
+
+const isSuccessor = (look: Look, before: Look): boolean =>
+  look.endpoints.every((one) => {
+    const other = before.endpoints.find(({ endpoint }) => endpoint === one.endpoint)
+    if (!("stats" in one) || other === undefined || !("stats" in other))
+      return other !== undefined && !("stats" in one) && !("stats" in other)
+    return one.stats.start_time === other.stats.start_time
+  })
+
+const together = (one: MethodFigures, other: MethodFigures): MethodFigures => ({
+  calls: one.calls + other.calls,
+  running: one.running + other.running,
+  errors: combined(one.errors, other.errors, 1),
+  latency: mergeBuckets(one.latency, other.latency),
+  maxMicros: Math.max(one.maxMicros, other.maxMicros),
+  totalMicros: one.totalMicros + other.totalMicros,
+})
+
+const since = (now: MethodFigures, before: MethodFigures | undefined): MethodFigures =>
+  before === undefined
+    ? now
+    : {
+        ...now,
+        calls: now.calls - before.calls,
+        errors: combined(now.errors, before.errors, -1),
+        latency: subtractBuckets(now.latency, before.latency),
+        totalMicros: now.totalMicros - before.totalMicros,
+      }
+
+type Errors = MethodFigures["errors"]
+
+/** `one` and `sign` times `other`, without the codes that come to nothing. */
+const combined = (one: Errors, other: Errors, sign: 1 | -1): Errors => {
+  const counts = new Map<string, number>(Object.entries(one))
+  for (const [code, count] of Object.entries(other)) counts.set(code, (counts.get(code) ?? 0) + sign * count)
+  return Object.fromEntries([...counts].filter(([, count]) => count > 0))
+}

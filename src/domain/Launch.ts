@@ -1,0 +1,35 @@
+import type { ProcessSpec } from "./ProcessSpec.ts"
+import { type RpcSettingName, rpcSettingNames } from "./Setting.ts"
+
+/** What the agent alone obeys: a change of these concerns workers that run already, without a new one. */
+const agentsOwn: ReadonlySet<RpcSettingName> = new Set([
+  "taskWorkers",
+  "maxRequests",
+  "maxRequestsJitter",
+  "maxRssBytes",
+  "maxLifetimeMs",
+  "startTimeoutMs",
+  "heartbeatTimeoutMs",
+  "backlog",
+  "idempotencyWindowMs",
+  "taskQueueMax",
+  "taskTimeoutMs",
+  "taskAttemptsMax",
+] satisfies ReadonlyArray<RpcSettingName>)
+
+const sorted = (record: Readonly<Record<string, unknown>>) =>
+  Object.entries(record).toSorted(([a], [b]) => (a < b ? -1 : 1))
+
+const launchFields = ({ env, module, rpc, tls }: ProcessSpec) =>
+  JSON.stringify([
+    module,
+    tls,
+    sorted(env),
+    rpcSettingNames.filter((name) => !agentsOwn.has(name)).map((name) => rpc[name]),
+    sorted(rpc.methodConcurrency),
+    rpc.legacy,
+  ])
+
+/** Whether workers that were started by `before` have to be replaced to be as `after` says. */
+export const needsNewWorkers = (before: ProcessSpec, after: ProcessSpec): boolean =>
+  launchFields(before) !== launchFields(after)

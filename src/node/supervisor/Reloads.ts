@@ -1,0 +1,141 @@
+import { Clock, Deferred, Effect, FiberHandle } from "effect"
+import type { ProcessAssignment } from "../../domain/ProcessSpec.ts"
+import type { ProcessStatus, ReloadVerdict } from "../../protocol/NodeManager.ts"
+import type { Slot } from "./Slot.ts"
+import { type Recipe, seconds } from "./WorkerRun.ts"
+
+/** What a process set's workers are started from: a state of its spec, or of the module that it names. */
+export type Version = { readonly generation: number; readonly assignment: ProcessAssignment }
+
+export type ReloadsOptions = {
+  /** All slots that are to stay, in the order in which they are replaced. */
+  readonly slots: () => ReadonlyArray<Slot>
+  readonly recipe: (slot: Slot, version: Version) => Recipe
+  /** A worker of it was ready, or there is nothing to lose: from now on whatever is started is of this version. */
+  readonly adopt: (version: Version) => void
+  /** The progress has changed. */
+  readonly changed: Effect.Effect<void>
+}
+
+type Progress = NonNullable<ProcessStatus["reload"]>
+type Job = { progress: Progress; readonly verdict: Deferred.Deferred<ReloadVerdict> }
+
+const isDown = ({ state }: Slot) => state === "BACKOFF" || state === "FATAL" || state === "STOPPED"
+
+/**
+ * Replaces the workers of one process set: all of them by a new version, or one by a fresh worker. At most one such job
+ * runs at a time, and in it one slot after the other, each new worker beside the one whose place it takes.
+ */
+export const makeReloads = Effect.fnUntraced(function* (options: ReloadsOptions) {
+  const running = yield* FiberHandle.make()
+  let active: object | undefined
+  let job: Job | undefined
+
+  const tell = (own: Job, progress: Partial<Progress>) =>
+    Effect.suspend(() => {
+      own.progress = { ...own.progress, ...progress, total: Math.max(options.slots().length, own.progress.replaced) }
+      return options.changed
+    })
+
+  const end = Effect.fnUntraced(function* (own: Job, outcome: ReloadVerdict["outcome"], reason: string | null) {
+    const endedAt = yield* Clock.currentTimeMillis
+    yield* tell(own, { state: outcome, reason, endedAt })
+    const { replaced, startedAt, total } = own.progress
+    const tookMs = endedAt - startedAt
+    const told = `reload ${outcome}: ${replaced} of ${total} workers replaced in ${seconds(tookMs)}`
+    yield* outcome === "failed"
+      ? Effect.logError(`${told}: ${reason ?? ""}; the others serve on as they were`)
+      : Effect.logInfo(told)
+    yield* Deferred.succeed(own.verdict, { outcome, replaced, total, reason, tookMs })
+  })
+
+  /** Gives the reason when it failed. */
+  const replaceOne = Effect.fnUntraced(function* (own: Job, slot: Slot, version: Version) {
+    yield* slot.alone
+    const outcome = yield* slot.replace(options.recipe(slot, version))
+    if (outcome._tag === "Failed") return outcome.reason
+    if (outcome._tag === "Stopped") return undefined
+    options.adopt(version)
+    yield* tell(own, { replaced: own.progress.replaced + 1 })
+    yield* slot.alone
+    return isDown(slot) && slot.generation === version.generation
+      ? `the new worker ended soon after it was ready: ${slot.status.reason ?? "stopped"}`
+      : undefined
+  })
+
+  /** Nobody serves, so nobody is to be protected, and all may start at once. */
+  const startAll = Effect.fnUntraced(function* (own: Job, version: Version) {
+    options.adopt(version)
+    const reasons = yield* Effect.forEach(options.slots(), (slot) => replaceOne(own, slot, version), {
+      concurrency: "unbounded",
+    })
+    return reasons.find((reason) => reason !== undefined)
+  })
+
+  const roll = Effect.fnUntraced(function* (own: Job, version: Version) {
+    if (options.slots().every(isDown)) return yield* startAll(own, version)
+    const done = new Set<Slot>()
+    for (;;) {
+      const slot = options
+        .slots()
+        .find((one) => one.generation !== version.generation && one.state !== "STOPPED" && !done.has(one))
+      if (slot === undefined) return undefined
+      done.add(slot)
+      const reason = yield* replaceOne(own, slot, version)
+      if (reason !== undefined) return reason
+    }
+  })
+
+  const run = (work: Effect.Effect<void>) =>
+    Effect.gen(function* () {
+      // Its end is awaited: what it began is given up before the next begins.
+      yield* FiberHandle.clear(running)
+      const token = {}
+      active = token
+      const over = Effect.sync(() => {
+        if (active === token) active = undefined
+      })
+      yield* FiberHandle.run(running, Effect.ensuring(work, over))
+    })
+
+  const begin = Effect.fnUntraced(function* (version: Version) {
+    const startedAt = yield* Clock.currentTimeMillis
+    const own: Job = {
+      progress: {
+        state: "running",
+        replaced: 0,
+        total: options.slots().length,
+        reason: null,
+        startedAt,
+        endedAt: null,
+      },
+      verdict: yield* Deferred.make<ReloadVerdict>(),
+    }
+    const work = roll(own, version).pipe(
+      Effect.flatMap((reason) => end(own, reason === undefined ? "done" : "failed", reason ?? null)),
+      Effect.onInterrupt(() => end(own, "superseded", null)),
+    )
+    yield* Effect.logInfo(`reload of ${own.progress.total} workers begins`)
+    yield* run(
+      Effect.suspend(() => {
+        job = own
+        return Effect.andThen(options.changed, work)
+      }),
+    )
+    return own.verdict
+  })
+
+  return {
+    /** Replaces all workers by such of `version`; the one that ran is superseded. */
+    begin,
+    /** Gives up what runs: the process set ends. */
+    cancel: FiberHandle.clear(running),
+    /** Something is being replaced. */
+    get isBusy() {
+      return active !== undefined
+    },
+    get progress(): Progress | null {
+      return job?.progress ?? null
+    },
+  }
+})

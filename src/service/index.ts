@@ -1,0 +1,11 @@
+// The public library of service modules, `muster/service`: gathers what its users may see.
+export { type CallContext, context, type ServiceCaller } from "./CallContext.ts"
+export type { LogFields } from "./Host.ts"
+export { method, type InputSchemas, type Method, type MethodDetails } from "./Method.ts"
+export type { AnySchema, InputOf, Issue, OutputOf, StandardSchema, Verdict } from "./StandardSchema.ts"
+export { task, type TaskContext, type TaskHandler } from "./Task.ts"
+export type { Trace } from "./Trace.ts"
+export type { Log, WorkContext } from "./WorkContext.ts"
+export type { TaskOptions } from "../protocol/TaskOptions.ts"
+export { RpcError, type RpcErrorOptions } from "../protocol/RpcError.ts"
+export type { ErrorCode, Executed } from "../domain/ErrorCode.ts"

@@ -1,0 +1,15 @@
+import type { WorkerKey, WorkerOrders, WorkerReady, WorkerReport } from "../protocol/WorkerLink.ts"
+
+/** What a worker process is for: to answer calls, or to run queued tasks. */
+export interface Duty {
+  /** What it tells its agent when it is ready. */
+  readonly offers: Omit<WorkerReady, keyof WorkerKey>
+  /** From here on it may be given work. */
+  begin(): Promise<void>
+  /** How it does, each second. */
+  report(): Omit<WorkerReport, keyof WorkerKey>
+  /** What the agent said to the last report. */
+  obey(orders: WorkerOrders): void
+  /** Takes nothing more, and returns when what runs is done, or the time is up. */
+  drain(timeoutMs: number): Promise<void>
+}

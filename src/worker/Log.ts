@@ -1,0 +1,47 @@
+import { env } from "../platform/Env.ts"
+import { logLine, ownPid } from "../platform/WorkerHost.ts"
+import type { LogFields, LogLevel } from "../service/Host.ts"
+
+type Level = "DEBUG" | "INFO" | "WARN" | "ERROR"
+
+/** All workers of a service write to one file: a line says which of them it is from. */
+export const log = (level: Level, message: string): void =>
+  logLine(`${new Date().toISOString()} ${level} [${ownPid()}] ${message}`)
+
+const levels = { debug: "DEBUG", info: "INFO", warn: "WARN", error: "ERROR" } as const
+const messageMax = 8_192
+const valueMax = 1_024
+
+const cut = (text: string, max: number) => (text.length <= max ? text : `${text.slice(0, max)}…`)
+
+const plainValue = /^[\w.:@/+%,-]+$/
+
+const valueOf = (value: unknown): string => {
+  if (typeof value === "string")
+    return plainValue.test(value) ? cut(value, valueMax) : JSON.stringify(cut(value, valueMax))
+  if (value instanceof Error) return JSON.stringify(cut(describe(value), messageMax))
+  try {
+    return cut(JSON.stringify(value) ?? String(value), valueMax)
+  } catch {
+    return String(value)
+  }
+}
+
+/** What a caller sent may be in a message: it must not end the line, nor reach a terminal as commands. */
+const oneLine = (text: string) =>
+  // oxlint-disable-next-line no-control-regex
+  text.replaceAll(/[\u0000-\u001f\u007f-\u009f]+/g, (controls) => JSON.stringify(controls).slice(1, -1))
+
+/** A line of the service's own: `2026-11-22T23:01:05.668Z INFO [4711] resized  trace=4bf9… width=640`. */
+export const logForService = (level: LogLevel, message: string, fields: LogFields): void => {
+  if (level === "debug" && env("MUSTER_LOG_LEVEL") !== "debug") return
+  const marks = Object.entries(fields).map(([key, value]) => `${oneLine(key)}=${valueOf(value)}`)
+  const text = cut(oneLine(message), messageMax)
+  log(levels[level], marks.length === 0 ? text : `${text}  ${marks.join(" ")}`)
+}
+
+export const describe = (error: unknown): string =>
+  error instanceof Error ? (error.stack ?? `${error.name}: ${error.message}`) : String(error)
+
+export const firstLine = (error: unknown): string =>
+  error instanceof Error ? (`${error.name}: ${error.message}`.split("\n")[0] ?? error.name) : String(error)

@@ -1,0 +1,31 @@
+const stepMs = 20
+
+/** How late this process's event loop is, sampled by one timer that sleeps in between. */
+export class LoopLag {
+  #longestMs = 0
+  #dueAt = performance.now() + stepMs
+  readonly #timer: ReturnType<typeof setInterval>
+
+  constructor() {
+    this.#timer = setInterval(() => this.#sample(), stepMs)
+  }
+
+  /** The longest since it was last asked. Milliseconds. */
+  take(): number {
+    // A loop that was stuck until now runs the timers that are due in no particular order.
+    this.#sample()
+    const longest = this.#longestMs
+    this.#longestMs = 0
+    return Math.round(longest)
+  }
+
+  stop(): void {
+    clearInterval(this.#timer)
+  }
+
+  #sample(): void {
+    const now = performance.now()
+    this.#longestMs = Math.max(this.#longestMs, now - this.#dueAt)
+    this.#dueAt = now + stepMs
+  }
+}

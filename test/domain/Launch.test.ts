@@ -1,0 +1,41 @@
+import { expect, test } from "bun:test"
+import { needsNewWorkers } from "../../src/domain/Launch.ts"
+import type { ProcessSpec } from "../../src/domain/ProcessSpec.ts"
+import { defaultRpcSettings, type RpcSettings } from "../../src/domain/RpcSettings.ts"
+
+const spec: ProcessSpec = {
+  service: "greeter" as ProcessSpec["service"],
+  kind: "module",
+  module: "/srv/greeter.ts",
+  workers: 2,
+  env: { A: "1", B: "2" },
+  tls: "auto",
+  desired: "running",
+  drainTimeoutMs: 30_000,
+  rpc: { ...defaultRpcSettings, methodConcurrency: { one: 1, two: 2 } },
+}
+const rpc = (over: Partial<RpcSettings>): Partial<ProcessSpec> => ({ rpc: { ...spec.rpc, ...over } })
+
+const changes: ReadonlyArray<readonly [what: string, change: Partial<ProcessSpec>, fresh: boolean]> = [
+  ["nothing", {}, false],
+  ["the module", { module: "/srv/other.ts" }, true],
+  ["a variable", { env: { A: "1", B: "3" } }, true],
+  ["the order of variables", { env: { B: "2", A: "1" } }, false],
+  ["TLS", { tls: "on" }, true],
+  ["the number of workers", { workers: 3 }, false],
+  ["the time to drain", { drainTimeoutMs: 1 }, false],
+  ["whether it is to run", { desired: "stopped" }, false],
+  ["the number of task workers", rpc({ taskWorkers: 2 }), false],
+  ["when workers are recycled", rpc({ maxRequests: 100, maxRssBytes: 1, maxLifetimeMs: 1 }), false],
+  ["the queue of the port", rpc({ backlog: 1 }), false],
+  ["the largest frame", rpc({ maxFrameBytes: 65_536 }), true],
+  ["a method's concurrency", rpc({ methodConcurrency: { one: 1, two: 3 } }), true],
+  ["the order of methods", rpc({ methodConcurrency: { two: 2, one: 1 } }), false],
+  ["the predecessor's clients", rpc({ legacy: true }), true],
+]
+
+for (const [what, change, fresh] of changes) {
+  test(`a change of ${what} ${fresh ? "needs new workers" : "leaves the workers as they are"}`, () => {
+    expect(needsNewWorkers(spec, { ...spec, ...change })).toBe(fresh)
+  })
+}

@@ -1,0 +1,141 @@
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test"
+import { mkdirSync, readFileSync, symlinkSync } from "node:fs"
+import { join } from "node:path"
+import type { MethodInfo } from "../../src/protocol/Reflection.ts"
+import { RpcError } from "../../src/protocol/RpcError.ts"
+import type { StatsSnapshot } from "../../src/protocol/Stats.ts"
+import { RpcConnection } from "../../src/rpc/RpcConnection.ts"
+import { pushList } from "../client/fixtures/lists.ts"
+import { assignment, callOnce, TestNode } from "../node/TestNode.ts"
+import { root } from "../support/executable.ts"
+import { freePort } from "../support/muster.ts"
+import { waitFor } from "../support/waitFor.ts"
+
+// Real processes on a busy machine.
+setDefaultTimeout(60_000)
+
+const module = `
+  import { context, method, RpcError } from "muster/service"
+  import { Schema } from "effect"
+  let isReady = false
+  export const ready = async () => {
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    isReady = true
+  }
+  export const stats = () => "mine"
+  const Size = Schema.toStandardSchemaV1(Schema.toStandardJSONSchemaV1(Schema.Struct({ width: Schema.Int })))
+  export const resize = method({
+    input: Size,
+    idempotent: true,
+    description: "Makes it smaller",
+    handler: async (size, ctx) => ({ width: size.width / 2, isReady, by: ctx.caller.name }),
+  })
+  export const hello = (name: string, loud = false) => {
+    context().log.info("greeted\\n" + name, { loud, name })
+    return "Hello, " + name
+  }
+  export const hop = async (left: number, ...seen: Array<unknown>): Promise<unknown> => {
+    const ctx = context()
+    const all = [...seen, { ...ctx.trace, remainingMs: ctx.remainingMs(), caller: ctx.caller.name }]
+    return left === 0 ? all : await ctx.call(ctx.service, "hop", left - 1, ...all)
+  }
+  export const hang = async (depth: number) => {
+    const ctx = context()
+    if (depth > 0) return await ctx.call(ctx.service, "hang", depth - 1)
+    ctx.log.info("hanging")
+    await new Promise((resolve) => ctx.signal.addEventListener("abort", resolve))
+    ctx.log.warn("cancelled", { at: Date.now() })
+  }
+  export const deny = () => { throw new RpcError("not_found", "no such thing") }
+`
+
+let node: TestNode
+let port = 0
+beforeAll(async () => {
+  node = await (await new TestNode().join()).start()
+  port = await freePort()
+  mkdirSync(node.path("code", "node_modules"), { recursive: true })
+  symlinkSync(join(root, "node_modules/effect"), node.path("code", "node_modules/effect"))
+  await node.apply(1, assignment({ ip: "127.0.0.1", port }, node.module("service.ts", module), { workers: 1 }))
+  await node.running(1)
+  pushList(node.dataDir, { revision: 1, endpoints: [{ ip: "127.0.0.1", port }] })
+})
+afterAll(() => node[Symbol.asyncDispose]())
+
+const call = (method: string, ...args: ReadonlyArray<unknown>) => callOnce(port, method, args)
+const log = () => readFileSync(node.path("logs", `greeter@${port}.log`), "utf8")
+const failure = async (promise: Promise<unknown>) => {
+  const error: unknown = await promise.catch((error: unknown) => error)
+  if (!(error instanceof RpcError)) throw new Error(`no RpcError: ${String(error)}`)
+  return error
+}
+
+test("a method with a schema checks its arguments, and runs after ready() is done", async () => {
+  expect(await call("resize", { width: 640 })).toEqual({ width: 320, isReady: true, by: "test" })
+  expect(await failure(call("resize", { width: "wide" }))).toMatchObject({
+    code: "invalid_argument",
+    executed: "no",
+    message: '"resize": [0].width: Expected number, given "wide"',
+    details: { issues: [{ path: "[0].width", message: 'Expected number, given "wide"' }] },
+  })
+})
+
+test("methods describes what the module exports", async () => {
+  const methods = (await call("methods")) as ReadonlyArray<MethodInfo>
+  expect(methods.map(({ name }) => name)).toEqual(["deny", "hang", "hello", "hop", "resize"])
+  expect(methods.find(({ name }) => name === "hello")?.parameters).toEqual([
+    { name: "name", optional: false },
+    { name: "loud", optional: true },
+  ])
+  expect(methods.find(({ name }) => name === "resize")).toMatchObject({
+    idempotent: true,
+    description: "Makes it smaller",
+    parameters: [{ name: "size", schema: { type: "object", properties: { width: { type: "integer" } } } }],
+  })
+})
+
+test("ping, methods and stats are the worker's own, and the log says that the module exports one in vain", async () => {
+  await failure(call("deny"))
+  const stats = (await call("stats")) as StatsSnapshot
+  expect(stats).toMatchObject({ worker_num: 1, connection_num: expect.any(Number) })
+  expect(stats.start_time).toBeGreaterThan(1_700_000_000_000)
+  expect(stats.rss_bytes).toBeGreaterThan(10_000_000)
+  expect(log()).toMatch(/WARN \[\d+\] .*service\.ts exports stats in vain/)
+})
+
+test("a line of the service is one line, with level, time, process, trace and fields", async () => {
+  await call("hello", "a b")
+  await waitFor(() =>
+    /^\d{4}-\d\d-\d\dT[\d:.]+Z INFO \[\d+\] greeted\\na b {2}trace=[\da-f]{32} loud=false name="a b"$/m.test(log()),
+  )
+})
+
+test("a call of a call goes on in the trace, with what is left of the time", async () => {
+  const connection = await RpcConnection.open({ to: { host: "127.0.0.1", port }, client: "test" })
+  const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+  const seen = (await connection.call("hop", [2], { timeoutMs: 10_000, meta: { traceparent } })) as ReadonlyArray<{
+    traceId: string
+    spanId: string
+    remainingMs: number
+    caller: string
+  }>
+  connection.close()
+  expect(seen.map(({ traceId }) => traceId)).toEqual(Array(3).fill("0af7651916cd43dd8448eb211c80319c"))
+  expect(new Set(seen.map(({ spanId }) => spanId)).size).toBe(3)
+  expect(seen.map(({ caller }) => caller)).toEqual(["test", "greeter", "greeter"])
+  const left = seen.map(({ remainingMs }) => remainingMs)
+  expect(left.every((ms, index) => ms <= (left[index - 1] ?? 10_000) + 1 && ms > 5_000)).toBe(true)
+})
+
+test("the third hop hears at once that the first caller gave up", async () => {
+  const connection = await RpcConnection.open({ to: { host: "127.0.0.1", port }, client: "test" })
+  const controller = new AbortController()
+  const answer = failure(connection.call("hang", [2], { timeoutMs: 20_000, signal: controller.signal }))
+  await waitFor(() => /INFO \[\d+\] hanging /.test(log()))
+  const at = Date.now()
+  controller.abort()
+  expect(await answer).toMatchObject({ code: "cancelled" })
+  const [, heard] = await waitFor(() => /WARN \[\d+\] cancelled {2}trace=[\da-f]+ at=(\d+)/.exec(log()))
+  connection.close()
+  expect(Number(heard) - at).toBeLessThan(1_000)
+})
