@@ -1,34 +1,85 @@
-import { weightedChoice } from "../domain/WeightedChoice.ts"
-import type { ListedEndpoint } from "./EndpointFile.ts"
+import { cheaperOf, loadCost, slownessOf } from "../domain/Balance.ts"
+import { pickWeighted, weightedTable, type WeightedTable } from "../domain/WeightedTable.ts"
+import type { WorkerLane } from "./WorkerLane.ts"
 
-/** An endpoint that may take the next call, and how many calls this client has open there. */
-export interface Candidate {
-  readonly endpoint: ListedEndpoint
-  readonly inFlight: number
-}
+/** A worker that owes an answer and has said nothing for so long is asked whether it is there. */
+const quietMaxMs = 10
+/** How far a worker may fall behind its share, or run ahead of it, and have that made up for; in calls of a mean one. */
+const slackMax = 8
+const nothing = weightedTable([])
 
-/** Picks where a call goes. Candidates are online and have a weight above 0; the array changes only when they do. */
-export interface Balancer {
-  choose<C extends Candidate>(candidates: ReadonlyArray<C>): C | undefined
-}
-
-/** A chance of `weight / total` for each call by itself, whatever the connections are doing. */
-export class WeightBalancer implements Balancer {
+/**
+ * Chooses among workers: two are picked at random by weight; the one that is clearly cheaper (fewer calls in flight,
+ * quicker answers, not silent) takes the call. Where they cost the same, it goes to the one that is further behind its
+ * share, so that the weights hold to the call.
+ */
+export class Balancer {
   readonly #random: () => number
-  #candidates: ReadonlyArray<Candidate> = []
-  #weights: ReadonlyArray<number> = []
+  #lanes: ReadonlyArray<WorkerLane> = []
+  #table: WeightedTable = nothing
+  /** Where the mean worker is by now, counted as `pass` of each is. */
+  #clock = 0
+  #known: ReadonlySet<WorkerLane> = new Set()
+  #weight = 0
 
-  constructor(random: () => number = Math.random) {
+  constructor(random: () => number) {
     this.#random = random
   }
 
-  choose<C extends Candidate>(candidates: ReadonlyArray<C>): C | undefined {
-    if (candidates.length === 1) return candidates[0]
-    if (candidates !== this.#candidates) {
-      this.#candidates = candidates
-      this.#weights = candidates.map(({ endpoint }) => endpoint.weight)
+  /** Of all together. */
+  get weight(): number {
+    return this.#weight
+  }
+
+  /** The workers to choose among, from now on; each with its weight, above 0. */
+  set(lanes: ReadonlyArray<WorkerLane>): void {
+    const total = lanes.reduce((sum, { weight }) => sum + weight, 0)
+    for (const lane of lanes) {
+      lane.share = (lane.weight * lanes.length) / total
+      // Somewhere in its first turn: clients that start together must not begin with the same worker.
+      if (!this.#known.has(lane)) lane.pass = this.#clock + this.#random() / lane.share
     }
-    const index = weightedChoice(this.#weights, this.#random())
-    return index === undefined ? undefined : candidates[index]
+    this.#lanes = lanes
+    this.#weight = total
+    this.#known = new Set(lanes)
+    this.#table = weightedTable(lanes.map(({ weight }) => weight))
+  }
+
+  pick(time: number): WorkerLane | undefined {
+    const lanes = this.#lanes
+    if (lanes.length < 2) return lanes[0]
+    const index = pickWeighted(this.#table, this.#random())
+    const first = lanes[index]
+    const second = lanes[this.#other(index)]
+    if (first === undefined || second === undefined) return first
+    const choice = cheaperOf(this.cost(first, time), this.cost(second, time), this.#random())
+    const chosen = (choice ?? (first.pass <= second.pass ? 0 : 1)) === 0 ? first : second
+    this.#clock += 1 / lanes.length
+    const pass = Math.min(Math.max(chosen.pass, this.#clock - slackMax), this.#clock + slackMax)
+    chosen.pass = pass + 1 / chosen.share
+    return chosen
+  }
+
+  /** What one more call costs on a worker, relative to others. Asks a silent one for a sign of life. */
+  cost(lane: WorkerLane, time: number): number {
+    let slowness = lane.slowness(time)
+    if (lane.inFlight > 0) {
+      const quietMs = lane.quietMs(time)
+      if (quietMs > quietMaxMs) {
+        lane.connection?.ping()
+        slowness = Math.max(slowness, slownessOf(quietMs, 0))
+      }
+    }
+    return loadCost(lane.inFlight, lane.share, slowness)
+  }
+
+  #other(index: number): number {
+    const { length } = this.#lanes
+    if (length === 2) return 1 - index
+    for (let tries = 0; tries < 2; tries++) {
+      const other = pickWeighted(this.#table, this.#random())
+      if (other !== index) return other
+    }
+    return (index + 1 + Math.floor(this.#random() * (length - 1))) % length
   }
 }

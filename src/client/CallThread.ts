@@ -2,17 +2,17 @@ import type { ErrorCode, Executed } from "../domain/ErrorCode.ts"
 import { BlockingThread, siblingEntry, type ThreadEntry, ThreadFailed } from "../platform/BlockingThread.ts"
 import { RpcError } from "../protocol/RpcError.ts"
 import { CallError, type CallPlace } from "./CallError.ts"
-import type { CallSettings } from "./Client.ts"
+import type { CallSettings } from "./CallSettings.ts"
 import type { ConnectOptions } from "./connect.ts"
 
 /** Those of `connect` that a thread can be told: all but functions. */
 export type SyncConnectOptions = Pick<
   ConnectOptions,
-  "certificates" | "dataDir" | "discovery" | "endpoints" | "name" | "timeoutMs" | "tls"
+  "certificates" | "dataDir" | "discovery" | "endpoints" | "idempotent" | "name" | "retryBudget" | "timeoutMs" | "tls"
 >
 
 /** How one call differs from the client's own settings. */
-export type SyncCallSettings = Pick<CallSettings, "ip" | "meta" | "timeoutMs">
+export type SyncCallSettings = Omit<CallSettings, "signal">
 
 export interface CallMessage {
   readonly kind: "call"

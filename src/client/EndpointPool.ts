@@ -2,14 +2,17 @@ import { backoffDelay, type BackoffPolicy } from "../domain/Backoff.ts"
 import type { TlsMaterial } from "../platform/Transport.ts"
 import { RpcError } from "../protocol/RpcError.ts"
 import { now } from "../rpc/Deadlines.ts"
-import { type CallOptions, RpcConnection } from "../rpc/RpcConnection.ts"
-import type { Candidate } from "./Balancer.ts"
+import { RpcConnection } from "../rpc/RpcConnection.ts"
 import { asRpcError } from "./CallError.ts"
 import { endpointName, type ListedEndpoint } from "./EndpointFile.ts"
+import { WorkerLane } from "./WorkerLane.ts"
+import { WorkerRecord } from "./WorkerRecord.ts"
 
 const handshakeTimeoutMs = 3_000
 /** Workers of one endpoint that a client holds a connection to, however many the server has. */
 const connectionsMax = 32
+/** Workers of one endpoint that something is remembered of. */
+const workersMax = 1_024
 /** The kernel picks the worker, so a new connection may reach one that is reached already; so often it is tried. */
 const triesPerWorker = 6
 /** A worker that was away during all of these tries is looked for again after this time, with one try for each. */
@@ -24,42 +27,48 @@ export interface PoolOptions {
   readonly client: string
   /** Undefined: this endpoint speaks plain TCP. Asked at each connection, since certificates are renewed. */
   readonly tls: (() => Promise<TlsMaterial>) | undefined
-  /** Whether the endpoint can be reached has changed. */
-  readonly onReach: () => void
+  /** It was added to a list that was there before: its workers are new. */
+  readonly isNew: boolean
+  /** What can be reached has changed. */
+  readonly onChange: () => void
+  /** The methods that a server calls idempotent. */
+  readonly onHello: (idempotent: ReadonlyArray<string>) => void
 }
 
 /**
  * The connections to one endpoint: one to begin with, then one for each worker behind it as far as there is use for it.
  * An endpoint that can't be reached is tried again by itself, with backoff, until it is retired.
  */
-export class EndpointPool implements Candidate {
+export class EndpointPool {
   readonly name: string
   endpoint: ListedEndpoint
+  /** One for each worker that is reached. */
+  readonly lanes: Array<WorkerLane> = []
+  /** Stands for the endpoint while no worker is reached. */
+  readonly entrance: WorkerLane
   readonly #options: PoolOptions
-  readonly #open: Array<RpcConnection> = []
-  /** Connections that finish what runs on them: told to drain, or of a retired endpoint. */
-  readonly #leaving = new Set<RpcConnection>()
-  #opening: Promise<RpcConnection> | undefined
+  readonly #workers = new Map<number, WorkerRecord>()
+  /** Those that finish what runs on them: told to drain, or of a retired endpoint. */
+  readonly #leaving = new Set<WorkerLane>()
+  #opening: Promise<WorkerLane> | undefined
   #timer: ReturnType<typeof setTimeout> | undefined
   #failures = 0
-  #calls = 0
-  #next = 0
+  #failure: RpcError | undefined
+  #workerCount = 1
   #tries = 0
   #triedAt = 0
   #retired = false
   /** Its connections were asked for a sign of life. */
   #doubted = false
+  /** A worker that is found from now on is new; until then it may have been there before this client was. */
+  #settled: boolean
 
   constructor(endpoint: ListedEndpoint, options: PoolOptions) {
     this.name = endpointName(endpoint)
     this.endpoint = endpoint
     this.#options = options
-  }
-
-  get inFlight(): number {
-    let total = 0
-    for (const connection of this.#open) total += connection.inFlight
-    return total
+    this.#settled = options.isNew
+    this.entrance = new WorkerLane(this, new WorkerRecord(0, 0, -Infinity))
   }
 
   /** The last try to connect has failed, or it fell silent. Not yet tried counts as reachable. */
@@ -67,30 +76,54 @@ export class EndpointPool implements Candidate {
     return this.#failures > 0 || this.#doubted
   }
 
-  /** An open connection, the one with the fewest calls on it; undefined when there is none. */
-  pick(): RpcConnection | undefined {
-    this.#calls++
-    const count = this.#open.length
-    let best: RpcConnection | undefined
-    for (let step = 0; step < count; step++) {
-      const connection = this.#open[(this.#next + step) % count]
-      if (connection !== undefined && (best === undefined || connection.inFlight < best.inFlight)) best = connection
+  /** Why it is away; of the last try to connect. */
+  get failure(): RpcError | undefined {
+    return this.#failure
+  }
+
+  get isConnecting(): boolean {
+    return this.#opening !== undefined
+  }
+
+  /** Not all workers behind it are reached. */
+  get isCovering(): boolean {
+    return this.lanes.length < Math.min(this.#workerCount, connectionsMax)
+  }
+
+  get leaving(): ReadonlySet<WorkerLane> {
+    return this.#leaving
+  }
+
+  get workers(): Iterable<WorkerRecord> {
+    return this.#workers.values()
+  }
+
+  get isRetired(): boolean {
+    return this.#retired
+  }
+
+  /** There is use for a connection to another worker: opens one, unless all have one or it was tried often enough. */
+  spread(time: number): void {
+    if (!this.isCovering || this.#opening !== undefined || this.#retired || this.lanes.length === 0) return
+    const want = Math.min(this.#workerCount, connectionsMax)
+    if (this.#tries >= want * triesPerWorker) {
+      if (time - this.#triedAt < nextTriesMs) return
+      this.#tries -= want
     }
-    this.#next = (this.#next + 1) % Math.max(1, count)
-    // A single call, as of `muster call`, needs one worker only.
-    if (best !== undefined && this.#calls > 1) this.#spread(best.hello.worker.count)
-    return best
+    this.#tries++
+    this.#triedAt = time
+    this.#reconnect()
   }
 
   /** A connection takes suspiciously long: calls go elsewhere until it is there. */
   doubt(): void {
-    if (this.#failures > 0 || this.#open.length > 0) return
+    if (this.#failures > 0 || this.lanes.length > 0) return
     this.#failures = 1
-    this.#options.onReach()
+    this.#options.onChange()
   }
 
   /** A new connection, shared by all who wait for one. Rejects with the reason why there is none. */
-  connect(): Promise<RpcConnection> {
+  connect(): Promise<WorkerLane> {
     if (this.#opening !== undefined) return this.#opening
     clearTimeout(this.#timer)
     const opening = this.#dial().then(
@@ -103,29 +136,37 @@ export class EndpointPool implements Candidate {
     return opening
   }
 
-  async call(connection: RpcConnection, request: CallRequest): Promise<unknown> {
-    try {
-      return await connection.call(request.method, request.args, request.options)
-    } catch (error) {
-      if (asRpcError(error).code === "deadline_exceeded") this.#unanswered(connection, request.options.timeoutMs)
-      throw error
-    } finally {
-      if (this.#leaving.has(connection)) this.#leave(connection)
-    }
+  /** A host that vanishes closes nothing. A call without an answer, and not a byte since, is the first that is seen of it. */
+  unanswered(lane: WorkerLane, timeoutMs: number): void {
+    const heardAt = lane.connection?.heardAt ?? Infinity
+    if (heardAt > now() - timeoutMs || this.#doubted || !this.lanes.includes(lane)) return
+    void this.#ask()
+  }
+
+  /** A new list names it: what was held against it is forgotten. */
+  listed(endpoint: ListedEndpoint): void {
+    this.endpoint = endpoint
+    const time = now()
+    for (const worker of this.#workers.values()) worker.forgive(time)
+    this.#tries = 0
+    if (this.#failures === 0 || this.#opening !== undefined) return
+    // Still away until it answers, but tried now rather than after the wait.
+    this.#failures = 1
+    this.#reconnect()
   }
 
   /** No new calls; open ones finish, then the connections are closed. */
   retire(): void {
     this.#retired = true
     clearTimeout(this.#timer)
-    for (const connection of this.#open.splice(0)) this.#leave(connection)
+    for (const lane of this.lanes.splice(0)) this.#leave(lane)
   }
 
   /** Closes at once; open calls fail. */
   close(): void {
     this.#retired = true
     clearTimeout(this.#timer)
-    for (const connection of [...this.#open.splice(0), ...this.#leaving]) connection.close()
+    for (const lane of [...this.lanes.splice(0), ...this.#leaving]) lane.connection?.close()
     this.#leaving.clear()
   }
 
@@ -145,108 +186,108 @@ export class EndpointPool implements Candidate {
     })
   }
 
-  #opened(connection: RpcConnection): RpcConnection {
+  #opened(connection: RpcConnection): WorkerLane {
     this.#opening = undefined
-    const wasAway = this.isAway
+    const cameBack = this.isAway
     this.#failures = 0
+    this.#failure = undefined
     if (this.#retired) {
       connection.close()
       throw new RpcError("unavailable", "the endpoint left the list", { executed: "no" })
     }
     const { id } = connection.hello.worker
-    const same = this.#open.find((other) => other.hello.worker.id === id)
+    const same = this.lanes.find(({ worker }) => worker.id === id)
     if (same !== undefined) {
       connection.close()
       return same
     }
-    this.#open.push(connection)
-    connection.onState((state) => this.#changed(connection, state))
-    if (connection.state !== "open") this.#changed(connection, connection.state)
-    if (wasAway) this.#options.onReach()
-    return connection
+    if (cameBack) this.#settled = true
+    this.#options.onHello(connection.hello.idempotent)
+    return this.#add(connection)
+  }
+
+  #add(connection: RpcConnection): WorkerLane {
+    const lane = new WorkerLane(this, this.#record(connection.hello.worker), connection)
+    this.lanes.push(lane)
+    this.#workerCount = connection.hello.worker.count
+    if (!this.isCovering) this.#settled = true
+    connection.onState((state) => this.#changed(lane, state))
+    if (connection.state === "open") this.#options.onChange()
+    else this.#changed(lane, connection.state)
+    return lane
+  }
+
+  #record({ id, pid }: RpcConnection["hello"]["worker"]): WorkerRecord {
+    const known = this.#workers.get(id)
+    if (known !== undefined) {
+      if (known.pid !== pid) known.replaced(pid, now())
+      return known
+    }
+    const record = new WorkerRecord(id, pid, this.#settled ? now() : -Infinity)
+    if (this.#workers.size < workersMax) this.#workers.set(id, record)
+    return record
   }
 
   #failed(error: unknown): never {
     this.#opening = undefined
+    const reason = asRpcError(error)
+    this.#failure = reason
     // Open connections to other workers show that the endpoint is there.
-    if (this.#open.length === 0 && !this.#retired) {
+    if (this.lanes.length === 0 && !this.#retired) {
       this.#failures++
-      if (this.#failures === 1) this.#options.onReach()
+      if (this.#failures === 1) this.#options.onChange()
       const waitMs = backoffDelay(reconnectBackoff, this.#failures, Math.random())
       this.#timer = setTimeout(() => this.#reconnect(), waitMs)
       unref(this.#timer)
     }
-    const reason = asRpcError(error)
     throw new RpcError(reason.code === "internal" ? "unavailable" : reason.code, reason.message, {
       executed: "no",
       cause: error,
     })
   }
 
-  #changed(connection: RpcConnection, state: RpcConnection["state"]): void {
+  #changed(lane: WorkerLane, state: RpcConnection["state"]): void {
     if (state === "open") return
-    const index = this.#open.indexOf(connection)
-    if (index >= 0) this.#open.splice(index, 1)
-    if (state === "draining") this.#leave(connection)
-    else this.#leaving.delete(connection)
+    const wasHere = this.#take(lane)
+    if (state === "draining") this.#leave(lane)
+    else this.#leaving.delete(lane)
     // A worker left, and another takes its place: look for it now rather than with the next call.
     this.#tries = 0
-    if (index >= 0 && !this.#retired && this.#open.length === 0) this.#reconnect()
-  }
-
-  /** A host that vanishes closes nothing. A call without an answer, and not a byte since, is the first that is seen of it. */
-  #unanswered(connection: RpcConnection, timeoutMs: number): void {
-    if (connection.heardAt > now() - timeoutMs || this.#doubted || !this.#open.includes(connection)) return
-    void this.#ask()
+    if (wasHere && !this.#retired && this.lanes.length === 0) this.#reconnect()
+    if (wasHere) this.#options.onChange()
   }
 
   /** Calls go elsewhere, if they can, until the connections have answered; those that don't are replaced. */
   async #ask(): Promise<void> {
     const askedAt = now()
-    const silent = () => this.#open.filter((connection) => connection.heardAt <= askedAt)
+    const silent = () => this.lanes.filter(({ connection }) => (connection?.heardAt ?? 0) <= askedAt)
     this.#doubted = true
-    this.#options.onReach()
-    for (const connection of this.#open) connection.ping()
+    this.#options.onChange()
+    for (const { connection } of this.lanes) connection?.ping()
     for (let step = 0; step < pongSteps && silent().length > 0; step++) await sleep(pongStepMs)
-    for (const connection of silent()) {
-      this.#open.splice(this.#open.indexOf(connection), 1)
-      this.#leave(connection)
+    for (const lane of silent()) {
+      this.#take(lane)
+      this.#leave(lane)
     }
     this.#doubted = false
     if (this.#retired) return
-    if (this.#open.length === 0) {
+    if (this.lanes.length === 0) {
       this.#failures = Math.max(1, this.#failures)
       this.#reconnect()
     }
-    this.#options.onReach()
+    this.#options.onChange()
   }
 
-  #leave(connection: RpcConnection): void {
-    if (connection.inFlight > 0) {
-      this.#leaving.add(connection)
-      return
-    }
-    this.#leaving.delete(connection)
-    connection.close()
+  #take(lane: WorkerLane): boolean {
+    const index = this.lanes.indexOf(lane)
+    if (index >= 0) this.lanes.splice(index, 1)
+    return index >= 0
   }
 
-  #spread(workers: number): void {
-    const want = Math.min(workers, connectionsMax)
-    if (this.#open.length >= want || this.#opening !== undefined) return
-    if (this.#tries >= want * triesPerWorker) {
-      if (now() - this.#triedAt < nextTriesMs) return
-      this.#tries -= want
-    }
-    this.#tries++
-    this.#triedAt = now()
-    this.#reconnect()
+  #leave(lane: WorkerLane): void {
+    this.#leaving.add(lane)
+    lane.leave()
   }
-}
-
-export interface CallRequest {
-  readonly method: string
-  readonly args: ReadonlyArray<unknown>
-  readonly options: CallOptions
 }
 
 const sleep = (ms: number) => new Promise<void>((resolve) => unref(setTimeout(resolve, ms)))

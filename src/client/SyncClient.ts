@@ -41,10 +41,9 @@ export class SyncClient implements SyncCaller {
   }
 
   /** The same client with other settings: `client.with({ timeoutMs: 2_000 }).call("report")`. */
-  with({ ip, meta, timeoutMs }: SyncCallSettings): SyncCaller {
+  with(settings: SyncCallSettings): SyncCaller {
     return {
-      call: <Result>(method: string, ...args: ReadonlyArray<unknown>) =>
-        this.#call({ ip, meta, timeoutMs }, method, args) as Result,
+      call: <Result>(method: string, ...args: ReadonlyArray<unknown>) => this.#call(settings, method, args) as Result,
     }
   }
 
@@ -96,10 +95,12 @@ export class SyncClient implements SyncCaller {
 /** In a form that passes to the thread, and means there what it means here: methods such as `toJSON` do not pass. */
 const sendable = (method: string, args: ReadonlyArray<unknown>, settings: SyncCallSettings) => {
   try {
-    const { ip, meta, timeoutMs } = settings
+    const { hedgeAfterMs, idempotencyKey, idempotent, ip, retries, timeoutMs } = settings
+    const meta = plain(settings.meta ?? {}) as Readonly<Record<string, unknown>>
     return {
       args: plain(args) as ReadonlyArray<unknown>,
-      settings: { ip, timeoutMs, meta: plain(meta ?? {}) as Readonly<Record<string, unknown>> },
+      // What else a caller's object holds may not pass.
+      settings: { hedgeAfterMs, idempotencyKey, idempotent, ip, meta, retries, timeoutMs },
     }
   } catch (error) {
     if (!(error instanceof EncodeError)) throw error

@@ -1,4 +1,5 @@
-import type { CallSettings, Client } from "./Client.ts"
+import type { CallSettings } from "./CallSettings.ts"
+import type { Client } from "./Client.ts"
 
 /** What a method of an interface of a service may look like. */
 type Method = (...args: never) => unknown
@@ -33,6 +34,11 @@ export interface TypedCaller<Methods> {
     method: Name,
     ...args: ArgumentsOf<Methods[Name]>
   ): Promise<ResultOf<Methods[Name]>>
+  stream<Name extends StreamName<Methods>>(
+    method: Name,
+    ...args: ArgumentsOf<Methods[Name]>
+  ): AsyncIterableIterator<ItemOf<Methods[Name]>>
+  send<Name extends UnaryName<Methods>>(method: Name, ...args: ArgumentsOf<Methods[Name]>): Promise<void>
 }
 
 export interface TypedClient<Methods> extends TypedCaller<Methods>, Omit<Client, keyof TypedCaller<Methods> | "with"> {

@@ -1,4 +1,7 @@
+import type { RetryLimits } from "../domain/Retry.ts"
 import { env, writeError } from "../platform/Env.ts"
+import type { Interceptor } from "../rpc/Interceptor.ts"
+import type { CallSettings } from "./CallSettings.ts"
 import { CertificateFolder } from "./CertificateFolder.ts"
 import { Client } from "./Client.ts"
 import { FileDiscovery, StaticDiscovery } from "./Discovery.ts"
@@ -18,6 +21,15 @@ export interface ConnectOptions {
   readonly certificates?: string | undefined
   /** For a call that doesn't say otherwise. Default 500 milliseconds. */
   readonly timeoutMs?: number | undefined
+  /** Methods that may be repeated though they may have been executed, beside those that the server names. */
+  readonly idempotent?: ReadonlyArray<string> | undefined
+  /** Stand around every call, the first outermost: `(call, next) => next(call)`. */
+  readonly interceptors?: ReadonlyArray<Interceptor<CallSettings>> | undefined
+  /**
+   * Retries and hedges in ten seconds: `ratio` of the calls, default 0.2, or `perSecond` of each second if that is more,
+   * default 10.
+   */
+  readonly retryBudget?: Partial<RetryLimits> | undefined
   /** How this program calls itself to the servers. */
   readonly name?: string | undefined
   /** Hears of an endpoint list that can't be used. Default: one line on stderr. */
@@ -45,6 +57,9 @@ export const connect: Connect = (service: string, options: ConnectOptions = {}):
     name: options.name ?? "muster/client",
     timeoutMs: options.timeoutMs ?? defaultTimeoutMs,
     certificates: new CertificateFolder(options.certificates ?? `${dataDir}/tls`),
+    interceptors: options.interceptors,
+    idempotent: options.idempotent,
+    retryBudget: options.retryBudget,
   })
   if (options.endpoints !== undefined) {
     return client.follow(new StaticDiscovery(options.endpoints, options.tls ?? "auto"))

@@ -11,11 +11,13 @@ import { SyncClient } from "./SyncClient.ts"
  * connections keep the process alive.
  */
 export const connectSync = (service: string, options: SyncConnectOptions = {}): SyncClient => {
-  const { certificates, dataDir, discovery, endpoints, name, timeoutMs, tls } = options
+  const { certificates, dataDir, discovery, endpoints, idempotent, name, retryBudget, timeoutMs, tls } = options
   return new SyncClient(service, {
     certificates,
     discovery,
+    idempotent,
     name,
+    retryBudget,
     tls,
     // The thread has an environment of its own.
     dataDir: dataDir ?? env("MUSTER_DATA"),

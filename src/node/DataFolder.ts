@@ -11,6 +11,7 @@ export const dataFolder = (dataDir: string) => ({
   discovery: join(dataDir, "discovery"),
   processes: join(dataDir, "processes.json"),
   trust: join(dataDir, "trust.json"),
+  tasks: join(dataDir, "tasks.db"),
   logs: join(dataDir, "logs"),
   socket: agentSocketPath(dataDir),
   // A folder of its own, as others may enter it; and one that can be given to a container, unlike a file that is made anew.

@@ -15,6 +15,8 @@ import { SlotSockets } from "./supervisor/SlotSockets.ts"
 import { Supervisor } from "./supervisor/Supervisor.ts"
 import { WorkerLauncher } from "./supervisor/WorkerLauncher.ts"
 import { WorkerRegistry } from "./supervisor/WorkerRegistry.ts"
+import { taskMethods } from "./tasks/TaskMethods.ts"
+import { TaskQueues } from "./tasks/TaskQueues.ts"
 import { Trust } from "./trust/Trust.ts"
 
 export type NodeConfig = {
@@ -60,12 +62,13 @@ const membership = Effect.fn("Node.membership")(function* (config: NodeConfig) {
 })
 
 const services = (folder: DataFolder, entry: string | undefined) => {
-  const launcher = WorkerLauncher.layer(folder, entry).pipe(Layer.provide(AgentSocket.layer(folder)))
+  const socket = AgentSocket.layer(folder).pipe(Layer.provide(taskMethods))
+  const launcher = WorkerLauncher.layer(folder, entry).pipe(Layer.provide(socket))
   return Layer.mergeAll(
     Discovery.layer(folder.discovery),
     Trust.layer(folder.trust),
     Supervisor.layer(folder.processes).pipe(Layer.provide([launcher, SlotSockets.layer])),
-  ).pipe(Layer.provide(WorkerRegistry.layer))
+  ).pipe(Layer.provideMerge(TaskQueues.layer(folder.tasks)), Layer.provide(WorkerRegistry.layer))
 }
 
 const handle = (config: NodeConfig, member: Membership) =>

@@ -172,6 +172,12 @@ export const openSlot = async (o: SlotAddress & { readonly backlog: number }): P
   return high
 }
 
+/** Changes how many connections may wait on a listening socket. */
+export const setBacklog = async (fd: number, backlog: number): Promise<void> => {
+  const c = await libc()
+  c.listen(fd, backlog)
+}
+
 export const closeFd = async (fd: number): Promise<void> => {
   const c = await libc()
   c.close(fd)

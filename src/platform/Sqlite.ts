@@ -1,4 +1,4 @@
-import { closeSync, openSync } from "node:fs"
+import { closeSync, existsSync, openSync, renameSync } from "node:fs"
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite"
 import { type Dialect, SqliteDialect, type SqliteDatabase, type SqliteStatement } from "kysely"
 
@@ -34,24 +34,29 @@ class Statement implements SqliteStatement {
   }
 }
 
+const open = (path: string): DatabaseSync => {
+  // Hashes of passwords are in it: made for its owner alone, and SQLite makes the files beside it alike.
+  if (path !== ":memory:") closeSync(openSync(path, "a", 0o600))
+  const database = new DatabaseSync(path, { timeout: openTimeoutMs, enableForeignKeyConstraints: true })
+  try {
+    // WAL: readers never wait for the writer. `full`: what a node has acked must still be here after a power cut, or
+    // its revision would be given again to another list.
+    database.exec("pragma journal_mode = wal; pragma synchronous = full; pragma temp_store = memory")
+    database.exec(`pragma busy_timeout = ${busyTimeoutMs}`)
+  } catch (error) {
+    database.close()
+    throw error
+  }
+  return database
+}
+
 /** `node:sqlite` as Kysely wants it, with the most recently used statements kept. */
 class NodeSqlite implements SqliteDatabase {
   readonly #database: DatabaseSync
   readonly #statements = new Map<string, Statement>()
 
   constructor(path: string) {
-    // Hashes of passwords are in it: made for its owner alone, and SQLite makes the files beside it alike.
-    if (path !== ":memory:") closeSync(openSync(path, "a", 0o600))
-    this.#database = new DatabaseSync(path, { timeout: openTimeoutMs, enableForeignKeyConstraints: true })
-    try {
-      // WAL: readers never wait for the writer. `full`: what a node has acked must still be here after a power cut, or
-      // its revision would be given again to another list.
-      this.#database.exec("pragma journal_mode = wal; pragma synchronous = full; pragma temp_store = memory")
-      this.#database.exec(`pragma busy_timeout = ${busyTimeoutMs}`)
-    } catch (error) {
-      this.#database.close()
-      throw error
-    }
+    this.#database = open(path)
   }
 
   prepare(text: string): Statement {
@@ -75,3 +80,64 @@ class NodeSqlite implements SqliteDatabase {
 
 /** Opens the file, or makes it; throws when it is no database or can't be opened. One connection, WAL, foreign keys. */
 export const sqliteDialect = (path: string): Dialect => new SqliteDialect({ database: new NodeSqlite(path) })
+
+export type SqliteValue = string | number | Uint8Array | null
+
+export interface SqliteQuery {
+  /** Rows as they are in the file: to be decoded. */
+  readonly all: (...values: ReadonlyArray<SqliteValue>) => ReadonlyArray<unknown>
+  /** The number of rows that were changed. */
+  readonly run: (...values: ReadonlyArray<SqliteValue>) => number
+}
+
+/** One connection, in plain synchronous code: for a file with one user, that wants many small writes in one commit. */
+export interface SqliteFile {
+  readonly exec: (text: string) => void
+  readonly prepare: (text: string) => SqliteQuery
+  /** All of it is on the disk when this returns, or nothing of it when it throws. */
+  readonly transaction: (act: () => void) => void
+  readonly close: () => void
+}
+
+/** Opens the file, or makes it, as `sqliteDialect` does. */
+export const openSqlite = (path: string): SqliteFile => {
+  const database = open(path)
+  return {
+    exec: (text) => database.exec(text),
+    prepare: (text) => {
+      const statement = database.prepare(text)
+      return {
+        all: (...values) => statement.all(...values),
+        run: (...values) => Number(statement.run(...values).changes),
+      }
+    },
+    transaction: (act) => {
+      database.exec("begin immediate")
+      try {
+        act()
+        database.exec("commit")
+      } catch (error) {
+        // A full disk has rolled back already.
+        if (database.isTransaction) database.exec("rollback")
+        throw error
+      }
+    },
+    close: () => database.close(),
+  }
+}
+
+const damagedCodes: ReadonlySet<number> = new Set([11, 26])
+
+/** The file is no database, or is broken: SQLITE_CORRUPT and SQLITE_NOTADB, plain or extended. */
+export const isDamaged = (error: unknown): boolean =>
+  error instanceof Error &&
+  "errcode" in error &&
+  typeof error.errcode === "number" &&
+  damagedCodes.has(error.errcode & 0xff)
+
+/** Renames a file that can't be used, and what SQLite keeps beside it, to `<path>.corrupt…`. Gives the new path. */
+export const setDatabaseAside = (path: string): string => {
+  for (const suffix of ["", "-wal", "-shm"])
+    if (existsSync(path + suffix)) renameSync(path + suffix, `${path}.corrupt${suffix}`)
+  return `${path}.corrupt`
+}

@@ -154,11 +154,32 @@ export class RpcConnection implements LinkOwner, StreamOwner {
     const refusal = this.#refusal(options.signal)
     if (refusal !== undefined) return Promise.reject(refusal)
     try {
-      const waiting = this.#isFull ? this.#wait(method, args, options) : undefined
+      const waiting = this.isFull ? this.#wait(method, args, options) : undefined
       return waiting?.promise ?? this.#send(method, args, options)
     } catch (error) {
       return Promise.reject(error as RpcError)
     }
+  }
+
+  /**
+   * Sends a call of its caller's own making, which hears of its end itself, and costs nothing beside. Answers why it can't be sent; a
+   * full connection makes it wait no more than any other refusal.
+   */
+  begin(call: OpenCall, args: ReadonlyArray<unknown>, options: CallOptions): RpcError | undefined {
+    const refusal = this.#refusal(options.signal)
+    if (refusal !== undefined) return refusal
+    if (this.isFull) return this.#full()
+    try {
+      this.#launch(call, args, options)
+      return undefined
+    } catch (error) {
+      return error as RpcError
+    }
+  }
+
+  /** As many calls are open as the server takes: further ones wait. */
+  get isFull(): boolean {
+    return this.#pending.size >= this.#inFlightMax || this.#waiting.size > 0
   }
 
   /**
@@ -171,7 +192,7 @@ export class RpcConnection implements LinkOwner, StreamOwner {
     try {
       if (refusal !== undefined) throw refusal
       if (Number.isFinite(options.timeoutMs)) deadlines.add(stream, now() + options.timeoutMs)
-      if (this.#isFull) this.#waitForStream(stream, args, options)
+      if (this.isFull) this.#waitForStream(stream, args, options)
       else this.#open(stream, args, options)
     } catch (error) {
       stream.over()
@@ -188,10 +209,6 @@ export class RpcConnection implements LinkOwner, StreamOwner {
     const refusal = this.#refusal()
     if (refusal !== undefined) throw refusal
     this.#requests.oneway(method, args, meta)
-  }
-
-  get #isFull(): boolean {
-    return this.#pending.size >= this.#inFlightMax || this.#waiting.size > 0
   }
 
   #wait(method: string, args: ReadonlyArray<unknown>, options: CallOptions): WaitingCall {
@@ -212,14 +229,22 @@ export class RpcConnection implements LinkOwner, StreamOwner {
   }
 
   #send(method: string, args: Arguments, options: CallOptions): Promise<unknown> {
-    const { meta, timeoutMs } = options
-    const fields = Number.isFinite(timeoutMs) ? { ...meta, deadline: deadlineOf(timeoutMs) } : { ...meta }
-    const id = this.#request(0, method, args, fields)
     const call = new PendingCall(this, method, options)
+    try {
+      this.#launch(call, args, options)
+    } catch (error) {
+      call.over()
+      throw error
+    }
+    return call.promise
+  }
+
+  #launch(call: OpenCall, args: Arguments, { meta, timeoutMs }: CallOptions): void {
+    const fields = Number.isFinite(timeoutMs) ? { ...meta, deadline: deadlineOf(timeoutMs) } : { ...meta }
+    const id = this.#request(0, call.method, args, fields)
     call.id = id
     this.#pending.set(id, call)
     if (Number.isFinite(timeoutMs)) deadlines.add(call, now() + timeoutMs)
-    return call.promise
   }
 
   #open(stream: CallStream, args: Arguments, options: StreamOptions): void {

@@ -1,4 +1,4 @@
-import type { CallSettings } from "../client/Client.ts"
+import type { CallSettings } from "../client/CallSettings.ts"
 import type { TaskOptions } from "../protocol/TaskOptions.ts"
 import { currentHost, type LogFields, type LogLevel } from "./Host.ts"
 import { clientOf } from "./Peers.ts"

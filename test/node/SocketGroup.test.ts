@@ -34,6 +34,7 @@ const kernel = () => {
           order.push(nextFd)
           return nextFd++
         }),
+      setBacklog: () => Effect.void,
       close: (fd) =>
         Effect.sync(() => {
           order.splice(0, order.length, ...without(order, order.indexOf(fd)))
@@ -53,7 +54,7 @@ test("no step of taking a socket away sends a connection to a slot that does not
   const { layer, reached } = kernel()
   await Effect.runPromise(
     Effect.gen(function* () {
-      const group = yield* makeSocketGroup({ ip: "127.0.0.1", port: 1 })
+      const group = yield* makeSocketGroup({ ip: "127.0.0.1", port: 1 }, () => 1_024)
       for (const slot of [0, 1, 2, 3]) yield* group.open(slot)
       yield* group.serve(new Set([0, 2, 3]))
       yield* group.close(1, new Set([0, 2, 3]))

@@ -20,6 +20,7 @@ export const installHost = () => {
 /** A call as the server hands it to a handler. */
 export const makeCall = (over: Partial<ServerCall> = {}): ServerCall => ({
   method: "find",
+  isStream: false,
   peer: undefined,
   remote: "127.0.0.1:4711",
   client: "test",

@@ -9,6 +9,8 @@ import {
   ProcessName,
   type NodeStatus,
   RemoveListRequest,
+  TasksChange,
+  TasksRequest,
   statusBatchMs,
   StatusRequest,
 } from "../../protocol/NodeManager.ts"
@@ -18,9 +20,20 @@ import type { DiskFailed } from "../Disk.ts"
 import { fieldError } from "../FieldError.ts"
 import { NodeChanges } from "../NodeChanges.ts"
 import { type InvalidSet, type NoSuchProcess, type OlderRevision, Supervisor } from "../supervisor/Supervisor.ts"
+import type { NoSuchTasks } from "../tasks/TaskBook.ts"
+import { TaskQueues } from "../tasks/TaskQueues.ts"
+import type { TaskStoreFailed } from "../tasks/TaskStore.ts"
 import { Trust } from "../trust/Trust.ts"
 
-type Failure = DiskFailed | GuardRefused | InvalidSet | NoSuchProcess | OlderRevision | Schema.SchemaError
+type Failure =
+  | DiskFailed
+  | GuardRefused
+  | InvalidSet
+  | NoSuchProcess
+  | NoSuchTasks
+  | OlderRevision
+  | Schema.SchemaError
+  | TaskStoreFailed
 
 /** What a failure means to the caller. None of them has left anything half done. */
 const toRpcError = (failure: Failure): RpcError => {
@@ -35,8 +48,10 @@ const toRpcError = (failure: Failure): RpcError => {
     case "OlderRevision":
       return new RpcError("failed_precondition", failure.message, { ...refused, details: { revision: failure.have } })
     case "NoSuchProcess":
+    case "NoSuchTasks":
       return new RpcError("not_found", failure.message, refused)
     case "DiskFailed":
+    case "TaskStoreFailed":
       return new RpcError("internal", failure.message, { executed: "maybe" })
   }
 }
@@ -67,6 +82,7 @@ export class NodeMethods extends Context.Service<NodeMethods, ReadonlyMap<string
       Effect.gen(function* () {
         const discovery = yield* Discovery
         const supervisor = yield* Supervisor
+        const tasks = yield* TaskQueues
         const trust = yield* Trust
         const changes = yield* NodeChanges
         const startedAt = yield* Clock.currentTimeMillis
@@ -113,6 +129,15 @@ export class NodeMethods extends Context.Service<NodeMethods, ReadonlyMap<string
             method(ApplyProcessesRequest, (set) => Effect.map(supervisor.apply(set), (revision) => ({ revision }))),
           ],
           [nodeMethods.reloadProcess, method(ProcessName, ({ name }) => supervisor.reload(name))],
+          [nodeMethods.listTasks, method(TasksRequest, (request) => tasks.list(request))],
+          [
+            nodeMethods.requeueTasks,
+            method(TasksChange, (change) => Effect.map(tasks.requeue(change), (changed) => ({ changed }))),
+          ],
+          [
+            nodeMethods.discardTasks,
+            method(TasksChange, (change) => Effect.map(tasks.discard(change), (changed) => ({ changed }))),
+          ],
           [
             nodeMethods.applyTrust,
             method(ApplyTrustRequest, (next) => Effect.map(trust.apply(next), (revision) => ({ revision }))),

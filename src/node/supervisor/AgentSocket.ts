@@ -2,22 +2,15 @@ import { Context, Data, Deferred, Effect, Layer, Schema } from "effect"
 import { removeSocketFile } from "../../platform/RuntimeFolder.ts"
 import { dial, listen } from "../../platform/Transport.ts"
 import { MethodDescription, Stats } from "../../protocol/NodeManager.ts"
-import { RpcError } from "../../protocol/RpcError.ts"
-import { agentService, type WorkerKey, workerMethods } from "../../protocol/WorkerLink.ts"
+import { agentService, workerMethods } from "../../protocol/WorkerLink.ts"
 import { type Handler, methodsOf, RpcServer } from "../../rpc/RpcServer.ts"
 import type { DataFolder } from "../DataFolder.ts"
-import { fieldError } from "../FieldError.ts"
+import { Key, type WorkerMethod, workerMethod, WorkerMethods } from "./WorkerMethods.ts"
 import { WorkerRegistry } from "./WorkerRegistry.ts"
 
 /** Another agent runs on this data folder, or the socket for the workers can't be made. */
 export class AgentSocketFailed extends Data.TaggedError("AgentSocketFailed")<{ readonly message: string }> {}
 
-const Key = Schema.Struct({
-  name: Schema.String,
-  kind: Schema.Literals(["calls", "tasks"]),
-  slot: Schema.Int,
-  pid: Schema.Int,
-})
 const ReadyMessage = Schema.Struct({
   ...Key.fields,
   methods: Schema.Array(MethodDescription),
@@ -30,6 +23,12 @@ const ReportMessage = Schema.Struct({
   openCalls: Schema.Array(Schema.Struct({ method: Schema.String, ageMs: Schema.Finite, remote: Schema.String })),
   openCallCount: Schema.Int,
 })
+
+const told = (take: () => unknown) =>
+  Effect.sync(() => {
+    take()
+    return null
+  })
 
 const probeMs = 1_000
 
@@ -61,41 +60,41 @@ export class AgentSocket extends Context.Service<AgentSocket, { readonly path: s
           })
         }
 
-        const message = <S extends Schema.Codec<WorkerKey, unknown>>(
-          schema: S,
-          use: (message: S["Type"], worker: NonNullable<ReturnType<typeof registry.find>>) => void,
-        ): Handler => {
-          const decode = Schema.decodeUnknownResult(schema)
-          return (args) => {
-            const decoded = decode(args[0])
-            if (decoded._tag === "Failure") throw new RpcError("invalid_argument", fieldError(decoded.failure))
-            const worker = registry.find(decoded.success)
-            if (worker === undefined) throw new RpcError("permission_denied", "this is no worker of this agent")
-            use(decoded.success, worker)
-            return null
-          }
-        }
-        const methods = new Map<string, Handler>([
+        const method = workerMethod(registry)
+        const methods = new Map<string, WorkerMethod>([
+          ...(yield* WorkerMethods),
           [
             workerMethods.ready,
-            message(
-              ReadyMessage,
-              (m, worker) => void Deferred.doneUnsafe(worker.ready, Effect.succeed(m.methods.map(({ name }) => name))),
+            method(ReadyMessage, ({ methods }, worker) =>
+              Effect.as(
+                Deferred.succeed(
+                  worker.ready,
+                  methods.map(({ name }) => name),
+                ),
+                null,
+              ),
             ),
           ],
-          [workerMethods.failed, message(FailedMessage, (m, worker) => void (worker.failure = m.reason))],
+          [workerMethods.failed, method(FailedMessage, ({ reason }, worker) => told(() => (worker.failure = reason)))],
           [
             workerMethods.report,
-            message(ReportMessage, (m, worker) => {
-              worker.report = m
-              worker.heard += 1
-            }),
+            method(ReportMessage, (report, worker) =>
+              told(() => {
+                worker.report = report
+                worker.heard += 1
+              }),
+            ),
           ],
         ])
+        const run = Effect.runPromiseWith(yield* Effect.context<never>())
+        const handler =
+          (answer: WorkerMethod): Handler =>
+          (args, call) =>
+            run(answer(args[0]), { signal: call.signal })
         const server = new RpcServer({
           service: agentService,
           worker: { id: 0, count: 1 },
-          methods: methodsOf(methods),
+          methods: methodsOf(new Map([...methods].map(([name, answer]) => [name, handler(answer)]))),
         })
         yield* Effect.acquireRelease(
           Effect.tryPromise({

@@ -2,7 +2,7 @@ import { Clock, Deferred, Effect, FiberHandle } from "effect"
 import type { ProcessAssignment } from "../../domain/ProcessSpec.ts"
 import type { ProcessStatus, ReloadVerdict } from "../../protocol/NodeManager.ts"
 import type { Slot } from "./Slot.ts"
-import { type Recipe, seconds } from "./WorkerRun.ts"
+import { monotonicMs, type Recipe, seconds } from "./WorkerRun.ts"
 
 /** What a process set's workers are started from: a state of its spec, or of the module that it names. */
 export type Version = { readonly generation: number; readonly assignment: ProcessAssignment }
@@ -17,6 +17,9 @@ export type ReloadsOptions = {
   readonly changed: Effect.Effect<void>
 }
 
+/** After a fresh worker has failed to start in place of an old one, the old one may stay for so long. */
+const renewAgainMs = 60_000
+
 type Progress = NonNullable<ProcessStatus["reload"]>
 type Job = { progress: Progress; readonly verdict: Deferred.Deferred<ReloadVerdict> }
 
@@ -30,6 +33,7 @@ export const makeReloads = Effect.fnUntraced(function* (options: ReloadsOptions)
   const running = yield* FiberHandle.make()
   let active: object | undefined
   let job: Job | undefined
+  let notBefore = 0
 
   const tell = (own: Job, progress: Partial<Progress>) =>
     Effect.suspend(() => {
@@ -125,15 +129,27 @@ export const makeReloads = Effect.fnUntraced(function* (options: ReloadsOptions)
     return own.verdict
   })
 
+  const renewOne = Effect.fnUntraced(function* (slot: Slot, version: Version, why: string) {
+    const annotate = Effect.annotateLogs({ slot: slot.name, pid: slot.running?.worker.pid ?? 0 })
+    yield* Effect.logInfo(`to be replaced: ${why}`).pipe(annotate)
+    const outcome = yield* slot.replace(options.recipe(slot, version))
+    if (outcome._tag === "Failed") {
+      notBefore = (yield* monotonicMs) + renewAgainMs
+      const next = `it serves on, and is tried again in ${seconds(renewAgainMs)}`
+      yield* Effect.logWarning(`could not be replaced: ${outcome.reason}; ${next}`).pipe(annotate)
+    }
+    yield* slot.alone
+  })
+
   return {
+    /** Begins to replace one worker by a fresh one of the same version. */
+    renew: (slot: Slot, version: Version, why: string) => run(renewOne(slot, version, why)),
     /** Replaces all workers by such of `version`; the one that ran is superseded. */
     begin,
     /** Gives up what runs: the process set ends. */
     cancel: FiberHandle.clear(running),
-    /** Something is being replaced. */
-    get isBusy() {
-      return active !== undefined
-    },
+    /** Something is being replaced, or could not be a moment ago. */
+    isBusy: (now: number) => active !== undefined || now < notBefore,
     get progress(): Progress | null {
       return job?.progress ?? null
     },

@@ -37,6 +37,8 @@ export interface Slot {
   readonly state: ProcessState["_tag"]
   /** The generation of its newest worker, successors left out. */
   readonly generation: number
+  /** The worker that is ready. */
+  readonly running: WorkerRun | undefined
   /** It has failed at least twice in a row, and its next try is some time away. */
   readonly isResting: boolean
   /** It is stopped, and none of its workers is left. */
@@ -271,6 +273,9 @@ export const makeSlot = Effect.fnUntraced(function* (options: SlotOptions) {
     },
     get generation() {
       return generation
+    },
+    get running() {
+      return state._tag === "RUNNING" ? current : undefined
     },
     get isResting() {
       return state._tag === "BACKOFF" && state.failures > 1 && !spawning && successor === undefined

@@ -1,5 +1,5 @@
 import { Context, Data, Effect, Layer } from "effect"
-import { assertPortFree, closeFd, ListenFailed, openSlot, steer } from "../../platform/ListenSocket.ts"
+import { assertPortFree, closeFd, ListenFailed, openSlot, setBacklog, steer } from "../../platform/ListenSocket.ts"
 import { resolveAddress } from "../../platform/ResolveAddress.ts"
 
 /** The port can't be listened on now. The message says why, and who has it. */
@@ -10,15 +10,15 @@ export class PortUnavailable extends Data.TaggedError("PortUnavailable")<{
 
 export type Listen = { readonly ip: string; readonly port: number }
 
-const backlog = 1024
-
 /** The listening sockets that the agent owns: one for each worker slot, all on the service's one port. */
 export class SlotSockets extends Context.Service<
   SlotSockets,
   {
     /** Fails when anybody listens there. Asked before the first socket of a port is opened. */
     readonly assertFree: (listen: Listen) => Effect.Effect<void, PortUnavailable>
-    readonly open: (listen: Listen) => Effect.Effect<number, PortUnavailable>
+    /** `backlog`: connections that may wait to be accepted. */
+    readonly open: (listen: Listen, backlog: number) => Effect.Effect<number, PortUnavailable>
+    readonly setBacklog: (fd: number, backlog: number) => Effect.Effect<void>
     readonly close: (fd: number) => Effect.Effect<void>
     /** New connections go only to these places of the port's sockets; undefined: to all. */
     readonly steer: (fd: number, places: ReadonlyArray<number> | undefined) => Effect.Effect<void>
@@ -36,7 +36,8 @@ export class SlotSockets extends Context.Service<
       })
     return SlotSockets.of({
       assertFree: (listen) => attempt(listen, assertPortFree),
-      open: (listen) => attempt(listen, (resolved) => openSlot({ ...resolved, backlog })),
+      open: (listen, backlog) => attempt(listen, (resolved) => openSlot({ ...resolved, backlog })),
+      setBacklog: (fd, backlog) => Effect.promise(() => setBacklog(fd, backlog)),
       close: (fd) => Effect.promise(() => closeFd(fd)),
       steer: (fd, places) => Effect.promise(() => steer(fd, places)),
     })

@@ -27,7 +27,7 @@ export const placesDuringClose = (
  * The listening sockets of one port. New connections are steered to the slots that serve, so that none waits in the
  * queue of a slot whose worker is being replaced; what is in that queue already waits for the replacement.
  */
-export const makeSocketGroup = Effect.fnUntraced(function* (listen: Listen) {
+export const makeSocketGroup = Effect.fnUntraced(function* (listen: Listen, backlog: () => number) {
   const sockets = yield* SlotSockets
   // The set's own fiber and those of its slots come here.
   const oneAtATime = yield* Semaphore.make(1)
@@ -44,7 +44,7 @@ export const makeSocketGroup = Effect.fnUntraced(function* (listen: Listen) {
     const known = order.find((member) => member.slot === slot)
     if (known !== undefined) return known.fd
     if (order.length === 0) yield* sockets.assertFree(listen)
-    const fd = yield* sockets.open(listen)
+    const fd = yield* sockets.open(listen, backlog())
     order = [...order, { slot, fd }]
     return fd
   })
@@ -71,6 +71,10 @@ export const makeSocketGroup = Effect.fnUntraced(function* (listen: Listen) {
       oneAtATime.withPermit(
         Effect.suspend(() => steerTo([...order.keys()].filter((at) => serving.has(order[at]?.slot ?? -1)))),
       ),
+    /** The backlog has changed. */
+    resize: oneAtATime.withPermit(
+      Effect.suspend(() => Effect.forEach(order, ({ fd }) => sockets.setBacklog(fd, backlog()), { discard: true })),
+    ),
     close: (slot: number, serving: ReadonlySet<number>) => oneAtATime.withPermit(closeOne(slot, serving)),
     /** While `idle` holds, callers are refused at once instead of waiting in queues that nobody empties. */
     closeAllWhile: (idle: () => boolean) =>

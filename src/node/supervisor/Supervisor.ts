@@ -3,6 +3,7 @@ import { type ProcessAssignment, ProcessSet } from "../../domain/ProcessSpec.ts"
 import type { ProcessStatus, ReloadVerdict } from "../../protocol/NodeManager.ts"
 import { type DiskFailed, Disk, readState, stateText } from "../Disk.ts"
 import { NodeChanges } from "../NodeChanges.ts"
+import { TaskQueues } from "../tasks/TaskQueues.ts"
 import type { SlotSockets } from "./SlotSockets.ts"
 import type { WorkerLauncher } from "./WorkerLauncher.ts"
 import { makeWorkerSet, type WorkerSet } from "./WorkerSet.ts"
@@ -49,6 +50,7 @@ export class Supervisor extends Context.Service<
       Effect.gen(function* () {
         const disk = yield* Disk
         const changes = yield* NodeChanges
+        const tasks = yield* TaskQueues
         const needs = yield* Effect.context<WorkerLauncher | SlotSockets | NodeChanges>()
         const oneAtATime = yield* Semaphore.make(1)
         const scope = yield* Scope.make()
@@ -78,6 +80,7 @@ export class Supervisor extends Context.Service<
 
         const run = Effect.fnUntraced(function* (processes: ReadonlyArray<ProcessAssignment>) {
           const next = new Map(processes.map((assignment) => [assignment.name, assignment]))
+          yield* tasks.assign(processes.map(({ name, spec }) => ({ name, settings: spec.rpc })))
           for (const set of sets.values()) {
             const same = next.get(set.assignment.name)
             if (same === undefined || !stands(set, same)) yield* leave(set)

@@ -25,12 +25,15 @@ export class WorkerRegistry extends Context.Service<
   {
     readonly add: (pid: number, place: Place) => Registered
     readonly remove: (pid: number) => void
+    /** Hears of each worker that was removed. */
+    readonly onRemoved: (listener: (pid: number) => void) => void
     /** Undefined when the agent has started no such worker: nobody may speak for another. */
     readonly find: (key: WorkerKey) => Registered | undefined
   }
 >()("muster/node/supervisor/WorkerRegistry") {
   static readonly layer = Layer.sync(WorkerRegistry, () => {
     const workers = new Map<number, Registered>()
+    const listeners: Array<(pid: number) => void> = []
     return WorkerRegistry.of({
       add: (pid, place) => {
         const worker: Registered = {
@@ -43,7 +46,11 @@ export class WorkerRegistry extends Context.Service<
         workers.set(pid, worker)
         return worker
       },
-      remove: (pid) => void workers.delete(pid),
+      remove: (pid) => {
+        workers.delete(pid)
+        for (const listener of listeners) listener(pid)
+      },
+      onRemoved: (listener) => void listeners.push(listener),
       find: ({ kind, name, pid, slot }) => {
         const worker = workers.get(pid)
         return worker?.name === name && worker.kind === kind && worker.slot === slot ? worker : undefined

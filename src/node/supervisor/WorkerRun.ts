@@ -1,4 +1,6 @@
-import { Clock, Effect } from "effect"
+import { Clock, Effect, Random } from "effect"
+import { noSilence, type Silence } from "../../domain/Heartbeat.ts"
+import type { RecyclingDraw } from "../../domain/Recycling.ts"
 import type { LaunchedWorker, LaunchFailed } from "./WorkerLauncher.ts"
 
 /** The worker's own drain ends by itself; this is for one that is stuck. */
@@ -21,6 +23,8 @@ export interface WorkerRun {
   readonly worker: LaunchedWorker
   readonly generation: number
   readonly startedAt: number
+  readonly draw: RecyclingDraw
+  silence: Silence
   /** Why we have killed it: then that is the reason of its end. */
   killedFor: string | undefined
 }
@@ -35,6 +39,8 @@ export const startRun = Effect.fnUntraced(function* (recipe: Recipe) {
     worker,
     generation: recipe.generation,
     startedAt: yield* monotonicMs,
+    draw: { requests: yield* Random.next, lifetime: yield* Random.next },
+    silence: noSilence,
     killedFor: undefined,
   }
   return run

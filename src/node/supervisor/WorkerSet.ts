@@ -6,6 +6,7 @@ import { cpuCount } from "../../platform/Env.ts"
 import type { ProcessStatus, ReloadVerdict } from "../../protocol/NodeManager.ts"
 import type { WorkerKind } from "../../protocol/WorkerLink.ts"
 import { NodeChanges } from "../NodeChanges.ts"
+import { careForWorkers } from "./WorkerCare.ts"
 import { makeReloads, type Version } from "./Reloads.ts"
 import { makeSlot, type Slot } from "./Slot.ts"
 import { makeSocketGroup } from "./SocketGroup.ts"
@@ -52,16 +53,16 @@ const severity = ["FATAL", "BACKOFF", "STARTING", "STOPPING", "EXITED", "STOPPED
  * steps, and looks again at each change; so it makes no difference in which order wishes and exits come.
  */
 export const makeWorkerSet = Effect.fnUntraced(function* (initial: ProcessAssignment, scope: Scope.Closeable) {
+  let assignment = initial
   const launcher = yield* WorkerLauncher
   const changes = yield* NodeChanges
-  const sockets = yield* makeSocketGroup(initial.listen)
+  const sockets = yield* makeSocketGroup(initial.listen, () => assignment.spec.rpc.backlog)
   const pokes = yield* Queue.sliding<void>(1)
   const retry = yield* FiberHandle.make()
   const gone = yield* Deferred.make<void>()
   const poke = Effect.asVoid(Queue.offer(pokes, undefined))
   const changed = Effect.andThen(changes.announce, poke)
 
-  let assignment = initial
   let removed = false
   let newest: Version = { generation: 1, assignment }
   /** What a worker is started from that comes for one that has failed: it is known to start, the newest may not. */
@@ -155,11 +156,12 @@ export const makeWorkerSet = Effect.fnUntraced(function* (initial: ProcessAssign
     yield* FiberHandle.run(retry, Effect.andThen(Effect.sleep(wait), poke))
   })
 
+  const staying = () =>
+    all()
+      .filter(({ retiring }) => !retiring)
+      .map(({ slot }) => slot)
   const reloads = yield* makeReloads({
-    slots: () =>
-      all()
-        .filter(({ retiring }) => !retiring)
-        .map(({ slot }) => slot),
+    slots: staying,
     recipe: (slot, version) => recipe(places.get(slot.name)?.kind ?? "calls", slot.index, version),
     adopt: (version) => void (proven = version),
     changed,
@@ -212,6 +214,16 @@ export const makeWorkerSet = Effect.fnUntraced(function* (initial: ProcessAssign
     Effect.forkScoped,
   )
   yield* poke
+  yield* careForWorkers({
+    slots: staying,
+    settings: () => assignment.spec.rpc,
+    isBusy: (now) => removed || reloads.isBusy(now),
+    renew: (slot, why) => reloads.renew(slot, proven, why),
+  }).pipe(
+    Effect.tapCause((cause) => Effect.logError("nobody looks at the workers any more", cause)),
+    Effect.annotateLogs({ service: initial.name }),
+    Effect.forkScoped,
+  )
 
   const statusOf = (kind: WorkerKind) =>
     all()
@@ -226,11 +238,17 @@ export const makeWorkerSet = Effect.fnUntraced(function* (initial: ProcessAssign
     assign: (next) =>
       Effect.suspend(() => {
         const fresh = needsNewWorkers(assignment.spec, next.spec)
+        const resized = next.spec.rpc.backlog !== assignment.spec.rpc.backlog
         assignment = next
-        if (!fresh) return poke
-        if (places.size > 0) return Effect.andThen(poke, renewAll)
+        const after = resized ? Effect.andThen(sockets.resize, poke) : poke
+        if (!fresh) {
+          newest = { ...newest, assignment }
+          if (proven.generation === newest.generation) proven = newest
+          return after
+        }
+        if (places.size > 0) return Effect.andThen(after, renewAll)
         newest = proven = { generation: newest.generation + 1, assignment }
-        return poke
+        return after
       }),
     reload: renewAll,
     stop: Effect.gen(function* () {

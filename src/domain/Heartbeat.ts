@@ -1,0 +1,24 @@
+/** Each worker says how it does so often. */
+export const reportEveryMs = 1_000
+/** Fewer missing reports than this can't be told from late ones. */
+const reportsMin = 3
+
+/** How long a worker has said nothing. `heard`: its reports so far. */
+export type Silence = { readonly heard: number; readonly silentMs: number }
+
+export const noSilence: Silence = { heard: 0, silentMs: 0 }
+
+/**
+ * Looked at each second. A look that comes late counts as one second and no more: then it was the agent, or the whole
+ * host, that did not run, and reports may wait to be read.
+ */
+export const lookAt = (silence: Silence, heard: number, sinceLastLookMs: number): Silence =>
+  heard === silence.heard
+    ? { heard, silentMs: silence.silentMs + Math.min(sinceLastLookMs, reportEveryMs) }
+    : { heard, silentMs: 0 }
+
+/** Why a worker is to be killed, for a person; undefined: it is not stuck. `timeoutMs` 0: nobody cares. */
+export const stuckReason = ({ silentMs }: Silence, timeoutMs: number): string | undefined =>
+  timeoutMs > 0 && silentMs >= Math.max(timeoutMs, reportsMin * reportEveryMs)
+    ? `stuck: its event loop did not turn for ${(silentMs / 1000).toFixed(1)} s`
+    : undefined

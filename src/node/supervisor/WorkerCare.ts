@@ -1,0 +1,47 @@
+import { Effect } from "effect"
+import { lookAt, reportEveryMs, stuckReason } from "../../domain/Heartbeat.ts"
+import { recyclingReason } from "../../domain/Recycling.ts"
+import type { RpcSettings } from "../../domain/RpcSettings.ts"
+import type { Slot } from "./Slot.ts"
+import { killFor, monotonicMs, type WorkerRun } from "./WorkerRun.ts"
+
+export type WorkerCareOptions = {
+  readonly slots: () => ReadonlyArray<Slot>
+  readonly settings: () => RpcSettings
+  /** Something is being replaced: nothing else is meanwhile. `now`: by the monotonic clock. */
+  readonly isBusy: (now: number) => boolean
+  /** Begins to replace the slot's worker by a fresh one. */
+  readonly renew: (slot: Slot, why: string) => Effect.Effect<void>
+}
+
+const ageOf = ({ startedAt, worker }: WorkerRun, now: number) => {
+  const stats = worker.report()?.stats
+  return { requests: stats?.response_count ?? 0, rssBytes: stats?.rss_bytes ?? 0, ageMs: now - startedAt }
+}
+
+/** Looks at the workers that serve, each second: kills those that are stuck, has those replaced that have grown old. */
+export const careForWorkers = Effect.fnUntraced(function* (options: WorkerCareOptions) {
+  const look = Effect.fnUntraced(function* (now: number, elapsedMs: number) {
+    for (const { running } of options.slots()) {
+      if (running === undefined) continue
+      running.silence = lookAt(running.silence, running.worker.heard(), elapsedMs)
+      const stuck = stuckReason(running.silence, options.settings().heartbeatTimeoutMs)
+      if (stuck !== undefined) yield* killFor(running, stuck)
+    }
+    for (const slot of options.slots()) {
+      if (options.isBusy(now)) return
+      const { running } = slot
+      const why = running && recyclingReason(options.settings(), ageOf(running, now), running.draw)
+      if (why !== undefined) yield* options.renew(slot, why)
+    }
+  })
+
+  let before = yield* monotonicMs
+  return yield* Effect.gen(function* () {
+    yield* Effect.sleep(reportEveryMs)
+    const now = yield* monotonicMs
+    const elapsedMs = now - before
+    before = now
+    yield* look(now, elapsedMs)
+  }).pipe(Effect.forever)
+})

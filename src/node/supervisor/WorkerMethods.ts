@@ -1,0 +1,40 @@
+import { Context, Effect, Schema } from "effect"
+import { RpcError } from "../../protocol/RpcError.ts"
+import type { WorkerKey } from "../../protocol/WorkerLink.ts"
+import { fieldError } from "../FieldError.ts"
+import type { Registered, WorkerRegistry } from "./WorkerRegistry.ts"
+
+/** WorkerKey of protocol/WorkerLink.ts, as it is read from the wire. */
+export const Key = Schema.Struct({
+  name: Schema.String,
+  kind: Schema.Literals(["calls", "tasks"]),
+  slot: Schema.Int,
+  pid: Schema.Int,
+})
+
+export type WorkerMethod = (argument: unknown) => Effect.Effect<unknown, RpcError>
+
+/** Methods of the agent's socket that other parts of the node answer, by name. */
+export class WorkerMethods extends Context.Service<WorkerMethods, ReadonlyMap<string, WorkerMethod>>()(
+  "muster/node/supervisor/WorkerMethods",
+) {}
+
+/** A method that takes one message of this shape, from workers that the agent has started. */
+export const workerMethod =
+  (registry: WorkerRegistry["Service"]) =>
+  <S extends Schema.Codec<WorkerKey, unknown>>(
+    schema: S,
+    use: (message: S["Type"], worker: Registered) => Effect.Effect<unknown, RpcError>,
+  ): WorkerMethod => {
+    const decode = Schema.decodeUnknownEffect(schema)
+    return (argument) =>
+      decode(argument).pipe(
+        Effect.mapError((error) => new RpcError("invalid_argument", fieldError(error), { executed: "no" })),
+        Effect.flatMap((message) => {
+          const worker = registry.find(message)
+          return worker === undefined
+            ? Effect.fail(new RpcError("permission_denied", "this is no worker of this agent", { executed: "no" }))
+            : use(message, worker)
+        }),
+      )
+  }

@@ -1,0 +1,116 @@
+import { Clock, Context, Data, Effect, Layer } from "effect"
+import { newId } from "../../platform/Ids.ts"
+import type { TaskPage, TasksChange, TasksRequest } from "../../protocol/NodeManager.ts"
+import type { TaskOptions } from "../../protocol/TaskOptions.ts"
+import type { TaskQueued, TaskToRun } from "../../protocol/WorkerLink.ts"
+import { makeRemovedSets } from "./RemovedSets.ts"
+import { makeTaskBook, type NoSuchTasks } from "./TaskBook.ts"
+import { makeTaskLists } from "./TaskLists.ts"
+import { type Ended, makeTaskRuns, type WorkerName } from "./TaskRuns.ts"
+import { type TaskCounts, TaskSet, type TaskSettings } from "./TaskSet.ts"
+import type { TaskStoreFailed } from "./TaskStore.ts"
+import { makeTaskTurns } from "./TaskTurns.ts"
+
+/** As many tasks wait as may: nothing was queued. */
+export class TaskQueueFull extends Data.TaggedError("TaskQueueFull")<{ readonly name: string; readonly max: number }> {
+  override get message() {
+    return `${this.max} tasks of ${this.name} wait already, which is the most (taskQueueMax)`
+  }
+}
+
+/** Nobody would ever run the task: nothing was queued. */
+export class NoTaskWorkers extends Data.TaggedError("NoTaskWorkers")<{ readonly name: string }> {
+  override get message() {
+    return `${this.name} has no task workers: set taskWorkers above 0`
+  }
+}
+
+export type NewTask = {
+  readonly task: string
+  /** One CBOR item. */
+  readonly payload: Uint8Array
+  readonly options: TaskOptions
+  readonly traceparent?: string | undefined
+}
+
+/**
+ * The durable queues of a node, one for each process set. A task is on the disk before its caller hears that it is
+ * queued, and leaves the disk only when it is done: it runs at least once. That it runs is known in memory only, so
+ * after the end of the agent, however it came, all that ran waits again; an attempt that was cut off so does not count.
+ */
+export class TaskQueues extends Context.Service<
+  TaskQueues,
+  {
+    /** The process sets of the node from now on. Tasks of others wait for their return, for a week. */
+    readonly assign: (
+      sets: ReadonlyArray<{ readonly name: string; readonly settings: TaskSettings }>,
+    ) => Effect.Effect<void>
+    readonly queue: (
+      name: string,
+      task: NewTask,
+    ) => Effect.Effect<TaskQueued, TaskQueueFull | NoTaskWorkers | TaskStoreFailed>
+    /** Waits for a task, at most `taskTakeMs`. */
+    readonly take: (worker: WorkerName) => Effect.Effect<TaskToRun | null>
+    /** What became of a taken task. Of one that was taken back meanwhile it is too late to say so. */
+    readonly end: (worker: WorkerName, ended: Ended) => Effect.Effect<void, TaskStoreFailed>
+    /** The worker's process has ended: what it had taken goes back at once, and the attempt counts. */
+    readonly workerGone: (pid: number) => Effect.Effect<void>
+    readonly list: (request: typeof TasksRequest.Type) => Effect.Effect<TaskPage, NoSuchTasks | TaskStoreFailed>
+    /** Dead letters wait again, with all their attempts; no more than there is room for, the oldest first. */
+    readonly requeue: (change: typeof TasksChange.Type) => Effect.Effect<number, NoSuchTasks | TaskStoreFailed>
+    readonly discard: (change: typeof TasksChange.Type) => Effect.Effect<number, NoSuchTasks | TaskStoreFailed>
+    readonly counts: (name: string) => TaskCounts
+  }
+>()("muster/node/tasks/TaskQueues") {
+  static readonly layer = (path: string) =>
+    Layer.effect(
+      TaskQueues,
+      Effect.gen(function* () {
+        const book = yield* makeTaskBook(path)
+        const runs = makeTaskRuns(book)
+        const { take } = yield* makeTaskTurns(book, runs)
+        const assign = yield* makeRemovedSets(book)
+        const { poke, setOf, sets, store, write } = book
+
+        const queue = Effect.fnUntraced(function* (name: string, { options, payload, task, traceparent }: NewTask) {
+          const set = setOf(name)
+          const { settings } = set
+          if (settings === undefined || settings.taskWorkers === 0) return yield* new NoTaskWorkers({ name })
+          const max = settings.taskQueueMax
+          if (set.room(max) === 0) return yield* new TaskQueueFull({ name, max })
+          const now = yield* Clock.currentTimeMillis
+          const stored = {
+            id: newId(),
+            name,
+            task,
+            attempts_max: options.attemptsMax ?? settings.taskAttemptsMax,
+            timeout_ms: options.timeoutMs ?? settings.taskTimeoutMs,
+            due_at: now + (options.delayMs ?? 0),
+            queued_at: now,
+            traceparent: traceparent ?? null,
+          }
+          set.arriving += 1
+          yield* write({
+            run: () => store.insert(stored, payload),
+            done: () => {
+              set.arriving -= 1
+              set.stored += 1
+              poke(set)
+            },
+            undone: () => void (set.arriving -= 1),
+          })
+          return { id: stored.id }
+        })
+
+        return TaskQueues.of({
+          assign,
+          queue,
+          take,
+          end: runs.end,
+          workerGone: runs.workerGone,
+          ...makeTaskLists(book),
+          counts: (name) => sets.get(name)?.counts ?? new TaskSet(name).counts,
+        })
+      }),
+    )
+}

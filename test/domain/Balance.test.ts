@@ -1,0 +1,111 @@
+import { describe, expect, test } from "bun:test"
+import {
+  cheaperOf,
+  fadedSlowness,
+  loadCost,
+  memoryMs,
+  sharesOf,
+  slownessAfter,
+  slownessOf,
+  slowStartShare,
+  usualAfter,
+} from "../../src/domain/Balance.ts"
+import { pickWeighted, weightedTable } from "../../src/domain/WeightedTable.ts"
+import { randomOf } from "../support/random.ts"
+
+describe("the usual time of a method", () => {
+  test("is what the first answer took, and follows the later ones", () => {
+    expect(usualAfter(undefined, 7)).toBe(7)
+    let usual = 1
+    for (let nth = 0; nth < 400; nth++) usual = usualAfter(usual, 20)
+    expect(usual).toBeCloseTo(20, 0)
+    for (let nth = 0; nth < 400; nth++) usual = usualAfter(usual, 2)
+    expect(usual).toBeCloseTo(2, 0)
+  })
+
+  test("is moved little by an answer that took very long", () => {
+    expect(usualAfter(1, 500)).toBeLessThan(1.1)
+    expect(usualAfter(40, 5_000)).toBeLessThan(42)
+  })
+})
+
+describe("slowness", () => {
+  test.each([
+    [0.2, 0.3, 1, "differences below some milliseconds are none"],
+    [30, 30, 1, "as usual"],
+    [505, 0.1, 100, "half a second where a moment is usual"],
+    [800, 800, 1, "a slow method is not a slow worker"],
+  ])("of %p ms where %p is usual is about %p: %s", (took, usual, expected) => {
+    expect(slownessOf(took, usual) / expected).toBeWithin(0.9, 1.1)
+  })
+
+  test("counts at once, and fades with time and with quick answers", () => {
+    expect(slownessAfter(1, 90)).toBe(90)
+    expect(slownessAfter(90, 1)).toBeWithin(85, 90)
+    expect(fadedSlowness(90, memoryMs)).toBeCloseTo(1 + 89 / Math.E, 5)
+    expect(fadedSlowness(90, 0)).toBe(90)
+    let slowness = 90
+    for (let nth = 0; nth < 200; nth++) slowness = slownessAfter(slowness, 1)
+    expect(slowness).toBeLessThan(1.5)
+  })
+})
+
+describe("the cheaper of two workers", () => {
+  test.each([
+    [loadCost(0, 1, 1), loadCost(0, 1, 1.3), undefined, "both idle"],
+    [loadCost(20, 2, 1), loadCost(10, 1, 1), undefined, "calls in the ratio of the weights"],
+    [loadCost(0, 1, 1), loadCost(1, 1, 1), undefined, "one call more"],
+    [loadCost(0, 1, 1), loadCost(4, 1, 1), 0, "four calls more"],
+    [loadCost(0, 1, 40), loadCost(0, 1, 1), 1, "forty times slower"],
+    [loadCost(0, 1, 40), loadCost(90, 1, 1), 0, "slower, but the other has ninety calls"],
+  ] as const)("of costs %p and %p is %p: %s", (first, second, expected) => {
+    expect(cheaperOf(first, second, 0.9)).toBe(expected)
+  })
+
+  test("leaves the costlier one a chance, the smaller the costlier it is", () => {
+    const random = randomOf(1)
+    const chance = (cost: number) => {
+      let kept = 0
+      for (let nth = 0; nth < 100_000; nth++) if (cheaperOf(cost, 1, random()) === 0) kept++
+      return kept / 100_000
+    }
+    expect(chance(4)).toBeWithin(0.24, 0.26)
+    expect(chance(20)).toBeWithin(0.008, 0.012)
+    expect(chance(200)).toBeLessThan(0.0005)
+  })
+})
+
+describe("shares of an endpoint's weight", () => {
+  const at = (...ages: ReadonlyArray<number>) => ages.map((age) => ({ started: slowStartShare(age) }))
+  const rounded = (shares: ReadonlyArray<number>) => shares.map((share) => Math.round(share * 100) / 100)
+  test.each([
+    [100, [Infinity, Infinity], [50, 50], "workers that have been there share it"],
+    [100, [Infinity, Infinity, 1_000], [47.62, 47.62, 4.76], "a new one begins with little, which the others carry"],
+    [100, [Infinity, 5_000], [66.67, 33.33], "half way"],
+    [100, [0, 0], [5, 5], "an endpoint that is new as a whole gets little"],
+    [40, [10_000], [40], "all of it after ten seconds"],
+  ])("%p over workers of the ages %p are %p: %s", (weight, ages, expected) => {
+    expect(rounded(sharesOf(weight, at(...ages)))).toEqual(expected)
+  })
+})
+
+describe("a table of weights", () => {
+  test.each([[[100, 50]], [[1]], [[7, 7, 7]], [[100, 1, 1, 50, 3]], [[0.1, 99.9]]])(
+    "%p is picked from in its ratio",
+    (weights) => {
+      const table = weightedTable(weights)
+      const random = randomOf(7)
+      const counts = weights.map(() => 0)
+      const picks = 200_000
+      for (let nth = 0; nth < picks; nth++) counts[pickWeighted(table, random())]!++
+      const total = weights.reduce((sum, weight) => sum + weight, 0)
+      for (const [index, count] of counts.entries()) {
+        expect(Math.abs(count / picks - weights[index]! / total)).toBeLessThan(0.005)
+      }
+    },
+  )
+
+  test("of nothing answers nothing", () => {
+    expect(pickWeighted(weightedTable([]), 0.5)).toBe(-1)
+  })
+})

@@ -1,0 +1,97 @@
+import { expect, test } from "bun:test"
+import { lookAt, noSilence, stuckReason } from "../../src/domain/Heartbeat.ts"
+import { recyclingReason, type WorkerAge } from "../../src/domain/Recycling.ts"
+import { rpcDefaults, type RpcNumbers } from "../../src/domain/Setting.ts"
+
+const MiB = 1024 ** 2
+const hour = 3_600_000
+const young: WorkerAge = { requests: 5, rssBytes: 40 * MiB, ageMs: 1_000 }
+const middle = { requests: 0.5, lifetime: 0.5 }
+
+const rows: ReadonlyArray<
+  readonly [
+    what: string,
+    over: Partial<RpcNumbers>,
+    age: Partial<WorkerAge>,
+    draw: typeof middle,
+    reason: string | undefined,
+  ]
+> = [
+  ["nothing is limited", {}, { requests: 1e9, rssBytes: 1e12, ageMs: 1e12 }, middle, undefined],
+  ["one call before the limit", { maxRequests: 10 }, { requests: 9 }, middle, undefined],
+  ["at the limit", { maxRequests: 10 }, { requests: 10 }, middle, "it has answered 10 calls, and goes after 10"],
+  ["before its own limit", { maxRequests: 10, maxRequestsJitter: 9 }, { requests: 14 }, middle, undefined],
+  [
+    "at its own limit",
+    { maxRequests: 10, maxRequestsJitter: 9 },
+    { requests: 15 },
+    middle,
+    "it has answered 15 calls, and goes after 15",
+  ],
+  [
+    "with the smallest draw",
+    { maxRequests: 10, maxRequestsJitter: 9 },
+    { requests: 10 },
+    { ...middle, requests: 0 },
+    "it has answered 10 calls, and goes after 10",
+  ],
+  [
+    "before the largest draw's limit",
+    { maxRequests: 10, maxRequestsJitter: 9 },
+    { requests: 18 },
+    { ...middle, requests: 0.999_999 },
+    undefined,
+  ],
+  ["jitter alone", { maxRequestsJitter: 9 }, { requests: 100 }, middle, undefined],
+  ["memory at the limit", { maxRssBytes: 50 * MiB }, { rssBytes: 50 * MiB }, middle, undefined],
+  [
+    "memory above the limit",
+    { maxRssBytes: 50 * MiB },
+    { rssBytes: 51.5 * MiB },
+    middle,
+    "it has 51.5 MiB of memory, and may have 50.0 MiB",
+  ],
+  ["younger than it may be", { maxLifetimeMs: hour }, { ageMs: hour - 1 }, middle, undefined],
+  ["old enough", { maxLifetimeMs: hour }, { ageMs: hour }, middle, "it is 1.0 h old, and goes after 1.0 h"],
+  [
+    "a tenth earlier",
+    { maxLifetimeMs: hour },
+    { ageMs: 0.9 * hour },
+    { ...middle, lifetime: 0 },
+    "it is 54.0 min old, and goes after 54.0 min",
+  ],
+  ["a tenth later", { maxLifetimeMs: hour }, { ageMs: 1.09 * hour }, { ...middle, lifetime: 0.999_999 }, undefined],
+]
+
+for (const [what, over, age, draw, reason] of rows) {
+  test(`${what}: ${reason ?? "it stays"}`, () => {
+    expect(recyclingReason({ ...rpcDefaults, ...over }, { ...young, ...age }, draw)).toBe(reason)
+  })
+}
+
+/** What is said of a worker after these looks: the reports so far, and how long after the last look. */
+const afterLooks = (looks: ReadonlyArray<readonly [heard: number, elapsedMs: number]>, timeoutMs: number) => {
+  let silence = noSilence
+  for (const [heard, elapsedMs] of looks) silence = lookAt(silence, heard, elapsedMs)
+  return stuckReason(silence, timeoutMs)
+}
+const silent = (looks: number, elapsedMs = 1_000) => Array.from({ length: looks }, () => [7, elapsedMs] as const)
+
+test("a worker that says nothing for the time that was set is stuck, and not a second earlier", () => {
+  expect(afterLooks([[7, 1_000], ...silent(9)], 10_000)).toBeUndefined()
+  expect(afterLooks([[7, 1_000], ...silent(10)], 10_000)).toBe("stuck: its event loop did not turn for 10.0 s")
+})
+
+test("a report makes good for all silence before", () => {
+  expect(afterLooks([...silent(9), [8, 1_000], [8, 1_000]], 10_000)).toBeUndefined()
+})
+
+test("looks that come late do not make a worker silent: it was the agent that did not run", () => {
+  expect(afterLooks([[7, 1_000], ...silent(2, 60_000)], 10_000)).toBeUndefined()
+})
+
+test("a timeout below three reports counts as three, and 0 as none", () => {
+  expect(afterLooks([[7, 1_000], ...silent(2)], 100)).toBeUndefined()
+  expect(afterLooks([[7, 1_000], ...silent(3)], 100)).toBe("stuck: its event loop did not turn for 3.0 s")
+  expect(afterLooks(silent(1_000), 0)).toBeUndefined()
+})

@@ -1,0 +1,288 @@
+import { describe, expect } from "bun:test"
+import { Effect, Fiber } from "effect"
+import { TestClock } from "effect/testing"
+import { deadTasksMax } from "../../../src/domain/Task.ts"
+import { openSqlite } from "../../../src/platform/Sqlite.ts"
+import { taskTakeMs } from "../../../src/protocol/WorkerLink.ts"
+import {
+  effect,
+  failed,
+  folder,
+  fork,
+  name,
+  nothing,
+  opened,
+  other,
+  queue,
+  type Queues,
+  said,
+  settings,
+  taken,
+  worker,
+} from "./TestQueues.ts"
+
+describe("a task queue", () => {
+  effect(
+    "gives tasks in the order in which they were queued, those that are put off by their time",
+    Effect.gen(function* () {
+      const { queues } = yield* opened
+      yield* queue(queues, "later", { delayMs: 1_000 })
+      yield* queue(queues, "first")
+      yield* queue(queues, { second: [1, new Uint8Array([2]), null] })
+      expect(yield* taken(queues)).toMatchObject({ task: "send", payload: "first", attempt: 1, timeoutMs: 60_000 })
+      expect((yield* taken(queues)).payload).toEqual({ second: [1, new Uint8Array([2]), null] })
+      yield* nothing(queues)
+      const waiting = yield* fork(taken(queues))
+      yield* TestClock.adjust(999)
+      expect(waiting.pollUnsafe()).toBeUndefined()
+      yield* TestClock.adjust(1)
+      expect((yield* Fiber.join(waiting)).payload).toBe("later")
+    }),
+  )
+
+  effect(
+    "wakes one that waits as soon as a task is queued, and lets it go empty after a while",
+    Effect.gen(function* () {
+      const { queues } = yield* opened
+      const first = yield* fork(taken(queues))
+      const second = yield* fork(queues.take(other))
+      yield* queue(queues, 1)
+      expect((yield* Fiber.join(first)).payload).toBe(1)
+      yield* TestClock.adjust(taskTakeMs)
+      expect(yield* Fiber.join(second)).toBeNull()
+    }),
+  )
+
+  effect(
+    "gives no task to one that has stopped waiting",
+    Effect.gen(function* () {
+      const { queues } = yield* opened
+      const gone = yield* fork(queues.take(worker))
+      yield* TestClock.adjust(0)
+      yield* Fiber.interrupt(gone)
+      yield* queue(queues, 1)
+      expect((yield* taken(queues, other)).payload).toBe(1)
+    }),
+  )
+
+  effect(
+    "forgets a task that is done, and counts those that wait and run",
+    Effect.gen(function* () {
+      const { queues } = yield* opened
+      yield* queue(queues, 1)
+      yield* queue(queues, 2)
+      const { attempt, id } = yield* taken(queues)
+      expect(queues.counts(name)).toEqual({ tasking_num: 1, task_queue_num: 1, task_dead_num: 0 })
+      yield* queues.end(worker, { id, attempt })
+      expect(queues.counts(name)).toEqual({ tasking_num: 0, task_queue_num: 1, task_dead_num: 0 })
+    }),
+  )
+
+  effect(
+    "refuses a task above its limit at once, and one that nobody would run",
+    Effect.gen(function* () {
+      const { queues } = yield* opened
+      // All in one tick: those that are being written count too.
+      const all = yield* Effect.forEach([1, 2, 3, 4, 5, 6, 7], (n) => Effect.result(queue(queues, n)), {
+        concurrency: "unbounded",
+      })
+      expect(all.map(({ _tag }) => _tag)).toEqual([...Array<"Success">(5).fill("Success"), "Failure", "Failure"])
+      expect((yield* Effect.flip(queue(queues, 8))).message).toBe(
+        "5 tasks of mailer@9000 wait already, which is the most (taskQueueMax)",
+      )
+      // One that runs makes room.
+      yield* taken(queues)
+      yield* queue(queues, 9)
+      yield* queues.assign([{ name, settings: { ...settings, taskWorkers: 0 } }])
+      expect((yield* Effect.flip(queue(queues, 10)))._tag).toBe("NoTaskWorkers")
+    }),
+  )
+
+  effect(
+    "runs a task that failed again after a growing time, and then puts it with the dead letters",
+    Effect.gen(function* () {
+      const { queues } = yield* opened
+      yield* queue(queues, "poison")
+      for (const [attempt, leastMs, mostMs] of [
+        [1, 500, 1_000],
+        [2, 1_000, 2_000],
+      ] as const) {
+        const task = yield* taken(queues)
+        expect(task.attempt).toBe(attempt)
+        yield* queues.end(worker, { id: task.id, attempt, error: failed })
+        yield* TestClock.adjust(leastMs - 1)
+        yield* nothing(queues)
+        yield* TestClock.adjust(mostMs - leastMs + 1)
+      }
+      const last = yield* taken(queues)
+      yield* queues.end(worker, { id: last.id, attempt: 3, error: failed })
+      yield* TestClock.adjust("1 hour")
+      yield* nothing(queues)
+      const { counts, tasks } = yield* queues.list({ name, state: "dead", limit: 10 })
+      expect(counts).toEqual({ waiting: 0, running: 0, dead: 1 })
+      expect(tasks).toMatchObject([
+        {
+          task: "send",
+          attempts: 3,
+          attemptsMax: 3,
+          payload: '"poison"',
+          dueAt: null,
+          error: "internal: no such mailbox",
+        },
+      ])
+      expect(said()).toContain("run 3 of 3 failed, it is with the dead letters now: internal: no such mailbox")
+    }),
+  )
+
+  effect(
+    "takes a dead worker's tasks back at once, and counts the attempt",
+    Effect.gen(function* () {
+      const { queues } = yield* opened
+      yield* queue(queues, 1)
+      for (const attempt of [1, 2, 3]) {
+        const task = yield* taken(queues)
+        expect(task.attempt).toBe(attempt)
+        yield* queues.workerGone(worker.pid)
+      }
+      expect(queues.counts(name)).toEqual({ tasking_num: 0, task_queue_num: 0, task_dead_num: 1 })
+      expect((yield* queues.list({ name, state: "dead", limit: 1 })).tasks[0]?.error).toBe("its worker died")
+    }),
+  )
+
+  effect(
+    "leaves the tasks of the other workers alone when one dies, and gives the dead one nothing",
+    Effect.gen(function* () {
+      const { queues } = yield* opened
+      yield* queue(queues, 1)
+      const { attempt, id } = yield* taken(queues, other)
+      const waiting = yield* fork(queues.take(worker))
+      yield* TestClock.adjust(0)
+      yield* queues.workerGone(worker.pid)
+      yield* queue(queues, 2)
+      expect((yield* taken(queues, other)).payload).toBe(2)
+      yield* queues.end(other, { id, attempt })
+      expect(queues.counts(name).tasking_num).toBe(1)
+      yield* Fiber.interrupt(waiting)
+    }),
+  )
+
+  effect(
+    "takes a task back whose worker says nothing in time, and does not believe it any more",
+    Effect.gen(function* () {
+      const { queues } = yield* opened
+      yield* queue(queues, 1, { timeoutMs: 1_000 })
+      const { id } = yield* taken(queues)
+      yield* TestClock.adjust("6 seconds")
+      const again = yield* fork(taken(queues, other))
+      yield* TestClock.adjust("2 seconds")
+      expect((yield* Fiber.join(again)).attempt).toBe(2)
+      yield* queues.end(worker, { id, attempt: 1 })
+      expect(said()).toContain("ended after its run 1 was taken back")
+      expect(queues.counts(name).tasking_num).toBe(1)
+      yield* queues.end(other, { id, attempt: 2 })
+      expect(queues.counts(name).tasking_num).toBe(0)
+    }),
+  )
+
+  effect(
+    "believes nobody about a task that another worker took",
+    Effect.gen(function* () {
+      const { queues } = yield* opened
+      yield* queue(queues, 1)
+      const { id } = yield* taken(queues)
+      yield* queues.end(other, { id, attempt: 1 })
+      expect(queues.counts(name).tasking_num).toBe(1)
+    }),
+  )
+})
+
+describe("dead letters", () => {
+  const bury = Effect.fnUntraced(function* (queues: Queues, payload: unknown) {
+    yield* queue(queues, payload, { attemptsMax: 1 })
+    const { attempt, id } = yield* taken(queues)
+    yield* queues.end(worker, { id, attempt, error: failed })
+    return id
+  })
+
+  effect(
+    "are queued again with all their attempts, or thrown away",
+    Effect.gen(function* () {
+      const { queues } = yield* opened
+      const [one, two, three] = [yield* bury(queues, 1), yield* bury(queues, 2), yield* bury(queues, 3)]
+      expect(yield* queues.requeue({ name, ids: [two, "no such", two] })).toBe(1)
+      expect(yield* taken(queues)).toMatchObject({ id: two, attempt: 1 })
+      expect(yield* queues.discard({ name, ids: [three, two] })).toBe(1)
+      expect((yield* queues.list({ name, state: "dead", limit: 10 })).tasks.map(({ id }) => id)).toEqual([one])
+      expect(yield* queues.requeue({ name, ids: "all" })).toBe(1)
+      expect((yield* taken(queues)).id).toBe(one)
+      yield* bury(queues, 4)
+      expect(yield* queues.discard({ name, ids: "all" })).toBe(1)
+      expect(queues.counts(name)).toEqual({ tasking_num: 2, task_queue_num: 0, task_dead_num: 0 })
+    }),
+  )
+
+  effect(
+    "are queued again only as far as there is room, the oldest first",
+    Effect.gen(function* () {
+      const { queues } = yield* opened
+      const ids: Array<string> = []
+      for (const n of [1, 2, 3, 4, 5, 6, 7]) {
+        ids.push(yield* bury(queues, n))
+        yield* TestClock.adjust(1)
+      }
+      yield* queue(queues, "waits")
+      expect(yield* queues.requeue({ name, ids: "all" })).toBe(4)
+      expect((yield* queues.list({ name, state: "dead", limit: 10 })).tasks.map(({ id }) => id)).toEqual(ids.slice(4))
+      expect(yield* queues.requeue({ name, ids })).toBe(0)
+    }),
+  )
+
+  effect(
+    "are kept up to a limit: the oldest goes for a newer one",
+    Effect.gen(function* () {
+      const { open, path } = yield* folder
+      yield* Effect.flatMap(open(), ({ close }) => close)
+      const file = openSqlite(path)
+      const insert = file.prepare(
+        "insert into task values (?, ?, 'send', x'01', 1, 1, 1, 1000, ?, 0, null, 'it failed')",
+      )
+      file.transaction(() => {
+        for (let n = 0; n < deadTasksMax; n++) insert.run(`0${String(n).padStart(5, "0")}`, name, -n)
+      })
+      file.close()
+      const { close, queues } = yield* open()
+      const id = yield* bury(queues, 1)
+      expect(queues.counts(name).task_dead_num).toBe(deadTasksMax)
+      expect(yield* queues.discard({ name, ids: [`0${deadTasksMax - 1}`.padStart(6, "0")] })).toBe(0)
+      expect(yield* queues.discard({ name, ids: [id] })).toBe(1)
+      yield* close
+    }),
+  )
+
+  effect(
+    "and all others are listed page by page",
+    Effect.gen(function* () {
+      const { queues } = yield* opened
+      for (const n of [1, 2, 3, 4, 5]) yield* queue(queues, n)
+      const running = yield* taken(queues)
+      const first = yield* queues.list({ name, state: "waiting", limit: 2 })
+      expect(first.tasks.map(({ payload }) => payload)).toEqual(["2", "3"])
+      const rest = yield* queues.list({ name, state: "waiting", limit: 9, after: first.tasks[1]?.id ?? "" })
+      expect(rest.tasks.map(({ payload }) => payload)).toEqual(["4", "5"])
+      const now = yield* queues.list({ name, state: "running", limit: 9 })
+      expect(now.tasks).toMatchObject([{ id: running.id, state: "running", attempts: 1, dueAt: null }])
+      expect((yield* Effect.flip(queues.list({ name: "other@1", state: "dead", limit: 1 })))._tag).toBe("NoSuchTasks")
+    }),
+  )
+
+  effect(
+    "show no more of a payload than a page can hold",
+    Effect.gen(function* () {
+      const { queues } = yield* opened
+      yield* queue(queues, "x".repeat(10_000))
+      yield* queue(queues, "x".repeat(100_000))
+      const { tasks } = yield* queues.list({ name, state: "waiting", limit: 2 })
+      expect(tasks.map(({ payload }) => payload.length)).toEqual([4_096, "(100005 bytes)".length])
+    }),
+  )
+})
