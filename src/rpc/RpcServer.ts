@@ -31,6 +31,7 @@ export interface OpenCall {
 
 /** Refused connections that are told why at once; more are just closed. */
 const refusedMax = 1_000
+const shutDown = "The server is shutting down"
 
 /** Answers muster/1 on the connections it is given. One for all connections of a worker. */
 export class RpcServer {
@@ -100,6 +101,8 @@ export class RpcServer {
     const connection = new ServerConnection(this.#host, duplex)
     if (refusal === undefined) {
       this.#open.add(connection)
+      // It was in the kernel's queue when the others were told.
+      if (this.#draining) connection.goAway(shutDown)
       return
     }
     this.#refused.add(connection)
@@ -108,7 +111,6 @@ export class RpcServer {
   }
 
   #refusal(duplex: Duplex): RpcError | undefined {
-    if (this.#draining) return notRun("unavailable", "The server is shutting down")
     const { connections } = this.#host.limits
     if (this.#open.size < connections) return this.#options.accept?.(duplex)
     this.#counts.aborted++
@@ -133,7 +135,7 @@ export class RpcServer {
     const empty = new Promise<void>((resolve) => {
       this.#whenEmpty = resolve
     })
-    for (const connection of this.#open) connection.goAway("The server is shutting down")
+    for (const connection of this.#open) connection.goAway(shutDown)
     const leave = setTimeout(() => this.#partIdle(), Math.min(leaveMs, timeoutMs / 2))
     const cut = setTimeout(() => this.#cut(timeoutMs), timeoutMs)
     await empty
