@@ -71,19 +71,23 @@ const jsonArguments = (json: string): Arguments => {
 }
 
 /** Arguments at the end that are left out are not sent; those in the middle are null. */
-const fieldArguments = (values: CallFormValues, method: MethodView | undefined): Arguments => {
-  const args: Array<unknown> = []
-  const errors: Record<number, NonNullable<CallFormErrors["fields"]>[number]> = {}
-  let given = 0
-  for (const [index, parameter] of (method?.parameters ?? []).entries()) {
-    const read = readParameter(parameter, values.fields[index] ?? "")
-    if (read !== undefined && "problem" in read) errors[index] = read.problem
-    args.push(read !== undefined && "value" in read ? read.value : null)
-    if (read !== undefined) given = index + 1
+const fieldValues = (values: CallFormValues, { parameters }: MethodView) => {
+  const reads = parameters.map((parameter, index) => readParameter(parameter, values.fields[index] ?? ""))
+  const problems = reads.flatMap((read, index) =>
+    read !== undefined && "problem" in read ? [[index, read.problem] as const] : [],
+  )
+  return {
+    problems: Object.fromEntries(problems),
+    args: reads.map((read) => (read !== undefined && "value" in read ? read.value : null)),
+    given: reads.findLastIndex((read) => read !== undefined) + 1,
   }
-  const rest = method?.rest === true ? listOf(values.rest) : { list: [] }
-  const restError = "list" in rest ? {} : { rest: { message: rest.message } }
-  if (Object.keys(errors).length > 0 || !("list" in rest)) return { errors: { fields: errors, ...restError } }
+}
+
+const fieldArguments = (values: CallFormValues, method: MethodView): Arguments => {
+  const { args, given, problems } = fieldValues(values, method)
+  const rest = method.rest ? listOf(values.rest) : { list: [] }
+  if (!("list" in rest)) return { errors: { fields: problems, rest: { message: rest.message } } }
+  if (Object.keys(problems).length > 0) return { errors: { fields: problems } }
   return { args: rest.list.length > 0 ? [...args, ...rest.list] : args.slice(0, given) }
 }
 

@@ -58,23 +58,29 @@ export const parameterKind = (schema: Schema | undefined): ParameterKind => {
 
 const depthMax = 6
 
+/** A value that the schema names itself. */
+const named = ({ examples, enum: values, ...schema }: Schema): { readonly value: unknown } | undefined => {
+  for (const key of ["default", "const"]) if (key in schema) return { value: schema[key] }
+  for (const list of [examples, values]) if (Array.isArray(list) && list.length > 0) return { value: list[0] }
+  return undefined
+}
+
+const plainSamples: Readonly<Record<string, unknown>> = { array: [], string: "", number: 0, integer: 0, boolean: false }
+
 /** A value of the shape that a schema asks for, to be filled in. */
-export const sampleOf = (schema: Schema | undefined, depth = 0): unknown => {
-  if (schema === undefined || depth > depthMax) return null
+export const sampleOf = (schema: unknown, depth = 0): unknown => {
+  if (!isSchema(schema) || depth > depthMax) return null
   const found = resolved(schema)
-  for (const key of ["default", "const"]) if (key in found) return found[key]
-  const { anyOf, enum: values, examples, oneOf, properties, type } = found
-  for (const list of [examples, values]) if (Array.isArray(list) && list.length > 0) return list[0]
-  const members: unknown = anyOf ?? oneOf
-  if (Array.isArray(members)) return sampleOf(members.find(isSchema), depth + 1)
+  const own = named(found)
+  if (own !== undefined) return own.value
+  const { properties, type } = found
+  const members: unknown = found["anyOf"] ?? found["oneOf"]
+  if (Array.isArray(members)) return sampleOf(members[0], depth + 1)
   if (type === "object" || isSchema(properties)) {
     const fields = isSchema(properties) ? Object.entries(properties) : []
-    return Object.fromEntries(
-      fields.map(([name, field]) => [name, sampleOf(isSchema(field) ? field : undefined, depth + 1)]),
-    )
+    return Object.fromEntries(fields.map(([name, field]) => [name, sampleOf(field, depth + 1)]))
   }
-  const plain: Readonly<Record<string, unknown>> = { array: [], string: "", number: 0, integer: 0, boolean: false }
-  return typeof type === "string" ? (plain[type] ?? null) : null
+  return typeof type === "string" ? (plainSamples[type] ?? null) : null
 }
 
 export type ParameterProblem =
