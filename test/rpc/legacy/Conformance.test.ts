@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test"
 import { RpcError } from "../../../src/protocol/RpcError.ts"
 import type { Handler } from "../../../src/rpc/RpcServer.ts"
 import { bytesOf, capturedRequests, refusedRequests } from "../../protocol/legacy/vectors.ts"
+import { waitFor } from "../../support/waitFor.ts"
 import { failure, gate, startServer, type TestServer } from "../TestServer.ts"
 import { OldClient, packJson, packPhp } from "./OldClient.ts"
 
@@ -183,14 +184,9 @@ describe("on a port where the predecessor's clients are answered", () => {
   test("requests that come at once are answered in their order", async () => {
     using client = new OldClient(server.port)
     client.send(packJson("held", [1]), packJson("hello", [2]), packPhp("x"), packJson("hello", [4]))
-    const [first] = await Promise.all([
-      (async () => {
-        while (held.waiting.length === 0) await Bun.sleep(1)
-        return held.waiting.shift()
-      })(),
-    ])
+    const first = await waitFor(() => held.waiting.shift())
     expect(client.received).toBe(0)
-    first?.go("first")
+    first.go("first")
     expect(await client.answer()).toBe('"first"')
     expect(await client.answer()).toBe('"Hello, 2!"')
     // Not its dialect: the connection has one.
@@ -219,7 +215,7 @@ describe("on a port where the predecessor's clients are answered", () => {
     using silent = new OldClient(own.port)
     expect(await idle.callJson("ping")).toBe("pong")
     busy.send(packJson("held"))
-    while (held.waiting.length === 0) await Bun.sleep(1)
+    await waitFor(() => held.waiting.length > 0)
     expect(own.server.figures().connections).toBe(3)
     const drained = own.server.drain(5_000)
     await idle.ended()
@@ -237,7 +233,7 @@ describe("on a port where the predecessor's clients are answered", () => {
     using one = new OldClient(own.port)
     using two = new OldClient(own.port)
     one.send(packJson("held"))
-    while (held.waiting.length === 0) await Bun.sleep(1)
+    await waitFor(() => held.waiting.length > 0)
     expect(own.server.openCalls().map(({ method }) => method)).toEqual(["held"])
     expect(await two.callJson("hello")).toMatchObject({ code: -99, error: "resource_exhausted", executed: "no" })
     held.waiting.shift()?.go(1)
