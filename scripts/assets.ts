@@ -10,6 +10,7 @@ const packages = join(root, "node_modules")
 const icons: Readonly<Record<string, string>> = {
   alert: "alert-triangle",
   bad: "circle-x",
+  calls: "activity",
   check: "check",
   clients: "devices",
   clock: "clock",

@@ -1,4 +1,5 @@
 import type { Child } from "hono/jsx"
+import type { CallsView } from "../src/domain/CallFigures.ts"
 import { Attention } from "./pages/dashboard/Attention.tsx"
 import { FirstSteps } from "./pages/dashboard/FirstSteps.tsx"
 import { ServicesCard } from "./pages/dashboard/ServicesCard.tsx"
@@ -8,6 +9,10 @@ import { nodeSegments, nodesVersion } from "./pages/nodes/NodesPage.tsx"
 import { TokensCard } from "./pages/nodes/TokensCard.tsx"
 import { ClientRow } from "./pages/service/ClientRow.tsx"
 import { clientSegments, clientsVersion } from "./pages/service/ClientsPage.tsx"
+import { Figures } from "./pages/service/calls/Figures.tsx"
+import { Methods } from "./pages/service/calls/Methods.tsx"
+import { Poison } from "./pages/service/calls/Poison.tsx"
+import { Workers } from "./pages/service/calls/Workers.tsx"
 import { DraftBanner } from "./pages/service/DraftBanner.tsx"
 import { endpointElementId } from "./pages/service/EndpointKey.ts"
 import { EndpointRow } from "./pages/service/EndpointRow.tsx"
@@ -71,16 +76,29 @@ export const liveServices = (
   ...services.map((service) => fragment(`service-${service.id}`, <ServiceRow page={page} service={service} />)),
 ]
 
+const serviceHead = (page: PageContext, service: ServiceDetail): ReadonlyArray<LiveFragment> => [
+  fragment("service-status", <ServiceStatus page={page} service={service} />),
+  fragment("tab-count-endpoints", <TabCount page={page} tab="endpoints" count={service.endpointsList.length} />),
+  fragment("tab-count-clients", <TabCount page={page} tab="clients" count={service.clientsList.length} />),
+  fragment("draft", <DraftBanner page={page} service={service} />),
+]
+
+/** The calls of one service; topic `calls:<id>`. */
+export const liveCalls = (page: PageContext, service: ServiceDetail, view: CallsView): ReadonlyArray<LiveFragment> => [
+  ...serviceHead(page, service),
+  fragment("calls-figures", <Figures page={page} service={service} view={view} />),
+  fragment("calls-methods", <Methods page={page} view={view} />),
+  fragment("calls-workers", <Workers page={page} view={view} />),
+  fragment("calls-poison", <Poison page={page} view={view} />),
+]
+
 /** The tabs of one service; topic `service:<id>`. */
 export const liveService = (
   page: PageContext,
   service: ServiceDetail,
   job: PushJob | undefined,
 ): ReadonlyArray<LiveFragment> => [
-  fragment("service-status", <ServiceStatus page={page} service={service} />),
-  fragment("tab-count-endpoints", <TabCount page={page} tab="endpoints" count={service.endpointsList.length} />),
-  fragment("tab-count-clients", <TabCount page={page} tab="clients" count={service.clientsList.length} />),
-  fragment("draft", <DraftBanner page={page} service={service} />),
+  ...serviceHead(page, service),
   fragment("push", <PushCard page={page} service={service} job={job} />),
   members("clients", clientsVersion(service)),
   ...counts(page, "clients", clientSegments(page, service)),

@@ -3,7 +3,7 @@ const query = (pairs: Readonly<Record<string, string>>) => {
   return text === "" ? "" : `?${text}`
 }
 
-export type ServiceTab = "endpoints" | "clients" | "process"
+export type ServiceTab = "endpoints" | "clients" | "process" | "calls"
 
 /**
  * Every address that a page uses, in one place. The comment says what is sent and what comes back; all ids are the

@@ -73,3 +73,16 @@ export const textWidth = (text: string): number => {
   for (const character of text) columns += mark.test(character) ? 0 : wide.test(character) ? 2 : 1
   return columns
 }
+
+/** As much of a text as fits, with an ellipsis where that is not all of it. */
+export const cut = (text: string, columns: number): string => {
+  if (textWidth(text) <= columns) return text
+  let kept = ""
+  let width = 1
+  for (const character of text) {
+    width += textWidth(character)
+    if (width > columns) break
+    kept += character
+  }
+  return `${kept}…`
+}

@@ -22,3 +22,7 @@ export interface MethodInfo {
   readonly output?: JsonSchema
   readonly description?: string
 }
+
+/** The parameters of a method as a person reads them: `name, limit?, ...`. */
+export const parametersText = ({ parameters, rest }: Pick<MethodInfo, "parameters" | "rest">): string =>
+  [...parameters.map(({ name, optional }) => `${name}${optional ? "?" : ""}`), ...(rest ? ["…"] : [])].join(", ")

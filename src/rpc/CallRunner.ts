@@ -11,6 +11,7 @@ import type { Link } from "./Link.ts"
 import { type CallHost, RunningCall } from "./RunningCall.ts"
 import type { Counts } from "./ServerFigures.ts"
 import { ServerStream, type StreamHost } from "./ServerStream.ts"
+import { turns } from "./Turns.ts"
 
 /** What the calls of one connection ask of their server. */
 export interface RunnerHost {
@@ -195,8 +196,13 @@ export class CallRunner implements CallHost, StreamHost {
   /** Why a call of a known method is not run; sets up its stream. */
   #refusal(call: RunningCall, request: Request, isStream: boolean): RpcError | undefined {
     const { entry } = call
-    if (call.dueAt <= this.#owner.link.clock)
-      return notRun("deadline_exceeded", "The deadline had passed before the call began")
+    const { clock } = this.#owner.link
+    if (call.dueAt <= clock) return notRun("deadline_exceeded", "The deadline had passed before the call began")
+    // In the order of their arrival, each call would begin when its time is nearly over, and none be done in time.
+    if (call.dueAt - clock < clock - call.arrivedAt && turns.isOverloaded(clock)) {
+      this.#host.counts.aborted++
+      return notRun("resource_exhausted", "Too busy: half of the call's time was over before it could begin")
+    }
     if (entry.running >= entry.concurrencyMax) {
       this.#host.counts.aborted++
       return notRun("resource_exhausted", `More than ${entry.concurrencyMax} calls of "${entry.name}" at once`)

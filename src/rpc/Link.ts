@@ -6,6 +6,7 @@ import { now } from "./Deadlines.ts"
 import { Outbox } from "./Outbox.ts"
 import type { Traffic } from "./ServerFigures.ts"
 import { beginSweep, endSweep, type Swept } from "./Sweep.ts"
+import { type Turned, turns } from "./Turns.ts"
 
 /** What the server's and the client's end do differently. */
 export interface LinkOwner {
@@ -15,6 +16,8 @@ export interface LinkOwner {
   readonly pausesSlowPeer: boolean
   /** The peer takes what is written again. */
   drained(): void
+  /** A quarter of a second is over. */
+  swept(time: number): void
   /** The peer's HELLO has been read. */
   readonly greeted: boolean
   /** This side ends the connection because the peer did something wrong or nothing at all. */
@@ -26,9 +29,18 @@ export interface LinkOwner {
 const failLingerMs = 1_000
 const messageChars = 4096
 const bytesPerSecondLeast = 64 * 1024
+/** Bytes that are read ahead of their turn on one connection. */
+const aheadBytes = 256 * 1024
+/** With more waiting than it may keep, a peer that takes nothing for so long is sent away. */
+const overfullMs = 1_000
+
+interface Chunk {
+  readonly bytes: Uint8Array
+  readonly arrivedAt: number
+}
 
 /** What both ends of a connection share: frames in and out, back-pressure, signs of life, and how to part. */
-export class Link implements Swept {
+export class Link implements Swept, Turned {
   readonly duplex: Duplex
   readonly out: Outbox
   /** When the chunk that is being read arrived. */
@@ -43,7 +55,10 @@ export class Link implements Swept {
   #reading = false
   // Set while the peer doesn't take answers: its further requests stay unread.
   #stalled = false
-  #waiting: Array<Uint8Array> = []
+  // Set while others have their turn.
+  #inTurn = false
+  #waiting: Array<Chunk> = []
+  #waitingBytes = 0
   #openedAt: number
   #heardAt: number
   #frameBegunAt = 0
@@ -125,7 +140,7 @@ export class Link implements Swept {
     if (this.#state !== "open") return
     this.#state = "parting"
     this.#partUntil = until
-    this.#waiting = []
+    this.#forget()
     this.out.flushAll()
     this.duplex.end()
     this.duplex.resume()
@@ -139,7 +154,13 @@ export class Link implements Swept {
     }
     const fault = this.#overdue(time)
     if (fault !== undefined) return this.fail(fault)
-    if (time - this.#heardAt > this.#limits.pingMs && !this.#stalled) this.ping()
+    if (time - this.#heardAt > this.#limits.pingMs && !this.#isHeld) this.ping()
+    this.#owner.swept(time)
+  }
+
+  /** What the peer sends stays unread, or waits: its silence means nothing. */
+  get #isHeld(): boolean {
+    return this.#stalled || this.#inTurn
   }
 
   #overdue(time: number): RpcError | undefined {
@@ -148,7 +169,9 @@ export class Link implements Swept {
       return protocolError(`No HELLO within ${limits.helloMs} ms`, "deadline_exceeded")
     if (this.out.blocked && time - this.#blockedAt > limits.slowReaderMs)
       return protocolError(`Nothing was read for ${limits.slowReaderMs} ms`, "resource_exhausted")
-    if (this.#stalled) return undefined
+    if (this.#owner.pausesSlowPeer && this.out.queuedBytes > limits.queuedBytes && time - this.#blockedAt > overfullMs)
+      return protocolError(`More than ${limits.queuedBytes} bytes of answers wait to be read`, "resource_exhausted")
+    if (this.#isHeld) return undefined
     const held = this.#reader.held
     const allowedMs = limits.progressMs + Math.floor(held / bytesPerSecondLeast) * 1000
     if (held > 0 && time - this.#frameBegunAt > allowedMs)
@@ -165,19 +188,35 @@ export class Link implements Swept {
     this.#blockedAt += pausedMs
   }
 
-  #data(chunk: Uint8Array): void {
+  #data(bytes: Uint8Array): void {
     if (this.#state !== "open") return
-    this.#heardAt = now()
+    const time = (this.#heardAt = now())
     this.#pinged = false
-    this.#traffic.receivedBytes += chunk.length
-    if (this.#stalled) {
-      this.#waiting.push(chunk)
-      return
-    }
-    this.clock = this.arrivedAt = this.#heardAt
-    this.#reader.push(chunk)
-    this.#read()
+    this.#traffic.receivedBytes += bytes.length
+    if (this.#stalled || this.#inTurn || !turns.begin(time)) return this.#keep(bytes, time)
+    this.clock = this.arrivedAt = time
+    this.#reader.push(bytes)
+    if (!this.#read() && !this.#stalled) this.#askTurn()
+    turns.end(this.clock)
     if (this.#state === "open") this.out.flush()
+  }
+
+  #forget(): void {
+    this.#waiting = []
+    this.#waitingBytes = 0
+  }
+
+  #keep(bytes: Uint8Array, arrivedAt: number): void {
+    this.#waiting.push({ bytes, arrivedAt })
+    this.#waitingBytes += bytes.length
+    if (this.#waitingBytes > aheadBytes) this.duplex.pause()
+    if (!this.#stalled) this.#askTurn()
+  }
+
+  #askTurn(): void {
+    if (this.#inTurn) return
+    this.#inTurn = true
+    turns.wait(this)
   }
 
   #blocked(): void {
@@ -192,36 +231,48 @@ export class Link implements Swept {
     this.out.drained()
     if (this.out.blocked) return
     this.#owner.drained()
-    if (this.#stalled && !this.out.blocked) this.#goOn()
-  }
-
-  /** Takes up the frames that waited for the peer to read. */
-  #goOn(): void {
+    if (!this.#stalled || this.out.blocked) return
+    // Takes up the frames that waited for the peer to read.
     this.#stalled = false
     this.#heardAt = now()
-    this.#read()
-    while (!this.#stalled && this.#waiting.length > 0) {
-      this.#reader.push(this.#waiting.shift() as Uint8Array)
-      this.#read()
-    }
-    if (this.#state === "open") this.out.flush()
-    if (!this.#stalled) this.duplex.resume()
+    this.#askTurn()
   }
 
-  #read(): void {
+  takeTurn(): boolean {
+    if (this.#state !== "open") return true
+    this.clock = now()
+    let isDone = this.#read()
+    while (isDone && !this.#stalled && this.#waiting.length > 0 && this.#state === "open") {
+      const { arrivedAt, bytes } = this.#waiting.shift() as Chunk
+      this.#waitingBytes -= bytes.length
+      this.arrivedAt = arrivedAt
+      this.#reader.push(bytes)
+      isDone = this.#read()
+    }
+    if (this.#state === "open") this.out.flush()
+    this.#inTurn = !isDone && !this.#stalled
+    if (!this.#stalled && this.#waitingBytes <= aheadBytes / 2) this.duplex.resume()
+    return !this.#inTurn
+  }
+
+  /** False: time is up, and there may be more to read; it then has its next turn. */
+  #read(): boolean {
     this.#reading = true
     const before = this.#reader.held
     let frames = 0
+    let isDone = true
     try {
-      while (this.#state === "open" && !this.#stalled && this.#reader.next()) {
+      while (this.#state === "open" && !this.#stalled && isDone && this.#reader.next()) {
         frames++
         this.#frame()
+        isDone = this.clock < turns.until
       }
     } catch (error) {
       this.fail(error instanceof RpcError ? error : new RpcError("internal", "The connection failed", { cause: error }))
     }
     this.#reading = false
     if (this.#reader.held > 0 && (before === 0 || frames > 0)) this.#frameBegunAt = this.arrivedAt
+    return isDone
   }
 
   #frame(): void {
@@ -243,7 +294,7 @@ export class Link implements Swept {
     this.#state = "closed"
     endSweep(this)
     this.out.discard()
-    this.#waiting = []
+    this.#forget()
     this.#owner.closed(error)
   }
 }

@@ -306,6 +306,10 @@ export class RpcConnection implements LinkOwner, StreamOwner {
     // Calls are refused while too much waits; nobody waits for room in the outbox.
   }
 
+  swept(): void {
+    // A client's connection is its pool's to close.
+  }
+
   failed(error: RpcError): void {
     this.#reason ??= unavailable(error.message, "maybe", error)
     this.#end()

@@ -6,7 +6,7 @@ import type { RpcError } from "../protocol/RpcError.ts"
 import { notRun } from "./CallRunner.ts"
 import { now } from "./Deadlines.ts"
 import type { RpcServerOptions } from "./Handler.ts"
-import { ServerConnection, type ServerHost } from "./ServerConnection.ts"
+import { leaveMs, ServerConnection, type ServerHost } from "./ServerConnection.ts"
 import { Counts, type ServerFigures } from "./ServerFigures.ts"
 
 export type { ServerFigures } from "./ServerFigures.ts"
@@ -29,8 +29,6 @@ export interface OpenCall {
   readonly remote: string
 }
 
-// A client that doesn't leave by itself when told is left after this.
-const leaveMs = 1_000
 /** Refused connections that are told why at once; more are just closed. */
 const refusedMax = 1_000
 

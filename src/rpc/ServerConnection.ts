@@ -18,6 +18,8 @@ export interface ServerHost extends RunnerHost {
 }
 
 const everyId = 0xffffffff
+/** A client that doesn't leave by itself when told is left after this. */
+export const leaveMs = 1_000
 
 /** The server's end of one connection. */
 export class ServerConnection implements LinkOwner, RunnerOwner {
@@ -33,6 +35,8 @@ export class ServerConnection implements LinkOwner, RunnerOwner {
   #speaksStreams = false
   #lastId = 0
   #lastTaken = everyId
+  /** When the last call came or was done. */
+  #calledAt: number
 
   constructor(host: ServerHost, duplex: Duplex) {
     this.#host = host
@@ -41,6 +45,7 @@ export class ServerConnection implements LinkOwner, RunnerOwner {
     this.traffic = host.counts
     this.#runner = new CallRunner(host, this)
     this.link = new Link(duplex, host.limits, this)
+    this.#calledAt = this.link.arrivedAt
   }
 
   /** Calls whose handler has not settled, answered or not. */
@@ -102,7 +107,17 @@ export class ServerConnection implements LinkOwner, RunnerOwner {
     this.#runner.drained()
   }
 
+  swept(time: number): void {
+    const { idleMs } = this.#host.limits
+    if (idleMs === 0 || this.running.size > 0) return
+    const quietMs = time - this.#calledAt
+    // First it is told, so that what it sends at this moment is sent elsewhere; then it is left.
+    if (quietMs > idleMs + leaveMs) this.link.part()
+    else if (quietMs > idleMs && this.greeted) this.goAway(`No call for ${idleMs} ms`)
+  }
+
   settled(): void {
+    this.#calledAt = this.link.clock
     if (this.#lastTaken !== everyId && this.running.size === 0) this.#host.idle(this)
   }
 
@@ -132,6 +147,7 @@ export class ServerConnection implements LinkOwner, RunnerOwner {
     const { flags, id } = reader
     if (id <= this.#lastId) throw protocolError(`The request's id ${id} is not above the last, ${this.#lastId}`)
     this.#lastId = id
+    this.#calledAt = this.link.arrivedAt
     this.#host.counts.requests++
     const refusal = this.#refusal(id, flags)
     if (refusal !== undefined) return this.#runner.refuse(id, refusal)
@@ -148,6 +164,7 @@ export class ServerConnection implements LinkOwner, RunnerOwner {
   }
 
   #oneway(reader: FrameReader): void {
+    this.#calledAt = this.link.arrivedAt
     this.#host.counts.requests++
     if (this.#lastTaken === everyId) this.#runner.request(reader, false)
   }

@@ -9,6 +9,7 @@ import {
   type RpcFault,
   type RpcServerOptions,
   type ServerCall,
+  type ServerMethod,
 } from "../../src/rpc/RpcServer.ts"
 
 export interface TestServer {
@@ -19,17 +20,22 @@ export interface TestServer {
   close(): Promise<void>
 }
 
-type Options = Partial<Omit<RpcServerOptions, "methods" | "onFault">> & { readonly tls?: TlsMaterial }
+type Options = Partial<Omit<RpcServerOptions, "methods" | "onFault">> & {
+  readonly tls?: TlsMaterial
+  /** Methods with limits and meters of their own. */
+  readonly table?: ReadonlyArray<ServerMethod>
+}
 
 /** A server with these methods on a free port of loopback. */
 export const startServer = async (methods: Readonly<Record<string, Handler>>, options: Options = {}) => {
   const faults: Array<RpcFault> = []
-  const { tls, ...rest } = options
+  const { table = [], tls, ...rest } = options
+  const plain = methodsOf(methods)
   const server = new RpcServer({
     service: "test",
     worker: { id: 0, count: 1 },
     ...rest,
-    methods: methodsOf(methods),
+    methods: (name) => table.find((method) => method.name === name) ?? plain(name),
     onFault: (fault) => void faults.push(fault),
   })
   const at: Listener = await listen({

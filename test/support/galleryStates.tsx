@@ -1,3 +1,4 @@
+import type { CallsView } from "../../src/domain/CallFigures.ts"
 import { EndpointSwitched } from "../../ui/Answers.tsx"
 import { checkProcessForm, openProcessForm } from "../../ui/forms/ProcessFields.ts"
 import { checkServiceForm, openServiceForm } from "../../ui/forms/ServiceFields.ts"
@@ -8,6 +9,7 @@ import { JoinCommand, JoinDialog } from "../../ui/pages/nodes/JoinDialog.tsx"
 import { NodesPage } from "../../ui/pages/nodes/NodesPage.tsx"
 import { LoginPage } from "../../ui/pages/people/LoginPage.tsx"
 import { PasswordPage } from "../../ui/pages/people/PasswordPage.tsx"
+import { CallsPage } from "../../ui/pages/service/calls/CallsPage.tsx"
 import { AddClientsDialog } from "../../ui/pages/service/AddClientsDialog.tsx"
 import { ClientsPage } from "../../ui/pages/service/ClientsPage.tsx"
 import { EndpointsPage } from "../../ui/pages/service/EndpointsPage.tsx"
@@ -18,6 +20,7 @@ import { ServiceFormPage } from "../../ui/pages/service-form/ServiceFormPage.tsx
 import { ServicesPage } from "../../ui/pages/services/ServicesPage.tsx"
 import { Dialog } from "../../ui/parts/Dialog.tsx"
 import type { ListQuery, PageContext, ServiceFormModel } from "../../ui/ViewModels.ts"
+import * as calls from "./galleryCalls.ts"
 import * as fixtures from "./galleryFixtures.ts"
 import * as fleet from "./galleryFleet.ts"
 
@@ -94,6 +97,11 @@ const clientsOf = (shown: typeof service, job?: typeof fixtures.runningJob) => (
 )
 const nodesOf = (page: PageContext) => <NodesPage page={page} nodes={fleet.nodes} tokens={fleet.tokens} query={all} />
 const endpointsOf = (shown: typeof service) => (page: PageContext) => <EndpointsPage page={page} service={shown} />
+
+const callsTab = `/services/${service.id}/calls`
+const callsOf =
+  (view: CallsView, shown = service) =>
+  (page: PageContext) => <CallsPage page={page} service={shown} view={view} />
 
 /** Every page and state there is to look at, by name. */
 export const galleryStates: Readonly<Record<string, GalleryState>> = {
@@ -222,6 +230,12 @@ export const galleryStates: Readonly<Record<string, GalleryState>> = {
     path: processTab,
     page: (page) => <ProcessPage page={page} service={fixtures.kernelService} form={openProcessForm(null)} />,
   },
+  calls: { path: callsTab, page: callsOf(calls.busyCalls) },
+  "calls-poison": { path: callsTab, page: callsOf(calls.poisonedCalls) },
+  "calls-quiet": { path: callsTab, page: callsOf(calls.quietCalls) },
+  "calls-waiting": { path: callsTab, page: callsOf(calls.unknownCalls) },
+  "calls-empty": { path: callsTab, page: callsOf(calls.unknownCalls, fixtures.emptyService) },
+  "calls-kernel": { path: callsTab, page: callsOf(calls.unknownCalls, fixtures.kernelService) },
   nodes: { path: "/nodes", page: nodesOf },
   "nodes-empty": { path: "/nodes", page: (page) => <NodesPage page={page} nodes={[]} tokens={[]} query={all} /> },
   join: { path: "/nodes", page: nodesOf, over: (page) => <JoinDialog page={page} /> },

@@ -26,6 +26,11 @@ const shared = new Set([
   "push.revision",
   "push.change.status",
   "trouble.withCode",
+  "calls.p50",
+  "calls.p99",
+  "calls.p999",
+  "calls.nothing",
+  "calls.pid",
 ])
 
 describe("messages", () => {

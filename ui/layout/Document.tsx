@@ -2,7 +2,9 @@ import type { PropsWithChildren } from "hono/jsx"
 import { assetUrl } from "../AssetUrl.ts"
 import type { PageContext } from "../ViewModels.ts"
 
-const htmxConfig = JSON.stringify({ noSwap: [204, 304, "5xx"], defaultTimeout: 20_000, extensions: "sse" })
+/** What is open stays open: live updates bring new contents, and leave the browser's own `open` alone. */
+const morphIgnore = ["data-htmx-powered", "open"]
+const htmxConfig = JSON.stringify({ noSwap: [204, 304, "5xx"], defaultTimeout: 20_000, extensions: "sse", morphIgnore })
 
 /** A boosted link swaps the content, and what around it depends on the page. */
 const boost =

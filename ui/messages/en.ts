@@ -1,4 +1,5 @@
 import { counted } from "./Counted.ts"
+import { callsEn } from "./calls/en.ts"
 import { settingsEn } from "./settings/en.ts"
 import { serviceEn } from "./service/en.ts"
 import { troubleEn } from "./trouble/en.ts"
@@ -201,6 +202,7 @@ export const en = {
 
   ...serviceEn,
   ...settingsEn,
+  ...callsEn,
   ...troubleEn,
 
   nodes: {

@@ -1,4 +1,5 @@
 import type { Messages } from "./Messages.ts"
+import { callsZhCN } from "./calls/zh-CN.ts"
 import { serviceZhCN } from "./service/zh-CN.ts"
 import { settingsZhCN } from "./settings/zh-CN.ts"
 import { troubleZhCN } from "./trouble/zh-CN.ts"
@@ -186,6 +187,7 @@ export const zhCN: Messages = {
 
   ...serviceZhCN,
   ...settingsZhCN,
+  ...callsZhCN,
   ...troubleZhCN,
 
   nodes: {

@@ -35,3 +35,31 @@ export const formatRelative = (lang: Language, time: number, now: number) => {
 }
 
 export const formatAbsolute = (lang: Language, time: number) => absolutes(lang).format(time)
+
+const shares = cached((lang) => new Intl.NumberFormat(lang, { style: "percent", maximumFractionDigits: 2 }))
+const wholes = cached((lang) => new Intl.NumberFormat(lang, { maximumFractionDigits: 0 }))
+
+/** 0 to 1 as per cent: small shares are not rounded away. */
+export const formatShare = (lang: Language, share: number) => shares(lang).format(share)
+
+/** A number a second: two digits that count where it is small. */
+export const formatRate = (lang: Language, rate: number) => {
+  if (rate >= 100) return wholes(lang).format(rate)
+  return formatNumber(lang, rate, rate < 1 ? 2 : 1)
+}
+
+/** A time in microseconds, in the unit that fits: `420 µs`, `1.3 ms`, `2.1 s`. */
+export const formatMicros = (lang: Language, micros: number) => {
+  if (micros < 1_000) return `${wholes(lang).format(micros)} µs`
+  if (micros < 1_000_000) return `${formatRate(lang, micros / 1_000)} ms`
+  return `${formatRate(lang, micros / 1_000_000)} s`
+}
+
+const sizeUnits = ["B", "KiB", "MiB", "GiB", "TiB"] as const
+
+/** `12.4 MiB` */
+export const formatBytes = (lang: Language, bytes: number) => {
+  const step = bytes < 1 ? 0 : Math.min(sizeUnits.length - 1, Math.floor(Math.log2(bytes) / 10))
+  const value = bytes / 1024 ** step
+  return `${value >= 100 ? wholes(lang).format(value) : formatNumber(lang, value)} ${sizeUnits[step]}`
+}

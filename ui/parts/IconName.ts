@@ -2,6 +2,7 @@
 export type IconName =
   | "alert"
   | "bad"
+  | "calls"
   | "check"
   | "clients"
   | "clock"

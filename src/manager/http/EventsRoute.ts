@@ -1,4 +1,5 @@
 import { Effect, Stream } from "effect"
+import { Calls } from "../fleet/Calls.ts"
 import { People } from "../people/People.ts"
 import { Services } from "../fleet/Services.ts"
 import { query, type SignedAsk } from "./Ask.ts"
@@ -15,12 +16,16 @@ const views: Readonly<Record<string, View>> = {
 const viewOf = Effect.fn("Events.view")(function* (topics: string) {
   const known = views[topics]
   if (known !== undefined) return known
-  const id = /^service:([^,]+)$/.exec(topics)?.[1]
+  const [, kind, id] = /^(service|calls):([^,]+)$/.exec(topics) ?? []
   if (id === undefined) return yield* new NoSuchPage({ path: `/events?t=${topics}` })
   const services = yield* Services
   yield* services.get(id)
-  return `service:${id}` satisfies View
+  return (kind === "calls" ? `calls:${id}` : `service:${id}`) satisfies View
 })
+
+/** Who looks at figures has them asked of the nodes for as long. */
+const watching = (view: View) =>
+  view.startsWith("calls:") ? Calls.use((calls) => calls.watch(view.slice("calls:".length))) : Effect.void
 
 /** `GET /events?t=<topics>`: the one stream of a page, until the page, the session or the server ends. */
 export const events = Effect.fn("Events.open")(function* (ask: SignedAsk) {
@@ -30,13 +35,13 @@ export const events = Effect.fn("Events.open")(function* (ask: SignedAsk) {
   const live = yield* Live
   const people = yield* People
   const alive = people.session(sessionId).pipe(Effect.map((session) => session !== undefined))
-  const context = yield* Effect.context<never>()
-  const body = live
-    .watch({ view, lang: ask.page.lang, sessionId, alive })
-    .pipe(
-      Stream.encodeText,
-      Stream.toReadableStreamWith(context, { signal: AbortSignal.any([ask.c.req.raw.signal, ask.closing]) }),
-    )
+  const context = yield* Effect.context<Calls>()
+  const body = Stream.unwrap(
+    Effect.map(watching(view), () => live.watch({ view, lang: ask.page.lang, sessionId, alive })),
+  ).pipe(
+    Stream.encodeText,
+    Stream.toReadableStreamWith(context, { signal: AbortSignal.any([ask.c.req.raw.signal, ask.closing]) }),
+  )
   return new Response(body, {
     headers: { "content-type": "text/event-stream", "cache-control": "no-store", "x-accel-buffering": "no" },
   })

@@ -1,8 +1,9 @@
 import { Clock, Effect } from "effect"
-import { liveDashboard, liveNodes, liveService, liveServices } from "../../../ui/Live.tsx"
+import { liveCalls, liveDashboard, liveNodes, liveService, liveServices } from "../../../ui/Live.tsx"
 import { catalogues } from "../../../ui/messages/Catalogues.ts"
 import type { Language } from "../../../ui/messages/Messages.ts"
 import type { PageContext } from "../../../ui/ViewModels.ts"
+import { Calls } from "../fleet/Calls.ts"
 import { Fleet } from "../fleet/Fleet.ts"
 import { Joining } from "../fleet/Joining.ts"
 import { Pushes } from "../fleet/Pushes.ts"
@@ -30,6 +31,15 @@ const serviceFragments = Effect.fn("LiveViews.service")(function* (page: PageCon
   )
 })
 
+const callsFragments = Effect.fn("LiveViews.calls")(function* (page: PageContext, id: string) {
+  const services = yield* Services
+  const calls = yield* Calls
+  return yield* services.get(id).pipe(
+    Effect.flatMap((service) => Effect.map(calls.view(id), (view) => liveCalls(page, service, view))),
+    Effect.catchTag("NotFound", () => Effect.succeed(undefined)),
+  )
+})
+
 const render = Effect.fn("LiveViews.render")(function* (view: View, lang: Language) {
   const page = anybody(lang, yield* Clock.currentTimeMillis)
   if (view === "dash") return liveDashboard(page, yield* dashboardModel)
@@ -38,6 +48,7 @@ const render = Effect.fn("LiveViews.render")(function* (view: View, lang: Langua
     const tokens = yield* Joining.use((joining) => joining.tokens)
     return liveNodes(page, yield* Fleet.use((fleet) => fleet.nodes), tokens)
   }
+  if (view.startsWith("calls:")) return yield* callsFragments(page, view.slice("calls:".length))
   return yield* serviceFragments(page, view.slice("service:".length))
 })
 

@@ -1,3 +1,4 @@
+import type { Calls } from "../fleet/Calls.ts"
 import type { Fleet } from "../fleet/Fleet.ts"
 import type { Joining } from "../fleet/Joining.ts"
 import type { Pushes } from "../fleet/Pushes.ts"
@@ -9,6 +10,7 @@ import type { ListsRepo } from "../store/ListsRepo.ts"
 import * as account from "./AccountRoutes.tsx"
 import * as api from "./ApiRoutes.ts"
 import type { Access, Answer, Method, Route, SignedAsk } from "./Ask.ts"
+import * as calls from "./CallRoutes.tsx"
 import * as clients from "./ClientRoutes.tsx"
 import { dashboardPage } from "./DashboardRoute.tsx"
 import * as endpoints from "./EndpointRoutes.tsx"
@@ -22,7 +24,7 @@ import * as running from "./RunningRoutes.ts"
 import * as services from "./ServiceRoutes.tsx"
 
 /** What the handlers use. */
-export type PageServices = CliToken | Fleet | Joining | ListsRepo | Live | People | Pushes | Reloads | Services
+export type PageServices = Calls | CliToken | Fleet | Joining | ListsRepo | Live | People | Pushes | Reloads | Services
 
 type Handler = (ask: SignedAsk) => Answer<PageServices>
 export type PageRoute = Route<PageServices>
@@ -100,6 +102,8 @@ export const makeRoutes = (): ReadonlyArray<PageRoute> => {
     page("DELETE", "/services/:id/process", process.removeProcess),
     page("POST", "/services/:id/process/reload", process.reloadProcess),
 
+    page("GET", "/services/:id/calls", calls.callsPage),
+
     page("GET", "/nodes", nodes.nodesPage),
     page("GET", "/nodes/join", nodes.joinDialog),
     page("POST", "/nodes/tokens", nodes.createToken),
@@ -115,6 +119,8 @@ export const makeRoutes = (): ReadonlyArray<PageRoute> => {
     json("DELETE", "/api/services/:name", api.deleteService),
     json("PUT", "/api/services/:name/process", api.setProcess),
     json("POST", "/api/services/:name/reload", running.reload),
+    json("GET", "/api/services/:name/stats", running.stats),
+    json("GET", "/api/services/:name/methods", running.methods),
     json("POST", "/api/services/:name/clients", api.addClients),
     json("DELETE", "/api/services/:name/clients/:ip", api.removeClient),
     json("POST", "/api/services/:name/pushes", api.push),

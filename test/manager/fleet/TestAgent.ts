@@ -44,6 +44,11 @@ export class TestAgent {
     reason: null,
     tookMs: 5,
   })
+  /** What it tells of its process sets, and how often it was asked. */
+  stats: (name: string) => unknown = () => {
+    throw new RpcError("not_found", "no figures here")
+  }
+  statsAsked = 0
   readonly #tls: { readonly key: string; readonly cert: string; readonly ca: string }
   readonly #address: { readonly host: string; readonly port: number }
   readonly #duplexes = new Set<Duplex>()
@@ -173,6 +178,10 @@ export class TestAgent {
       return { revision: this.#processesRevision }
     },
     "Processes.reload": ([argument]) => this.reload((argument as { name: string }).name),
+    "Processes.stats": ([argument]) => {
+      this.statsAsked++
+      return this.stats((argument as { name: string }).name)
+    },
     "Trust.apply": ([argument]) => {
       this.#trustRevision = (argument as { revision: number }).revision
       return { revision: this.#trustRevision }

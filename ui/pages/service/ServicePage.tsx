@@ -7,13 +7,16 @@ import { ServiceHead } from "./ServiceHead.tsx"
 
 type Props = { page: PageContext; service: ServiceDetail; tab: ServiceTab }
 
-/** What the tabs of one service have in common: head, tabs, draft. All are live on the topic of the service. */
+/** The topic of a tab: that of the service, or of more than all tabs show. */
+const topicOf = (id: string, tab: ServiceTab) => (tab === "calls" ? `${tab}:${id}` : `service:${id}`)
+
+/** What the tabs of one service have in common: head, tabs, draft. */
 export const ServicePage = ({ page, service, tab, children }: PropsWithChildren<Props>) => (
   <Shell
     page={page}
     title={service.name}
     crumbs={[{ label: page.t.nav.services, href: paths.services }]}
-    topics={`service:${service.id}`}
+    topics={topicOf(service.id, tab)}
   >
     <ServiceHead page={page} service={service} tab={tab} />
     <DraftBanner page={page} service={service} />

@@ -1,0 +1,28 @@
+import type { CallsView } from "../../../../src/domain/CallFigures.ts"
+import { Callout } from "../../../parts/Field.tsx"
+import type { PageContext, ServiceDetail } from "../../../ViewModels.ts"
+import { ServicePage } from "../ServicePage.tsx"
+import { Figures } from "./Figures.tsx"
+import { Methods } from "./Methods.tsx"
+import { Poison } from "./Poison.tsx"
+import { Workers } from "./Workers.tsx"
+
+type Props = { page: PageContext; service: ServiceDetail; view: CallsView }
+
+/** How the service is called: figures of now, by method and by worker. */
+export const CallsPage = ({ page, service, view }: Props) => (
+  <ServicePage page={page} service={service} tab="calls">
+    {service.kernel ? (
+      <Callout tone="info">
+        <p>{page.t.calls.kernelHelp}</p>
+      </Callout>
+    ) : (
+      <>
+        <Figures page={page} service={service} view={view} />
+        <Poison page={page} view={view} />
+        <Methods page={page} view={view} />
+        <Workers page={page} view={view} />
+      </>
+    )}
+  </ServicePage>
+)

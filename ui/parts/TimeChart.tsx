@@ -1,0 +1,146 @@
+type Tone = "info" | "ok" | "warn" | "bad"
+
+export type Series = {
+  readonly tone: Tone
+  readonly label: string
+  /** What it is now. */
+  readonly value: string
+  /** Drawn with a filled area under it. */
+  readonly filled?: boolean
+  /** One for each time; null: nothing to tell. */
+  readonly values: ReadonlyArray<number | null>
+}
+
+type ChartProps = {
+  title: string
+  /** What the picture says, for who can't see it. */
+  label: string
+  times: ReadonlyArray<number>
+  now: number
+  spanMs: number
+  series: ReadonlyArray<Series>
+  format: (value: number) => string
+  /** Under the left end, and under the right one. */
+  ends: readonly [string, string]
+}
+
+const width = 600
+const height = 120
+/** Of the span: a longer silence is a gap in the line. */
+const gap = 1 / 40
+
+/** 1, 2 or 5 with noughts, so that half of it is a number to read. */
+export const niceMaximum = (value: number): number => {
+  if (!(value > 0)) return 1
+  const power = 10 ** Math.floor(Math.log10(value))
+  const digit = [1, 2, 5, 10].find((one) => value <= one * power) ?? 10
+  return digit * power
+}
+
+type Point = { readonly x: number; readonly y: number }
+
+/** The parts of a line between its gaps, in the picture's own units; what is older than the span is left out. */
+export const lineParts = (
+  { now, spanMs, times }: Pick<ChartProps, "times" | "now" | "spanMs">,
+  values: ReadonlyArray<number | null>,
+  maximum: number,
+): ReadonlyArray<ReadonlyArray<Point>> => {
+  const parts: Array<Array<Point>> = []
+  let last: number | undefined
+  for (const [index, at] of times.entries()) {
+    const value = values[index] ?? null
+    const x = 1 - (now - at) / spanMs
+    if (value === null || x < 0) {
+      last = undefined
+      continue
+    }
+    if (last === undefined || x - last > gap) parts.push([])
+    parts.at(-1)?.push({ x: x * width, y: height - (Math.min(value, maximum) / maximum) * height })
+    last = x
+  }
+  return parts
+}
+
+const draw = (points: ReadonlyArray<Point>) =>
+  points.map(({ x, y }, index) => `${index === 0 ? "M" : "L"}${x.toFixed(1)} ${y.toFixed(1)}`).join("")
+
+const Line = ({ part, series }: { part: ReadonlyArray<Point>; series: Series }) => {
+  const [first, last] = [part[0], part.at(-1)]
+  if (first === undefined || last === undefined) return null
+  // A single look is a dot: a line of no length, with round ends.
+  const line = part.length === 1 ? `${draw(part)}h0.01` : draw(part)
+  return (
+    <>
+      {series.filled === true && part.length > 1 && (
+        <path
+          class={`area-${series.tone}`}
+          d={`${line}L${last.x.toFixed(1)} ${height}L${first.x.toFixed(1)} ${height}Z`}
+        />
+      )}
+      <path class={`line line-${series.tone}`} d={line} />
+    </>
+  )
+}
+
+/** Lines over time, drawn by the server: nothing of it needs a script. Its legend has the values of now. */
+export const TimeChart = (props: ChartProps) => {
+  const { ends, format, label, series, title } = props
+  const highest = series.flatMap(({ values }) => values).reduce<number>((max, value) => Math.max(max, value ?? 0), 0)
+  const maximum = niceMaximum(highest)
+  return (
+    <section class="card chart-card" aria-label={title}>
+      <header class="card-head">
+        <h2>{title}</h2>
+        <ul class="legend">
+          {series.map(({ label: name, tone, value }) => (
+            <li>
+              <i class={`legend-mark mark-${tone}`} aria-hidden="true"></i>
+              <span class="quiet">{name}</span> <b>{value}</b>
+            </li>
+          ))}
+        </ul>
+      </header>
+      <div class="chart" role="img" aria-label={label}>
+        <div class="chart-y">
+          <span>{format(maximum)}</span>
+          <span>{format(maximum / 2)}</span>
+          <span>0</span>
+        </div>
+        <svg viewBox={`0 0 ${width} ${height}`} preserveAspectRatio="none" aria-hidden="true" focusable="false">
+          {[0, 0.5, 1].map((share) => (
+            <path class="grid-line" d={`M0 ${share * height}H${width}`} />
+          ))}
+          {series.flatMap((one) =>
+            lineParts(props, one.values, maximum).map((part) => <Line part={part} series={one} />),
+          )}
+        </svg>
+        <div class="chart-x">
+          <span>{ends[0]}</span>
+          <span>{ends[1]}</span>
+        </div>
+      </div>
+    </section>
+  )
+}
+
+const sparkHeight = 24
+
+/** A small line without numbers: the row beside it has them. */
+export const Spark = ({ values, count, tone }: { values: ReadonlyArray<number>; count: number; tone: Tone }) => {
+  const highest = values.reduce((max, value) => Math.max(max, value), 0)
+  const points = values.slice(-count).map((value, index, shown) => ({
+    x: 100 - ((shown.length - 1 - index) / Math.max(1, count - 1)) * 100,
+    y: highest === 0 ? sparkHeight - 1 : sparkHeight - 1 - (value / highest) * (sparkHeight - 2),
+  }))
+  return (
+    <svg
+      class="spark"
+      viewBox={`0 0 100 ${sparkHeight}`}
+      preserveAspectRatio="none"
+      aria-hidden="true"
+      focusable="false"
+    >
+      {points.length > 1 && <path class={`line line-${tone}`} d={draw(points)} />}
+    </svg>
+  )
+}
