@@ -6,8 +6,10 @@ export const memoryMs = 10_000
 export const slowStartMs = 10_000
 /** Costs within this factor of each other are as good as equal: the weights alone decide. */
 const evenFactor = 2
-/** How much one answer that is not slow counts. */
+/** How much one answer counts for what is usual. */
 const sampleShare = 1 / 32
+/** How much one quick answer counts against the slow ones before it: one pause of the machine is soon forgotten. */
+const quickShare = 1 / 8
 /** Less makes no difference to a choice. */
 const worthFading = 1.2
 
@@ -34,7 +36,7 @@ export const fadedSlowness = (slowness: number, elapsedMs: number): number =>
  * time. `faded` is what was known, as it counts now.
  */
 export const slownessAfter = (faded: number, sample: number): number =>
-  sample >= faded ? sample : faded + (sample - faded) * sampleShare
+  sample >= faded ? sample : faded + (sample - faded) * quickShare
 
 /** How a worker does just now. Times in milliseconds. */
 export interface Load {

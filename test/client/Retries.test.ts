@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test"
-import { connect, type Interceptor } from "../../src/client/index.ts"
+import { type CallInterceptor, connect } from "../../src/client/index.ts"
 import { waitFor } from "../support/waitFor.ts"
 import { failure } from "./fixtures/failure.ts"
 import { TestServer } from "./fixtures/TestServer.ts"
@@ -231,17 +231,23 @@ describe("interceptors", () => {
   test("stand around each call, the first outermost, and may change it, answer it or call again", async () => {
     await using server = await TestServer.start()
     const seen: Array<string> = []
-    const log: Interceptor = async (call, next) => {
+    const log: CallInterceptor = async (call, next) => {
       seen.push(`> ${call.service} ${call.method}`)
       const answer = await next(call).finally(() => seen.push(`< ${call.method}`))
       return answer
     }
-    const shout: Interceptor = (call, next) =>
+    const shout: CallInterceptor = (call, next) =>
       call.method === "cached"
         ? Promise.resolve("from memory")
         : next({ ...call, args: call.args.map((arg) => `${String(arg)}!`) })
-    const patient: Interceptor<{ timeoutMs?: number | undefined }> = async (call, next) =>
-      next({ ...call, settings: { ...call.settings, timeoutMs: 4_000 } }).catch(() => next(call))
+    const patient: CallInterceptor = async (call, next) => {
+      const settings = { ...call.settings, timeoutMs: 4_000 }
+      try {
+        return await next({ ...call, settings })
+      } catch {
+        return await next(call)
+      }
+    }
     const client = connect("greeter", { endpoints: [server.endpoint()], interceptors: [log, shout, patient] })
     expect(await client.call("hello", "a")).toBe("Hello, a!!")
     expect(await client.call("cached")).toBe("from memory")
