@@ -10,6 +10,15 @@ export type { GivenEndpoint, ListedEndpoint } from "./EndpointFile.ts"
 export type { SyncCaller, SyncClient } from "./SyncClient.ts"
 export type { InterceptedCall, Interceptor } from "../rpc/Interceptor.ts"
 export type { RetryLimits } from "../domain/Retry.ts"
-export type { ItemOf, ResultOf, StreamName, TypedCaller, TypedClient, UnaryName } from "./Typed.ts"
+export type {
+  ItemOf,
+  ResultOf,
+  StreamName,
+  TypedCaller,
+  TypedClient,
+  TypedSyncCaller,
+  TypedSyncClient,
+  UnaryName,
+} from "./Typed.ts"
 export { RpcError } from "../protocol/RpcError.ts"
 export type { ErrorCode, Executed } from "../domain/ErrorCode.ts"
