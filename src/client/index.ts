@@ -1,7 +1,7 @@
 // The public library, `muster/client`: the one file of src that only gathers others.
 export { CallError } from "./CallError.ts"
 export type { Caller, Client } from "./Client.ts"
-export type { CallSettings } from "./CallSettings.ts"
+export type { CallInterceptor, CallSettings } from "./CallSettings.ts"
 export type { ClientStats, EndpointStats, WorkerStats } from "./ClientStats.ts"
 export type { SyncCallSettings, SyncConnectOptions } from "./CallThread.ts"
 export { connect, type ConnectOptions } from "./connect.ts"
