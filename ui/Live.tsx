@@ -87,7 +87,7 @@ const serviceHead = (page: PageContext, service: ServiceDetail): ReadonlyArray<L
 export const liveCalls = (page: PageContext, service: ServiceDetail, view: CallsView): ReadonlyArray<LiveFragment> => [
   ...serviceHead(page, service),
   fragment("calls-figures", <Figures page={page} service={service} view={view} />),
-  fragment("calls-methods", <Methods page={page} view={view} />),
+  fragment("calls-methods", <Methods page={page} serviceId={service.id} view={view} />),
   fragment("calls-workers", <Workers page={page} view={view} />),
   fragment("calls-poison", <Poison page={page} view={view} />),
 ]

@@ -46,6 +46,10 @@ export const paths = {
   process: (id: string) => `/services/${id}/process`, // PUT the form -> 422 ProcessForm | form + toast; DELETE
   reload: (id: string) => `/services/${id}/process/reload`, // POST node, none = all -> toast; how it goes follows by the stream
 
+  calls: (id: string) => `/services/${id}/calls`, // GET page; POST the console's form -> 422 | form + #call-answer
+  callOf: (id: string, method: string) => `/services/${id}/calls${query({ call: method })}`, // the page, with this method
+  callEditor: (id: string) => `/services/${id}/calls/editor`, // POST the console's form, to=fields|json -> the form
+
   nodes: "/nodes", //        GET page (?f=&q=)
   node: (id: string) => `/nodes/${id}`, // DELETE revokes -> row + toast
   forgetNode: (id: string) => `/nodes/${id}/record`, // DELETE takes a revoked node off the page

@@ -15,10 +15,12 @@ import { ProcessPage } from "../../ui/pages/service/ProcessPage.tsx"
 import { PushDialog } from "../../ui/pages/service/PushDialog.tsx"
 import { ServiceFormPage } from "../../ui/pages/service-form/ServiceFormPage.tsx"
 import { ServicesPage } from "../../ui/pages/services/ServicesPage.tsx"
+import { CallAnswer } from "../../ui/pages/service/calls/Answer.tsx"
+import { CallForm } from "../../ui/pages/service/calls/Console.tsx"
 import { CallsPage } from "../../ui/pages/service/calls/CallsPage.tsx"
 import { Toast } from "../../ui/parts/Toast.tsx"
 import { render } from "../../ui/Render.ts"
-import { poisonedCalls } from "../support/galleryCalls.ts"
+import { answers, jsonConsole, poisonedCalls, wrongConsole } from "../support/galleryCalls.ts"
 import * as fixtures from "../support/galleryFixtures.ts"
 import * as fleet from "../support/galleryFleet.ts"
 
@@ -26,7 +28,7 @@ const hostile = `"><img src=x onerror=alert(1)></textarea></script><script>alert
 
 /** Fields that people or nodes fill with any text; ids, states and numbers are the manager's own. */
 const free = new Set(
-  "name description nodeName method hash signature code detail reason message error ip by modifiedBy createdBy releasedBy module version serviceName".split(
+  "name description nodeName method hash signature code detail json details curl muster rest endpoint reason message error ip by modifiedBy createdBy releasedBy module version serviceName".split(
     " ",
   ),
 )
@@ -55,7 +57,9 @@ const text = (fragments: ReadonlyArray<{ html: string }>) => fragments.map(({ ht
 const calls = poison(poisonedCalls)
 
 const rendered: Readonly<Record<string, () => string>> = {
-  calls: () => render(<CallsPage page={page} service={service} view={calls} />),
+  calls: () => render(<CallsPage page={page} service={service} view={calls} console={poison(jsonConsole)} />),
+  "console, fields": () => render(<CallForm page={page} model={poison(wrongConsole)} />),
+  "console, answers": () => render(<CallAnswer page={page} answer={poison(answers)} />),
   "calls, live": () => text(liveCalls(page, service, calls)),
   login: () => render(<LoginPage page={page} model={{ name: hostile, next: hostile, error: null }} />),
   dashboard: () => render(<DashboardPage page={page} model={dashboard} />),

@@ -1,3 +1,4 @@
+import type { CallConsole } from "../fleet/CallConsole.ts"
 import type { Calls } from "../fleet/Calls.ts"
 import type { Fleet } from "../fleet/Fleet.ts"
 import type { Joining } from "../fleet/Joining.ts"
@@ -24,7 +25,18 @@ import * as running from "./RunningRoutes.ts"
 import * as services from "./ServiceRoutes.tsx"
 
 /** What the handlers use. */
-export type PageServices = Calls | CliToken | Fleet | Joining | ListsRepo | Live | People | Pushes | Reloads | Services
+export type PageServices =
+  | CallConsole
+  | Calls
+  | CliToken
+  | Fleet
+  | Joining
+  | ListsRepo
+  | Live
+  | People
+  | Pushes
+  | Reloads
+  | Services
 
 type Handler = (ask: SignedAsk) => Answer<PageServices>
 export type PageRoute = Route<PageServices>
@@ -103,6 +115,8 @@ export const makeRoutes = (): ReadonlyArray<PageRoute> => {
     page("POST", "/services/:id/process/reload", process.reloadProcess),
 
     page("GET", "/services/:id/calls", calls.callsPage),
+    page("POST", "/services/:id/calls", calls.makeCall),
+    page("POST", "/services/:id/calls/editor", calls.callEditor),
 
     page("GET", "/nodes", nodes.nodesPage),
     page("GET", "/nodes/join", nodes.joinDialog),

@@ -1,6 +1,7 @@
 import { Effect, Schema } from "effect"
 import { problemSentence } from "../../domain/Problem.ts"
 import { addStats } from "../../protocol/AddStats.ts"
+import { CallConsole } from "../fleet/CallConsole.ts"
 import { Calls, isSilent, isTold } from "../fleet/Calls.ts"
 import { Reloads } from "../fleet/Reloads.ts"
 import { serviceOf } from "./ApiRoutes.ts"
@@ -38,5 +39,5 @@ export const stats = Effect.fn("Api.stats")(function* (ask: SignedAsk) {
 
 export const methods = Effect.fn("Api.methods")(function* (ask: SignedAsk) {
   const { service } = yield* serviceOf(ask)
-  return json({ methods: yield* Calls.use((calls) => calls.methods(service.id)) })
+  return json({ methods: yield* CallConsole.use((console) => console.methods(service.id)) })
 })
