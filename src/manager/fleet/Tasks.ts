@@ -94,8 +94,10 @@ const make = Effect.gen(function* () {
   })
 
   /** A set that never had a task knows of none. */
-  const readOne = (place: Place, { node: _, ...asked }: TasksAsked) =>
-    askNode(place.session, (link) => link.listTasks({ name: place.name, ...asked })).pipe(
+  const readOne = (place: Place, { after, limit, state }: TasksAsked) =>
+    askNode(place.session, (link) =>
+      link.listTasks({ name: place.name, state, limit, ...(after === undefined ? {} : { after }) }),
+    ).pipe(
       Effect.map((page): TaskReading => ({ ...whoseOf(place), page })),
       Effect.catch((error: NodeCallError | NodeAway) =>
         Effect.succeed<TaskReading>(

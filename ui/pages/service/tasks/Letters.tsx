@@ -166,7 +166,7 @@ const Letter = ({ page, serviceId, letter }: { page: PageContext; serviceId: str
       <td>
         <details class="method">
           <summary>
-            <code>{task}</code> <span class="bad small letter-error">{error}</span>
+            <code class="letter-name">{task}</code> <span class="bad small letter-error">{error}</span>
           </summary>
           <div class="method-more">
             <p class="quiet small">{tasks.error}</p>
