@@ -2,6 +2,7 @@ import { expect, setDefaultTimeout, test } from "bun:test"
 import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { createServer, type Server } from "node:net"
 import { availableParallelism } from "node:os"
+import { defaultRpcSettings } from "../../src/domain/RpcSettings.ts"
 import { RpcError } from "../../src/protocol/RpcError.ts"
 import { RpcConnection } from "../../src/rpc/RpcConnection.ts"
 import { greeterModule } from "../support/executable.ts"
@@ -278,4 +279,22 @@ test("a process set with a name that would leave the log folder is refused", asy
   const refusal = node.apply(1, { ...one, name: "../../outside" })
   expect(await refusal.catch(String)).toContain("processes.0.name: must be SERVICE@PORT")
   expect((await node.status()).processesRevision).toBe(0)
+})
+
+test("as many connections wait on a worker's socket as the spec says, also when that is changed", async () => {
+  await using node = await started()
+  const listen = await local()
+  const queues = () =>
+    Bun.spawnSync(["ss", "-Hltn", `sport = :${listen.port}`])
+      .stdout.toString()
+      .trim()
+      .split("\n")
+      .map((line) => Number(line.split(/\s+/)[2]))
+  const backlog = (length: number) => ({ rpc: { ...defaultRpcSettings, backlog: length } })
+  await node.apply(1, assignment(listen, greeterModule, backlog(77)))
+  const before = await node.running(2)
+  expect(queues()).toEqual([77, 77])
+  await node.apply(2, assignment(listen, greeterModule, { ...backlog(99), specRevision: 2 }))
+  await waitFor(() => queues().join() === "99,99")
+  expect(await node.running(2)).toEqual(before)
 })
