@@ -5,7 +5,7 @@ import type { TrustFile } from "./TrustFile.ts"
 
 export type ServicePortOptions = {
   readonly fd: number
-  /** Connections that may wait to be accepted; to listen on the socket anew would change it to the runtime's own. */
+  /** Connections that may wait to be accepted. */
   readonly backlog: number
   readonly tls: TlsMaterial | undefined
   readonly trust: TrustFile

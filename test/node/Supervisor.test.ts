@@ -32,7 +32,7 @@ test("a service's workers answer on its port, and a stop leaves no process behin
   expect(await callOnce(listen.port, "hello", ["世界"])).toMatch(/^Hello, 世界! Process \d+ says so\.$/)
   await node.stop()
   expect(node.left()).toEqual([])
-  expect(readFileSync(node.path("logs", `greeter@${listen.port}.log`), "utf8")).toContain("ready with 2 methods")
+  expect(readFileSync(node.path("logs", `greeter@${listen.port}.log`), "utf8")).toMatch(/ready with \d+ methods/)
 })
 
 test("a worker killed under load fails the calls in flight on it and no others, and is replaced", async () => {
@@ -293,7 +293,7 @@ test("as many connections wait on a worker's socket as the spec says, also when 
   const backlog = (length: number) => ({ rpc: { ...defaultRpcSettings, backlog: length } })
   await node.apply(1, assignment(listen, greeterModule, backlog(77)))
   const before = await node.running(2)
-  expect(queues()).toEqual([77, 77])
+  await waitFor(() => queues().join() === "77,77")
   await node.apply(2, assignment(listen, greeterModule, { ...backlog(99), specRevision: 2 }))
   await waitFor(() => queues().join() === "99,99")
   expect(await node.running(2)).toEqual(before)

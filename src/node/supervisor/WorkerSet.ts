@@ -199,6 +199,7 @@ export const makeWorkerSet = Effect.fnUntraced(function* (initial: ProcessAssign
     yield* grow().pipe(Effect.catchTag("PortUnavailable", (error) => block(error.message)))
     for (const { retiring, slot } of all()) if (!retiring && slot.isVacant) yield* slot.start
     yield* sockets.serve(serving())
+    yield* sockets.resize
     yield* sockets.closeAllWhile(nobodyServesSoon)
     yield* summarise
     if (removed && places.size === 0) yield* Deferred.succeed(gone, undefined)
@@ -260,18 +261,16 @@ export const makeWorkerSet = Effect.fnUntraced(function* (initial: ProcessAssign
     assign: (next) =>
       Effect.suspend(() => {
         const fresh = needsNewWorkers(assignment.spec, next.spec)
-        const resized = next.spec.rpc.backlog !== assignment.spec.rpc.backlog
         assignment = next
-        const after = resized ? Effect.andThen(sockets.resize, poke) : poke
         if (!fresh) {
           newest = { ...newest, assignment }
           if (proven.generation === newest.generation) proven = newest
-          return after
+          return poke
         }
-        if (places.size > 0) return Effect.andThen(after, renewAll)
+        if (places.size > 0) return Effect.andThen(poke, renewAll)
         ledger.forgive()
         newest = proven = { generation: newest.generation + 1, assignment }
-        return after
+        return poke
       }),
     reload: renewAll,
     stop: Effect.gen(function* () {
