@@ -1,4 +1,5 @@
 import type { CallsView } from "../../src/domain/CallFigures.ts"
+import type { TasksView } from "../../src/domain/TaskFigures.ts"
 import { EndpointSwitched } from "../../ui/Answers.tsx"
 import { checkProcessForm, openProcessForm } from "../../ui/forms/ProcessFields.ts"
 import { checkServiceForm, openServiceForm } from "../../ui/forms/ServiceFields.ts"
@@ -17,6 +18,7 @@ import { EndpointsPage } from "../../ui/pages/service/EndpointsPage.tsx"
 import { GuardDialog } from "../../ui/pages/service/GuardDialog.tsx"
 import { ProcessPage } from "../../ui/pages/service/ProcessPage.tsx"
 import { PushDialog } from "../../ui/pages/service/PushDialog.tsx"
+import { TasksPage } from "../../ui/pages/service/tasks/TasksPage.tsx"
 import { ServiceFormPage } from "../../ui/pages/service-form/ServiceFormPage.tsx"
 import { ServicesPage } from "../../ui/pages/services/ServicesPage.tsx"
 import { Partial } from "../../ui/parts/Partial.tsx"
@@ -24,6 +26,7 @@ import { Dialog } from "../../ui/parts/Dialog.tsx"
 import type { ListQuery, PageContext, ServiceFormModel } from "../../ui/ViewModels.ts"
 import * as calls from "./galleryCalls.ts"
 import * as fixtures from "./galleryFixtures.ts"
+import * as tasks from "./galleryTasks.ts"
 import * as fleet from "./galleryFleet.ts"
 
 type Node = { toString(): string }
@@ -104,6 +107,11 @@ const callsTab = `/services/${service.id}/calls`
 const callsOf =
   (view: CallsView, shown = service, form: typeof calls.consoleForm | undefined = calls.consoleForm) =>
   (page: PageContext) => <CallsPage page={page} service={shown} view={view} console={form} />
+
+const tasksTab = `/services/${service.id}/tasks`
+const tasksOf =
+  (view: TasksView, shown = service) =>
+  (page: PageContext) => <TasksPage page={page} service={shown} view={view} />
 
 /** Every page and state there is to look at, by name. */
 export const galleryStates: Readonly<Record<string, GalleryState>> = {
@@ -253,6 +261,11 @@ export const galleryStates: Readonly<Record<string, GalleryState>> = {
       </Partial>
     ),
   },
+  tasks: { path: tasksTab, page: tasksOf(tasks.busyTasks) },
+  "tasks-calm": { path: tasksTab, page: tasksOf(tasks.calmTasks) },
+  "tasks-waiting": { path: tasksTab, page: tasksOf(tasks.noTasks) },
+  "tasks-empty": { path: tasksTab, page: tasksOf(tasks.noTasks, fixtures.emptyService) },
+  "tasks-kernel": { path: tasksTab, page: tasksOf(tasks.noTasks, fixtures.kernelService) },
   nodes: { path: "/nodes", page: nodesOf },
   "nodes-empty": { path: "/nodes", page: (page) => <NodesPage page={page} nodes={[]} tokens={[]} query={all} /> },
   join: { path: "/nodes", page: nodesOf, over: (page) => <JoinDialog page={page} /> },

@@ -5,6 +5,7 @@ import type { Joining } from "../fleet/Joining.ts"
 import type { Pushes } from "../fleet/Pushes.ts"
 import type { Reloads } from "../fleet/Reloads.ts"
 import type { Services } from "../fleet/Services.ts"
+import type { Tasks } from "../fleet/Tasks.ts"
 import type { CliToken } from "../people/CliToken.ts"
 import type { People } from "../people/People.ts"
 import type { ListsRepo } from "../store/ListsRepo.ts"
@@ -22,6 +23,7 @@ import * as nodes from "./NodeRoutes.tsx"
 import * as process from "./ProcessRoutes.tsx"
 import * as push from "./PushRoutes.tsx"
 import * as running from "./RunningRoutes.ts"
+import * as tasks from "./TaskRoutes.tsx"
 import * as services from "./ServiceRoutes.tsx"
 
 /** What the handlers use. */
@@ -37,6 +39,7 @@ export type PageServices =
   | Pushes
   | Reloads
   | Services
+  | Tasks
 
 type Handler = (ask: SignedAsk) => Answer<PageServices>
 export type PageRoute = Route<PageServices>
@@ -118,6 +121,10 @@ export const makeRoutes = (): ReadonlyArray<PageRoute> => {
     page("POST", "/services/:id/calls", calls.makeCall),
     page("POST", "/services/:id/calls/editor", calls.callEditor),
 
+    page("GET", "/services/:id/tasks", tasks.tasksPage),
+    page("POST", "/services/:id/tasks/requeue", tasks.requeueTasks),
+    page("POST", "/services/:id/tasks/discard", tasks.discardTasks),
+
     page("GET", "/nodes", nodes.nodesPage),
     page("GET", "/nodes/join", nodes.joinDialog),
     page("POST", "/nodes/tokens", nodes.createToken),
@@ -135,6 +142,9 @@ export const makeRoutes = (): ReadonlyArray<PageRoute> => {
     json("POST", "/api/services/:name/reload", running.reload),
     json("GET", "/api/services/:name/stats", running.stats),
     json("GET", "/api/services/:name/methods", running.methods),
+    json("GET", "/api/services/:name/tasks", running.tasks),
+    json("POST", "/api/services/:name/tasks/requeue", running.requeueTasks),
+    json("POST", "/api/services/:name/tasks/discard", running.discardTasks),
     json("POST", "/api/services/:name/clients", api.addClients),
     json("DELETE", "/api/services/:name/clients/:ip", api.removeClient),
     json("POST", "/api/services/:name/pushes", api.push),

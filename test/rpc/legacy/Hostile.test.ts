@@ -53,6 +53,15 @@ describe("a server that answers the predecessor's clients", () => {
     expect(await idle.callJson("ping")).toBe("pong")
   })
 
+  test("closes a connection without a call after the idle time, and says nothing that could be taken for an answer", async () => {
+    await using server = await start({ idleMs: 400 })
+    using client = new OldClient(server.port)
+    expect(await client.callJson("ping")).toBe("pong")
+    await client.ended()
+    expect(client.received).toBe(0)
+    expect(server.faults).toEqual([])
+  })
+
   test("stops reading one that does not read its answers, right ones or wrong ones, and then closes it", async () => {
     await using server = await start({ slowReaderMs: 500 })
     for (const request of [packJson("text"), packJson(7, ["x".repeat(1_000)]), packJson(7)]) {

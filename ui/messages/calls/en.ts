@@ -51,7 +51,7 @@ export const callsEn = {
     pid: (pid: number) => `pid ${pid}`,
     poison: "Refused calls",
     poisonHelp:
-      "These calls were in flight each time when workers crashed, so they are refused before they take the next one down. Mend the method, or what its callers send, then reload the service: that lets them in again.",
+      "These calls were in flight each time when workers crashed, so they are refused before they take the next one down. Mend the method, or what its callers send, then reload the service: that lets them in at once. Without it they are tried again after a minute, and later each time.",
     crashes: "Crashes",
     hash: "Call",
     silent: "Nodes without figures",
