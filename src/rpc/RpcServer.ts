@@ -34,6 +34,7 @@ export interface OpenCall {
 
 /** Refused connections that are told why at once; more are just closed. */
 const refusedMax = 1_000
+const shutDown = "The server is shutting down"
 
 /** Answers muster/1 on the connections it is given. One for all connections of a worker. */
 export class RpcServer {
@@ -104,13 +105,21 @@ export class RpcServer {
     }
     if (refusal === undefined) {
       if (this.#options.legacy === true && duplex.peer === undefined) this.#detect(duplex)
-      else this.#open.add(new ServerConnection(this.#host, duplex))
+      else this.#take(duplex)
       return
     }
     const connection = new ServerConnection(this.#host, duplex)
     this.#refused.add(connection)
     this.#options.onFault?.({ kind: "refused", remote: duplex.remote, error: refusal })
     connection.refuse(refusal)
+  }
+
+  #take(duplex: Duplex): ServerConnection {
+    const connection = new ServerConnection(this.#host, duplex)
+    this.#open.add(connection)
+    // It was in the kernel's queue when the others were told.
+    if (this.#draining) connection.goAway(shutDown)
+    return connection
   }
 
   /** Waits for the bytes that tell whether this is a client of the predecessor. */
@@ -132,21 +141,19 @@ export class RpcServer {
   #greet(duplex: Duplex, { bytes, dialect, isLate }: Detected): void {
     const { fault, limits } = this.#host
     if (dialect === undefined) {
-      const connection = new ServerConnection(this.#host, duplex)
-      this.#open.add(connection)
+      const connection = this.#take(duplex)
       if (isLate) connection.refuse(protocolError(`No HELLO within ${limits.helloMs} ms`, "deadline_exceeded"))
       else connection.link.take(bytes)
       return
     }
     const onFault = (error: RpcError) => fault({ kind: "protocol", remote: duplex.remote, error })
     const legacy = new LegacyDuplex(duplex, { dialect, limits, onFault })
-    this.#open.add(new ServerConnection(this.#host, legacy))
+    this.#take(legacy)
     legacy.greet()
     legacy.take(bytes)
   }
 
   #refusal(duplex: Duplex): RpcError | undefined {
-    if (this.#draining) return notRun("unavailable", "The server is shutting down")
     const { connections } = this.#host.limits
     if (this.connections < connections) return this.#options.accept?.(duplex)
     this.#counts.aborted++
@@ -172,7 +179,7 @@ export class RpcServer {
     const empty = new Promise<void>((resolve) => {
       this.#whenEmpty = resolve
     })
-    for (const connection of this.#open) connection.goAway("The server is shutting down")
+    for (const connection of this.#open) connection.goAway(shutDown)
     const leave = setTimeout(() => this.#partIdle(), Math.min(leaveMs, timeoutMs / 2))
     const cut = setTimeout(() => this.#cut(timeoutMs), timeoutMs)
     await empty
