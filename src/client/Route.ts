@@ -37,7 +37,7 @@ export class Route {
   /** Workers that have failed it. */
   readonly #failed = new Set<WorkerLane>()
   /** The endpoint that knows whether this call, by its key, was executed. */
-  #bound: EndpointPool | undefined
+  #bound: string | undefined
   #pool: EndpointPool | undefined
   /** Why it did not end where it was tried last. */
   #failure: RpcError | undefined
@@ -132,8 +132,8 @@ export class Route {
     this.#pool = lane.pool
     this.#executed = worstExecuted(this.#executed, error.executed)
     if (error.executed !== "maybe") return
-    this.#bound = lane.pool
-    if (idempotencyKey !== undefined) this.#host.keyed.remember(idempotencyKey, lane.pool, now())
+    this.#bound = lane.pool.name
+    if (idempotencyKey !== undefined) this.#host.keyed.remember(idempotencyKey, lane.pool.name, now())
   }
 
   #kind(lane: WorkerLane, { code, executed }: RpcError): "free" | "budget" | "never" {
@@ -180,7 +180,7 @@ export class Route {
   }
 
   /** Where the call must go because it may have been executed there. */
-  #place(time: number): EndpointPool | undefined {
+  #place(time: number): string | undefined {
     const { idempotencyKey } = this.#plan.settings
     if (idempotencyKey === undefined) return undefined
     const place = this.#bound ?? this.#host.keyed.of(idempotencyKey, time)
@@ -188,9 +188,10 @@ export class Route {
     return place
   }
 
-  #at(pool: EndpointPool): WorkerLane {
-    if (pool.isRetired || this.#unreached.has(pool)) {
-      const message = `${pool.name}, which may have executed this call and would know, cannot be reached`
+  #at(name: string): WorkerLane {
+    const pool = this.#host.endpoints.named(name)
+    if (pool === undefined || this.#unreached.has(pool)) {
+      const message = `${name}, which may have executed this call and would know, cannot be reached`
       throw this.#failure ?? new RpcError("unavailable", message, { executed: "maybe" })
     }
     const fresh = pool.lanes.filter((lane) => !this.#failed.has(lane))
