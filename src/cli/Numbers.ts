@@ -4,7 +4,8 @@ const grouped = new Intl.NumberFormat("en", { maximumFractionDigits: 0 })
 export const count = (value: number): string => grouped.format(value)
 
 /** `8.4` below 100, whole above. */
-export const rate = (perSecond: number): string => (perSecond < 100 ? perSecond.toFixed(1) : count(perSecond))
+export const rate = (perSecond: number): string =>
+  perSecond > 0 && perSecond < 100 ? perSecond.toFixed(1) : count(perSecond)
 
 /** Microseconds as `0.21 ms`, `12.3 ms`, `850 ms` or `2.31 s`: three digits that count. */
 export const micros = (value: number | undefined): string => {

@@ -48,6 +48,9 @@ export const outColumns = (): number | undefined =>
 /** Whether stderr is a terminal that knows how to write a line again. */
 export const isErrorTerminal = (): boolean => process.stderr.isTTY && process.env["TERM"] !== "dumb"
 
+/** Its width. */
+export const errorColumns = (): number => (process.stderr.columns > 0 ? process.stderr.columns : 80)
+
 const retryMs = 2
 const sleeper = new Int32Array(new SharedArrayBuffer(4))
 

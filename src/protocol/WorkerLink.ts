@@ -84,12 +84,16 @@ export interface WorkerReport extends WorkerKey {
   /** Calls that run now, the oldest first, at most 20. */
   readonly openCalls: ReadonlyArray<{ readonly method: string; readonly ageMs: number; readonly remote: string }>
   readonly openCallCount: number
+  /** Of the suspects in the last orders, those that it has run to their end since. */
+  readonly harmless?: ReadonlyArray<string>
 }
 
 /** What the agent answers to a report. */
 export interface WorkerOrders {
   /** As in WorkerSettings; the whole list each time. */
   readonly poison: ReadonlyArray<string>
+  /** Calls that were in flight when a worker crashed: which of them end well is to be reported as `harmless`. */
+  readonly suspects?: ReadonlyArray<string>
 }
 
 /** A task worker's wait for a task ends by then. */

@@ -1,3 +1,4 @@
+import { legacyOverTlsProblem } from "../domain/LegacyPort.ts"
 import { join } from "../platform/Paths.ts"
 import { ModuleFailed } from "../platform/UserModule.ts"
 import { readTls } from "../platform/WorkerHost.ts"
@@ -19,6 +20,16 @@ const logFault = (fault: RpcFault) => {
   if (fault.kind === "handler")
     log("ERROR", `${fault.method ?? "?"} failed for ${fault.remote}: ${describe(fault.error)}`)
   else log("WARN", `${fault.kind}: ${fault.remote}: ${firstLine(fault.error)}`)
+}
+
+/** They speak plain TCP only: on a port with TLS there is nobody to answer. */
+const legacyOf = ({ rpc, tls }: WorkerSettings) => {
+  if (rpc.legacy && tls !== undefined)
+    log(
+      "ERROR",
+      `the predecessor's clients are not answered, as this port speaks TLS: rpc.legacy ${legacyOverTlsProblem}`,
+    )
+  return rpc.legacy && tls === undefined
 }
 
 /** Answers calls on one slot of the service's port. */
@@ -49,6 +60,7 @@ export class CallDuty implements Duty {
       tls: tls === undefined ? undefined : readTls(tls.dir),
       methods: (name) => this.#methods.get(name),
       trust: this.#trust,
+      legacy: legacyOf(settings),
       onFault: logFault,
     })
   }

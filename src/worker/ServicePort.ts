@@ -10,6 +10,8 @@ export type ServicePortOptions = {
   readonly tls: TlsMaterial | undefined
   readonly methods: (name: string) => ServerMethod | undefined
   readonly trust: TrustFile
+  /** Clients of the predecessor are answered too; never on a port with TLS. */
+  readonly legacy: boolean
   onFault(fault: RpcFault): void
 }
 
@@ -37,6 +39,7 @@ export class ServicePort {
       service: options.service,
       worker: options.worker,
       methods: options.methods,
+      legacy: options.legacy,
       accept: (duplex) => refusal(options.trust, duplex),
       onFault: (fault) => options.onFault(fault),
     })

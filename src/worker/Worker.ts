@@ -17,6 +17,9 @@ const reportEveryMs = 1_000
 /** A last word to the agent must not hold up the end. */
 const lastWordMs = 500
 
+const withoutWaiting = (said: Promise<unknown>): Promise<unknown> =>
+  Promise.race([said.catch(() => undefined), new Promise((resolve) => setTimeout(resolve, lastWordMs))])
+
 const readSettings = (): WorkerSettings => {
   const text = takeSetting(workerSettingsVariable)
   if (text === undefined) throw new Error(`${workerSettingsVariable} is not set: workers are started by the node agent`)
@@ -68,16 +71,22 @@ class Worker {
     this.#ending = true
     log("INFO", `draining: ${why}`)
     await this.#duty?.drain(this.#settings.drainTimeoutMs)
+    await this.#lastReport()
     this.#link.close()
     log("INFO", "stopped")
     exit(0)
+  }
+
+  /** What was counted since the last one would be lost otherwise. */
+  async #lastReport(): Promise<void> {
+    if (this.#duty !== undefined) await withoutWaiting(this.#link.report(this.#duty.report()))
   }
 
   async fail(reason: string, detail: string): Promise<void> {
     log("ERROR", detail)
     if (!this.#ending) {
       this.#ending = true
-      await Promise.race([this.#link.failed(reason), new Promise((resolve) => setTimeout(resolve, lastWordMs))])
+      await withoutWaiting(this.#link.failed(reason))
     }
     exit(1)
   }

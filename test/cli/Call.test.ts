@@ -31,6 +31,31 @@ const methods: Readonly<Record<string, Handler>> = {
       }),
     )
   },
+  ticks: async function* ([count]) {
+    for (let at = 1; at <= Number(count); at++) yield { at, text: "世界" }
+  },
+  broken: async function* () {
+    yield 1
+    throw new RpcError("data_loss", "the tape is torn")
+  },
+  endless: async function* (_args, { signal }) {
+    try {
+      for (;;) {
+        yield ++answered
+        if (answered > 10) await new Promise((resolve) => signal.addEventListener("abort", resolve))
+      }
+    } finally {
+      cancelled++
+    }
+  },
+  torrent: async function* () {
+    try {
+      for (;;) yield ++answered
+    } finally {
+      cancelled++
+    }
+  },
+  meta: (_args, { meta }) => meta["key"],
   /** Answers the first ones, then no more. */
   few: (_args, { signal }) => (answered < 60 ? ++answered : methods["hang"]!([], { signal } as ServerCall)),
 }
@@ -49,10 +74,66 @@ beforeEach(() => {
   answered = waiting = cancelled = 0
 })
 
-const start = (...args: ReadonlyArray<string>) =>
-  new Muster(["call", "--timeout=20s", ...args], { runtime: "bun", cwd: root, env: { MUSTER_DATA: data.path } })
-const call = (...args: ReadonlyArray<string>) =>
-  run(["call", "--timeout=20s", ...args], { runtime: "bun", cwd: root, env: { MUSTER_DATA: data.path } })
+const inPlace = { runtime: "bun", cwd: root, env: { MUSTER_DATA: data.path } } as const
+const start = (...args: ReadonlyArray<string>) => new Muster(["call", "--timeout=20s", ...args], inPlace)
+const call = (...args: ReadonlyArray<string>) => run(["call", "--timeout=20s", ...args], inPlace)
+
+describe("--stream", () => {
+  test("prints each item on a line of its own", async () => {
+    const expected = '{"at":1,"text":"世界"}\n{"at":2,"text":"世界"}\n'
+    for (const more of [[], ["--json"]]) {
+      expect(await call("greeter", "ticks", "2", "--stream", ...more)).toMatchObject({ code: 0, stdout: expected })
+    }
+    expect((await call("greeter", "ticks", "0", "--stream")).stdout).toBe("")
+    expect((await call("greeter", "hello", "x", "--stream")).stdout).toBe('"Hello, x!"\n')
+    const unasked = await call("greeter", "ticks", "2")
+    expect(unasked.code).toBe(1)
+    expect(unasked.output).toContain("failed_precondition, was not executed")
+  })
+
+  test("that fails answers 1 after the items that came", async () => {
+    const { code, output, stdout } = await call("greeter", "broken", "--stream")
+    expect({ code, stdout }).toEqual({ code: 1, stdout: "1\n" })
+    expect(output).toContain("the tape is torn (data_loss, was executed)")
+  })
+
+  test("has no timeout but a given one, and ends with 130 and a cancelled call at Ctrl-C", async () => {
+    const late = await call("greeter", "endless", "--stream", "--timeout=300ms")
+    expect(late.code).toBe(1)
+    expect(late.output).toContain("deadline_exceeded")
+    answered = cancelled = 0
+    await using muster = new Muster(["call", "greeter", "endless", "--stream"], inPlace)
+    await muster.until("eleven items are there", () => muster.stdout.endsWith("\n11\n"))
+    muster.signal("SIGINT")
+    expect(await muster.exit()).toBe(130)
+    expect(muster.output).toBe(muster.stdout)
+    await waitFor(() => cancelled === 1)
+  })
+
+  test("ends when nobody reads it any more", async () => {
+    const line = `"$0" src/main.ts call greeter torrent --stream; echo "exit $?" >&2`
+    const child = Bun.spawn(["sh", "-c", `{ ${line}; } | head -2`, process.execPath], {
+      ...inPlace,
+      env: { ...process.env, ...inPlace.env },
+      stdout: "pipe",
+      stderr: "pipe",
+    })
+    expect(await new Response(child.stdout).text()).toBe("1\n2\n")
+    expect(await new Response(child.stderr).text()).toBe("exit 141\n")
+    await waitFor(() => cancelled === 1)
+  })
+
+  test("with --repeat tells how long whole streams took", async () => {
+    const { code, stdout } = await call("greeter", "ticks", "100", "--stream", "--repeat=5", "--json")
+    expect({ code, told: JSON.parse(stdout) as unknown }).toMatchObject({ code: 0, told: { calls: 5, ok: 5 } })
+  })
+})
+
+test("--key goes along with the call, and --one-way waits for no answer", async () => {
+  expect(await call("greeter", "meta", "--key", "order-7")).toMatchObject({ code: 0, stdout: '"order-7"\n' })
+  expect(await call("greeter", "hello", "x", "--one-way")).toMatchObject({ code: 0, output: "" })
+  await waitFor(() => answered === 1)
+})
 
 describe("--repeat", () => {
   test("tells how long the calls took, as JSON in one line", async () => {
@@ -78,6 +159,24 @@ describe("--repeat", () => {
     expect(told.latencyMs["p50"]).toBeWithin(198, told.tookMs)
     // One after the other they would have taken 4 s.
     expect(told.tookMs).toBeLessThan(3_500)
+  })
+
+  test("tells the share of each endpoint, by weight", async () => {
+    using folder = temporaryFolder()
+    const other = await TestService.start("greeter", methods)
+    const endpoints = [service.endpoint, { ...other.endpoint, weight: 25 }]
+    pushList(folder.path, { revision: 1, endpoints })
+    const args = ["greeter", "hello", "x", "--repeat=500", "--concurrency=8", "--data", folder.path]
+    const told = JSON.parse((await call(...args, "--json")).stdout) as { endpoints: Record<string, number> }
+    const [mine = 0, others = 0] = [service, other].map(({ port }) => told.endpoints[`127.0.0.1:${port}`])
+    expect(mine + others).toBe(500)
+    expect(mine).toBeGreaterThan(others)
+    expect(others).toBeGreaterThan(0)
+    const { stdout } = await call(...args)
+    for (const { port } of [service, other]) {
+      expect(stdout).toMatch(new RegExp(`\\n {2}127\\.0\\.0\\.1:${port} +\\d+ +\\d+\\.\\d %\\n`))
+    }
+    await other.stop()
   })
 
   test("answers 1 when any failed, with each code and what its first error said", async () => {

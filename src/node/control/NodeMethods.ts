@@ -129,6 +129,7 @@ export class NodeMethods extends Context.Service<NodeMethods, ReadonlyMap<string
             method(ApplyProcessesRequest, (set) => Effect.map(supervisor.apply(set), (revision) => ({ revision }))),
           ],
           [nodeMethods.reloadProcess, method(ProcessName, ({ name }) => supervisor.reload(name))],
+          [nodeMethods.processStats, method(ProcessName, ({ name }) => supervisor.stats(name))],
           [nodeMethods.listTasks, method(TasksRequest, (request) => tasks.list(request))],
           [
             nodeMethods.requeueTasks,

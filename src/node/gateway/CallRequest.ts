@@ -10,9 +10,9 @@ const argumentsMax = 1_000
 
 const unitsMs: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000 }
 
-/** Milliseconds from `Muster-Timeout`: `250ms`, `2s`, `1.5s`, `10m`. */
-export const readTimeout = (header: string | null): number => {
-  if (header === null) return defaultTimeoutMs
+/** Milliseconds from `Muster-Timeout`: `250ms`, `2s`, `1.5s`, `10m`; `fallback` without it. */
+export const readTimeout = (header: string | null, fallback: number): number => {
+  if (header === null) return fallback
   const [, amount, unit = ""] = /^(\d{1,9}(?:\.\d{1,3})?)(ms|s|m)$/.exec(header) ?? []
   const ms = Number(amount) * (unitsMs[unit] ?? 0)
   if (ms > 0 && ms <= timeoutMaxMs) return ms
@@ -20,6 +20,30 @@ export const readTimeout = (header: string | null): number => {
     "invalid_argument",
     `Muster-Timeout is ${JSON.stringify(header)}, expected a time above 0 and up to 10 minutes, such as 250ms or 2s`,
   )
+}
+
+const keyMax = 255
+
+/** `Idempotency-Key`; undefined: there is none. */
+export const readKey = (header: string | null): string | undefined => {
+  if (header === null) return undefined
+  if (header !== "" && header.length <= keyMax) return header
+  throw new Refusal("invalid_argument", `Idempotency-Key is ${header.length} characters long, expected 1 to ${keyMax}`)
+}
+
+/** What is sent along with a call. A `traceparent` that is none is left out, as its standard wants it. */
+export const readMeta = (headers: Headers): Readonly<Record<string, unknown>> | undefined => {
+  const traceparent = headers.get("traceparent")
+  return traceparent !== null && traceparentPattern.test(traceparent) ? { traceparent } : undefined
+}
+
+const traceparentPattern = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/
+
+/** Whether the caller wants no answer: `Prefer: respond-async`. */
+export const isOneWay = (headers: Headers): boolean => {
+  const preferences = headers.get("prefer")
+  if (preferences === null) return false
+  return preferences.split(",").some((preference) => preference.trim().toLowerCase() === "respond-async")
 }
 
 /** The arguments that a request's body stands for: a list is all of them, an object the only one, nothing none. */

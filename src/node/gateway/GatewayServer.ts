@@ -1,12 +1,15 @@
+import type { CallSettings } from "../../client/CallSettings.ts"
 import type { Client } from "../../client/Client.ts"
 import type { RequestInfo } from "../../platform/HttpServer.ts"
 import { RpcError } from "../../protocol/RpcError.ts"
 import { valueJson } from "../../protocol/ValueJson.ts"
 import { refusePages, refuseStrangers } from "./Callers.ts"
-import { readArguments, readTimeout } from "./CallRequest.ts"
+import { type AnswerForm, readForm } from "./AnswerForm.ts"
+import { defaultTimeoutMs, isOneWay, readArguments, readKey, readMeta, readTimeout } from "./CallRequest.ts"
 import { httpStatus } from "./HttpStatus.ts"
 import { Refusal } from "./Refusal.ts"
 import type { ServiceClients } from "./ServiceClients.ts"
+import { streamAnswer, streamForms } from "./StreamAnswer.ts"
 
 /** Calls that are open at once, before more are refused: their bodies are in the agent's memory. */
 const callsMax = 1_024
@@ -72,10 +75,18 @@ export class GatewayServer {
       throw new Refusal("resource_exhausted", `the gateway has ${callsMax} calls open; try again when some are done`)
     }
     this.#calls++
+    const done = () => void this.#calls--
+    let isStream = false
     try {
-      return new Response(valueJson(await forward(client, method, { request, info })), json)
+      const form = readForm(request.headers.get("accept"))
+      const incoming = await readCall(request, info, form)
+      if (form === "json") return await answerOnce(client, method, incoming)
+      const answer = await answerStream(client, method, { ...incoming, form, gone: request.signal, onEnd: done })
+      isStream = true
+      return answer
     } finally {
-      this.#calls--
+      // A stream goes on when its answer has begun.
+      if (!isStream) done()
     }
   }
 
@@ -91,17 +102,58 @@ export class GatewayServer {
 }
 
 type Target = { readonly service: string; readonly method: string }
-type Incoming = { readonly request: Request; readonly info: RequestInfo }
 
-const forward = async (client: Client, method: string, { info, request }: Incoming): Promise<unknown> => {
+/** What a request asks for. */
+interface Incoming {
+  readonly args: ReadonlyArray<unknown>
+  readonly settings: CallSettings
+  readonly oneWay: boolean
+  readonly info: RequestInfo
+}
+
+const readCall = async (request: Request, info: RequestInfo, form: AnswerForm): Promise<Incoming> => {
   const { headers } = request
-  const timeoutMs = readTimeout(headers.get("muster-timeout"))
+  const isStream = form !== "json"
+  // A stream is as long as somebody reads it.
+  const timeoutMs = readTimeout(headers.get("muster-timeout"), isStream ? Infinity : defaultTimeoutMs)
+  const idempotencyKey = readKey(headers.get("idempotency-key"))
+  const oneWay = isOneWay(headers)
+  if (isStream && (idempotencyKey !== undefined || oneWay)) {
+    const name = oneWay ? "Prefer: respond-async" : "Idempotency-Key"
+    throw new Refusal("invalid_argument", `${name} is for a call with one answer, not for a stream`)
+  }
   if (timeoutMs > patienceMs) info.patient()
   const args = await readArguments(request)
+  const ip = headers.get("muster-node") ?? undefined
   // The caller's leaving cancels the call.
-  const settings = { timeoutMs, ip: headers.get("muster-node") ?? undefined, signal: request.signal }
-  return await client.with(settings).call(method, ...args)
+  return {
+    args,
+    oneWay,
+    info,
+    settings: { timeoutMs, ip, idempotencyKey, meta: readMeta(headers), signal: request.signal },
+  }
 }
+
+const answerOnce = async (client: Client, method: string, { args, oneWay, settings }: Incoming): Promise<Response> => {
+  const caller = client.with(settings)
+  if (!oneWay) return new Response(valueJson(await caller.call(method, ...args)), json)
+  await caller.send(method, ...args)
+  return new Response(undefined, { status: 202, headers: { "preference-applied": "respond-async" } })
+}
+
+type Streaming = Incoming & {
+  readonly form: "ndjson" | "sse"
+  readonly gone: AbortSignal
+  readonly onEnd: () => void
+}
+
+const answerStream = (client: Client, method: string, { args, form, settings, ...streaming }: Streaming) =>
+  streamAnswer(client.with(settings).stream(method, ...args), {
+    form: streamForms[form],
+    gone: streaming.gone,
+    closing: streaming.info.closing,
+    onEnd: streaming.onEnd,
+  })
 
 const asInternal = (error: unknown) =>
   new RpcError("internal", error instanceof Error ? error.message : String(error), { executed: "maybe" })

@@ -1,34 +1,16 @@
-import { Context, Data, Deferred, Effect, Layer, Schema } from "effect"
+import { Context, Data, Effect, Layer } from "effect"
+import { rpcSettings } from "../../domain/Setting.ts"
 import { removeSocketFile } from "../../platform/RuntimeFolder.ts"
 import { dial, listen } from "../../platform/Transport.ts"
-import { MethodDescription, Stats } from "../../protocol/NodeManager.ts"
-import { agentService, workerMethods } from "../../protocol/WorkerLink.ts"
+import { agentService } from "../../protocol/WorkerLink.ts"
 import { type Handler, methodsOf, RpcServer } from "../../rpc/RpcServer.ts"
 import type { DataFolder } from "../DataFolder.ts"
-import { Key, type WorkerMethod, workerMethod, WorkerMethods } from "./WorkerMethods.ts"
-import { WorkerRegistry } from "./WorkerRegistry.ts"
+import { keyMethods } from "../keys/KeyMethods.ts"
+import { ownMethods } from "./OwnMethods.ts"
+import { type WorkerMethod, WorkerMethods } from "./WorkerMethods.ts"
 
 /** Another agent runs on this data folder, or the socket for the workers can't be made. */
 export class AgentSocketFailed extends Data.TaggedError("AgentSocketFailed")<{ readonly message: string }> {}
-
-const ReadyMessage = Schema.Struct({
-  ...Key.fields,
-  methods: Schema.Array(MethodDescription),
-  tasks: Schema.Array(Schema.String),
-})
-const FailedMessage = Schema.Struct({ ...Key.fields, reason: Schema.String })
-const ReportMessage = Schema.Struct({
-  ...Key.fields,
-  stats: Stats,
-  openCalls: Schema.Array(Schema.Struct({ method: Schema.String, ageMs: Schema.Finite, remote: Schema.String })),
-  openCallCount: Schema.Int,
-})
-
-const told = (take: () => unknown) =>
-  Effect.sync(() => {
-    take()
-    return null
-  })
 
 const probeMs = 1_000
 
@@ -52,7 +34,6 @@ export class AgentSocket extends Context.Service<AgentSocket, { readonly path: s
     Layer.effect(
       AgentSocket,
       Effect.gen(function* () {
-        const registry = yield* WorkerRegistry
         const { path } = folder.socket
         if (yield* isAnswered(path)) {
           return yield* new AgentSocketFailed({
@@ -60,32 +41,7 @@ export class AgentSocket extends Context.Service<AgentSocket, { readonly path: s
           })
         }
 
-        const method = workerMethod(registry)
-        const methods = new Map<string, WorkerMethod>([
-          ...(yield* WorkerMethods),
-          [
-            workerMethods.ready,
-            method(ReadyMessage, ({ methods }, worker) =>
-              Effect.as(
-                Deferred.succeed(
-                  worker.ready,
-                  methods.map(({ name }) => name),
-                ),
-                null,
-              ),
-            ),
-          ],
-          [workerMethods.failed, method(FailedMessage, ({ reason }, worker) => told(() => (worker.failure = reason)))],
-          [
-            workerMethods.report,
-            method(ReportMessage, (report, worker) =>
-              told(() => {
-                worker.report = report
-                worker.heard += 1
-              }),
-            ),
-          ],
-        ])
+        const methods = new Map([...(yield* ownMethods), ...(yield* keyMethods), ...(yield* WorkerMethods)])
         const run = Effect.runPromiseWith(yield* Effect.context<never>())
         const handler =
           (answer: WorkerMethod): Handler =>
@@ -94,6 +50,7 @@ export class AgentSocket extends Context.Service<AgentSocket, { readonly path: s
         const server = new RpcServer({
           service: agentService,
           worker: { id: 0, count: 1 },
+          limits: { frameBytes: rpcSettings.maxFrameBytes.maximum },
           methods: methodsOf(new Map([...methods].map(([name, answer]) => [name, handler(answer)]))),
         })
         yield* Effect.acquireRelease(

@@ -1,8 +1,9 @@
 import { Clock, Deferred, Effect, FiberHandle } from "effect"
 import type { ProcessAssignment } from "../../domain/ProcessSpec.ts"
+import { monotonicMs } from "../Monotonic.ts"
 import type { ProcessStatus, ReloadVerdict } from "../../protocol/NodeManager.ts"
 import type { Slot } from "./Slot.ts"
-import { monotonicMs, type Recipe, seconds } from "./WorkerRun.ts"
+import { type Recipe, seconds } from "./WorkerRun.ts"
 
 /** What a process set's workers are started from: a state of its spec, or of the module that it names. */
 export type Version = { readonly generation: number; readonly assignment: ProcessAssignment }

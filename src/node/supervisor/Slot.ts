@@ -1,16 +1,8 @@
 import { Clock, Deferred, Effect, FiberHandle, Latch, Queue, Random, type Scope } from "effect"
 import { type ProcessEvent, type ProcessState, transition } from "../../domain/ProcessState.ts"
+import { monotonicMs } from "../Monotonic.ts"
 import type { WorkerStatus } from "../../protocol/NodeManager.ts"
-import {
-  drainRun,
-  killFor,
-  monotonicMs,
-  type Recipe,
-  seconds,
-  startRun,
-  watchRun,
-  type WorkerRun,
-} from "./WorkerRun.ts"
+import { drainRun, killFor, type Recipe, seconds, startRun, watchRun, type WorkerRun } from "./WorkerRun.ts"
 
 export type SlotOptions = {
   readonly index: number

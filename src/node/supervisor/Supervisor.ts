@@ -1,7 +1,8 @@
-import { Context, Data, Deferred, Effect, Exit, Layer, Scope, Semaphore } from "effect"
+import { Clock, Context, Data, Deferred, Effect, Exit, Layer, Scope, Semaphore } from "effect"
 import { type ProcessAssignment, ProcessSet } from "../../domain/ProcessSpec.ts"
-import type { ProcessStatus, ReloadVerdict } from "../../protocol/NodeManager.ts"
+import type { ProcessStats, ProcessStatus, ReloadVerdict } from "../../protocol/NodeManager.ts"
 import { type DiskFailed, Disk, readState, stateText } from "../Disk.ts"
+import { monotonicMs } from "../Monotonic.ts"
 import { NodeChanges } from "../NodeChanges.ts"
 import { TaskQueues } from "../tasks/TaskQueues.ts"
 import type { SlotSockets } from "./SlotSockets.ts"
@@ -40,6 +41,7 @@ export class Supervisor extends Context.Service<
     readonly apply: (set: ProcessSet) => Effect.Effect<number, OlderRevision | InvalidSet | DiskFailed>
     /** Replaces the workers one after the other; returns when that is over, whatever came of it. */
     readonly reload: (name: string) => Effect.Effect<ReloadVerdict, NoSuchProcess>
+    readonly stats: (name: string) => Effect.Effect<ProcessStats, NoSuchProcess>
     readonly revision: Effect.Effect<number>
     readonly statuses: Effect.Effect<ReadonlyArray<ProcessStatus>>
   }
@@ -134,6 +136,13 @@ export class Supervisor extends Context.Service<
           // Not to be cut off by a caller that went away: half a set would run, and count as applied.
           apply: (set) => oneAtATime.withPermit(Effect.uninterruptible(apply(set))),
           reload: (name) => Effect.flatMap(oneAtATime.withPermit(beginReload(name)), Deferred.await),
+          stats: Effect.fnUntraced(function* (name) {
+            const set = sets.get(name)
+            if (set === undefined) return yield* new NoSuchProcess({ name })
+            const at = yield* Clock.currentTimeMillis
+            const { stats, ...view } = set.ledger.view(yield* monotonicMs)
+            return { name, at, ...view, stats: { ...stats, ...tasks.counts(name) } }
+          }),
           revision: Effect.sync(() => revision),
           statuses: Effect.sync(() => [...sets.values()].map((set) => set.status)),
         })

@@ -2,8 +2,9 @@ import { Effect } from "effect"
 import { lookAt, reportEveryMs, stuckReason } from "../../domain/Heartbeat.ts"
 import { recyclingReason } from "../../domain/Recycling.ts"
 import type { RpcSettings } from "../../domain/RpcSettings.ts"
+import { monotonicMs } from "../Monotonic.ts"
 import type { Slot } from "./Slot.ts"
-import { killFor, monotonicMs, type WorkerRun } from "./WorkerRun.ts"
+import { killFor, type WorkerRun } from "./WorkerRun.ts"
 
 export type WorkerCareOptions = {
   readonly slots: () => ReadonlyArray<Slot>

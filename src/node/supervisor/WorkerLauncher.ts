@@ -5,7 +5,9 @@ import { type Child, type Exit, spawnSelf } from "../../platform/ChildProcess.ts
 import { dirname, join } from "../../platform/Paths.ts"
 import { type WorkerKind, type WorkerSettings, workerSettingsVariable } from "../../protocol/WorkerLink.ts"
 import type { DataFolder } from "../DataFolder.ts"
+import { monotonicMs } from "../Monotonic.ts"
 import { AgentSocket } from "./AgentSocket.ts"
+import type { Ledger } from "./Ledger.ts"
 import { type WorkerFigures, WorkerRegistry } from "./WorkerRegistry.ts"
 
 /** The process could not even be started. */
@@ -19,6 +21,8 @@ export type LaunchRequest = {
   readonly count: number
   /** The slot's listening socket; a task worker has none. */
   readonly fd?: number
+  /** Of its set. */
+  readonly ledger: Ledger
 }
 
 /** A worker process that was started. */
@@ -59,8 +63,12 @@ export class WorkerLauncher extends Context.Service<
       Effect.gen(function* () {
         const registry = yield* WorkerRegistry
         const socket = yield* AgentSocket
+        const fork = Effect.runForkWith(yield* Effect.context<never>())
 
-        const settingsOf = ({ assignment, count, fd, kind, slot }: LaunchRequest): WorkerSettings => ({
+        const settingsOf = (
+          { assignment, count, fd, kind, slot }: LaunchRequest,
+          poison: ReadonlyArray<string>,
+        ): WorkerSettings => ({
           service: assignment.spec.service,
           name: assignment.name,
           kind,
@@ -73,17 +81,17 @@ export class WorkerLauncher extends Context.Service<
           drainTimeoutMs: assignment.spec.drainTimeoutMs,
           dataDir: folder.root,
           rpc: assignment.spec.rpc,
-          poison: [],
+          poison,
         })
 
-        const spawn = (request: LaunchRequest): Child => {
+        const spawn = (request: LaunchRequest, poison: ReadonlyArray<string>): Child => {
           const { assignment, fd, kind, slot } = request
           const { name, spec } = assignment
           return spawnSelf(["--role=worker", `--worker=${name}/${placeName(kind, slot)}`], {
             env: {
               NODE_ENV: "production",
               ...spec.env,
-              [workerSettingsVariable]: JSON.stringify(settingsOf(request)),
+              [workerSettingsVariable]: JSON.stringify(settingsOf(request, poison)),
             },
             cwd: dirname(spec.module),
             logFile: join(folder.logs, `${name}.log`),
@@ -94,23 +102,26 @@ export class WorkerLauncher extends Context.Service<
 
         return WorkerLauncher.of({
           launch: Effect.fn("WorkerLauncher.launch")(function* (request) {
+            const { assignment, kind, ledger, slot } = request
+            const { poison } = ledger.orders(yield* monotonicMs)
             const child = yield* Effect.try({
-              try: () => spawn(request),
+              try: () => spawn(request, poison),
               catch: (cause) => new LaunchFailed({ reason: cause instanceof Error ? cause.message : String(cause) }),
             })
             const { pid } = child.identity
-            const { assignment, kind, slot } = request
-            const registered = registry.add(pid, { name: assignment.name, kind, slot })
+            const registered = registry.add(pid, { name: assignment.name, kind, slot }, ledger)
+            ledger.started(pid, kind, slot)
             const ended = Deferred.makeUnsafe<string>()
             child.onExit((exit) => {
               // What the worker has started must not live on without it.
               child.signalGroup("SIGKILL")
               registry.remove(pid)
+              fork(Effect.map(monotonicMs, (now) => ledger.gone(pid, now)))
               Deferred.doneUnsafe(ended, Effect.succeed(exitReason(exit, registered.failure)))
             })
             return {
               pid,
-              ready: Effect.asVoid(Deferred.await(registered.ready)),
+              ready: Deferred.await(registered.ready),
               exited: Deferred.await(ended),
               terminate: Effect.sync(() => void child.signal("SIGTERM")),
               kill: Effect.sync(() => void child.signalGroup("SIGKILL")),

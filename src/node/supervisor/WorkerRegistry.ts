@@ -1,5 +1,6 @@
 import { Context, Deferred, Layer } from "effect"
 import type { WorkerKey, WorkerKind, WorkerReport } from "../../protocol/WorkerLink.ts"
+import type { Ledger } from "./Ledger.ts"
 
 /** What a worker says of itself each second. */
 export type WorkerFigures = Omit<WorkerReport, keyof WorkerKey>
@@ -9,7 +10,8 @@ export type Registered = {
   readonly name: string
   readonly kind: WorkerKind
   readonly slot: number
-  readonly ready: Deferred.Deferred<ReadonlyArray<string>>
+  readonly ready: Deferred.Deferred<void>
+  readonly ledger: Ledger
   /** Its own word on why it ends. */
   failure: string | undefined
   report: WorkerFigures | undefined
@@ -23,7 +25,7 @@ type Place = Omit<WorkerKey, "pid">
 export class WorkerRegistry extends Context.Service<
   WorkerRegistry,
   {
-    readonly add: (pid: number, place: Place) => Registered
+    readonly add: (pid: number, place: Place, ledger: Ledger) => Registered
     readonly remove: (pid: number) => void
     /** Hears of each worker that was removed. */
     readonly onRemoved: (listener: (pid: number) => void) => void
@@ -35,9 +37,10 @@ export class WorkerRegistry extends Context.Service<
     const workers = new Map<number, Registered>()
     const listeners: Array<(pid: number) => void> = []
     return WorkerRegistry.of({
-      add: (pid, place) => {
+      add: (pid, place, ledger) => {
         const worker: Registered = {
           ...place,
+          ledger,
           ready: Deferred.makeUnsafe(),
           failure: undefined,
           report: undefined,

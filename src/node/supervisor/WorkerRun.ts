@@ -1,6 +1,7 @@
-import { Clock, Effect, Random } from "effect"
+import { Effect, Random } from "effect"
 import { noSilence, type Silence } from "../../domain/Heartbeat.ts"
 import type { RecyclingDraw } from "../../domain/Recycling.ts"
+import { monotonicMs } from "../Monotonic.ts"
 import type { LaunchedWorker, LaunchFailed } from "./WorkerLauncher.ts"
 
 /** The worker's own drain ends by itself; this is for one that is stuck. */
@@ -28,8 +29,6 @@ export interface WorkerRun {
   /** Why we have killed it: then that is the reason of its end. */
   killedFor: string | undefined
 }
-
-export const monotonicMs = Effect.map(Clock.monotonicTimeNanos, (nanos) => Number(nanos) / 1e6)
 
 export const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`
 

@@ -6,6 +6,7 @@ import { cpuCount } from "../../platform/Env.ts"
 import type { ProcessStatus, ReloadVerdict } from "../../protocol/NodeManager.ts"
 import type { WorkerKind } from "../../protocol/WorkerLink.ts"
 import { NodeChanges } from "../NodeChanges.ts"
+import { Ledger } from "./Ledger.ts"
 import { careForWorkers } from "./WorkerCare.ts"
 import { makeReloads, type Version } from "./Reloads.ts"
 import { makeSlot, type Slot } from "./Slot.ts"
@@ -40,6 +41,7 @@ export interface WorkerSet {
   /** Kills what is left of them. */
   readonly kill: Effect.Effect<void>
   readonly status: ProcessStatus
+  readonly ledger: Ledger
 }
 
 const serves = ({ kind, retiring, slot }: Place) => kind === "calls" && !retiring && slot.state === "RUNNING"
@@ -58,6 +60,10 @@ export const makeWorkerSet = Effect.fnUntraced(function* (initial: ProcessAssign
   const changes = yield* NodeChanges
   const sockets = yield* makeSocketGroup(initial.listen, () => assignment.spec.rpc.backlog)
   const pokes = yield* Queue.sliding<void>(1)
+  const ledger = new Ledger({
+    startedAt: yield* Clock.currentTimeMillis,
+    keyWindowMs: () => assignment.spec.rpc.idempotencyWindowMs,
+  })
   const retry = yield* FiberHandle.make()
   const gone = yield* Deferred.make<void>()
   const poke = Effect.asVoid(Queue.offer(pokes, undefined))
@@ -98,7 +104,7 @@ export const makeWorkerSet = Effect.fnUntraced(function* (initial: ProcessAssign
   }
 
   const launch = Effect.fnUntraced(function* (kind: WorkerKind, index: number, version: Version) {
-    const request = { assignment: version.assignment, kind, slot: index, count: wanted(kind) }
+    const request = { assignment: version.assignment, kind, slot: index, count: wanted(kind), ledger }
     if (kind === "tasks") return yield* launcher.launch(request)
     const fd = yield* sockets.open(index).pipe(Effect.mapError(({ message }) => new LaunchFailed({ reason: message })))
     return yield* launcher.launch({ ...request, fd })
@@ -232,6 +238,7 @@ export const makeWorkerSet = Effect.fnUntraced(function* (initial: ProcessAssign
 
   const set: WorkerSet = {
     scope,
+    ledger,
     get assignment() {
       return assignment
     },

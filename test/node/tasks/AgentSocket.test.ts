@@ -3,6 +3,7 @@ import { Context, Effect, Exit, Layer, Logger, Scope } from "effect"
 import { defaultRpcSettings } from "../../../src/domain/RpcSettings.ts"
 import { dataFolder, makeFolders } from "../../../src/node/DataFolder.ts"
 import { Disk } from "../../../src/node/Disk.ts"
+import { Ledger } from "../../../src/node/supervisor/Ledger.ts"
 import { AgentSocket } from "../../../src/node/supervisor/AgentSocket.ts"
 import { WorkerRegistry } from "../../../src/node/supervisor/WorkerRegistry.ts"
 import { taskMethods } from "../../../src/node/tasks/TaskMethods.ts"
@@ -15,6 +16,7 @@ const name = "mailer@9000"
 const caller = { name, kind: "calls", slot: 0, pid: 11 } as const
 const tasker = { name, kind: "tasks", slot: 0, pid: 12 } as const
 const options = {}
+const ledger = new Ledger({ startedAt: 0, keyWindowMs: () => 0 })
 
 /** The agent's socket with its queues, and a connection of a worker to it. */
 const socket = async (over: Partial<typeof defaultRpcSettings> = {}) => {
@@ -31,7 +33,7 @@ const socket = async (over: Partial<typeof defaultRpcSettings> = {}) => {
   )
   const registry = Context.get(context, WorkerRegistry)
   const queues = Context.get(context, TaskQueues)
-  for (const { pid, ...worker } of [caller, tasker]) registry.add(pid, worker)
+  for (const { pid, ...worker } of [caller, tasker]) registry.add(pid, worker, ledger)
   await Effect.runPromise(queues.assign([{ name, settings: { ...defaultRpcSettings, taskWorkers: 1, ...over } }]))
   const path = Context.get(context, AgentSocket).path
   const connections: Array<RpcConnection> = []
@@ -124,7 +126,7 @@ describe("on the agent's socket", () => {
     await call(workerMethods.queueTask, { ...caller, task: "send", payload: 1, options })
     await call(workerMethods.takeTask, tasker)
     agent.registry.remove(tasker.pid)
-    agent.registry.add(13, tasker)
+    agent.registry.add(13, tasker, ledger)
     expect(await call(workerMethods.takeTask, { ...tasker, pid: 13 })).toMatchObject({ payload: 1, attempt: 2 })
   })
 

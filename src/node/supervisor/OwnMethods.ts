@@ -1,0 +1,67 @@
+import { Deferred, Effect, Schema } from "effect"
+import { MethodDescription, Stats } from "../../protocol/NodeManager.ts"
+import type { StatsSnapshot } from "../../protocol/Stats.ts"
+import { type WorkerOrders, workerMethods } from "../../protocol/WorkerLink.ts"
+import { monotonicMs } from "../Monotonic.ts"
+import { TaskQueues } from "../tasks/TaskQueues.ts"
+import { Key, type WorkerMethod, workerMethod } from "./WorkerMethods.ts"
+import { WorkerRegistry } from "./WorkerRegistry.ts"
+
+const openCallsMax = 20
+const harmlessMax = 10_000
+
+const ReadyMessage = Schema.Struct({
+  ...Key.fields,
+  methods: Schema.Array(MethodDescription),
+  tasks: Schema.Array(Schema.String),
+})
+const FailedMessage = Schema.Struct({ ...Key.fields, reason: Schema.String })
+const OpenCall = Schema.Struct({ method: Schema.String, ageMs: Schema.Finite, remote: Schema.String })
+const ReportMessage = Schema.Struct({
+  ...Key.fields,
+  stats: Stats,
+  openCalls: Schema.Array(OpenCall).check(Schema.isMaxLength(openCallsMax)),
+  openCallCount: Schema.Int,
+  harmless: Schema.optionalKey(Schema.Array(Schema.String).check(Schema.isMaxLength(harmlessMax))),
+})
+
+/** What workers say of themselves over the agent's socket, and ask of their set. */
+export const ownMethods = Effect.gen(function* () {
+  const queues = yield* TaskQueues
+  const method = workerMethod(yield* WorkerRegistry)
+  return new Map<string, WorkerMethod>([
+    [
+      workerMethods.ready,
+      method(ReadyMessage, ({ methods, pid }, worker) => {
+        worker.ledger.ready(pid, methods)
+        return Effect.as(Deferred.succeed(worker.ready, undefined), null)
+      }),
+    ],
+    [
+      workerMethods.failed,
+      method(FailedMessage, ({ reason }, worker) =>
+        Effect.sync(() => {
+          worker.failure = reason
+          return null
+        }),
+      ),
+    ],
+    [
+      workerMethods.report,
+      method(ReportMessage, (report, worker) =>
+        Effect.map(monotonicMs, (now): WorkerOrders => {
+          worker.report = report
+          worker.heard += 1
+          worker.ledger.reported(report.pid, report.stats, report.harmless ?? [])
+          return worker.ledger.orders(now)
+        }),
+      ),
+    ],
+    [
+      workerMethods.stats,
+      method(Key, ({ name }, worker) =>
+        Effect.sync((): StatsSnapshot => ({ ...worker.ledger.stats(), ...queues.counts(name) })),
+      ),
+    ],
+  ])
+})
