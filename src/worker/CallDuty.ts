@@ -1,15 +1,19 @@
 import { legacyOverTlsProblem } from "../domain/LegacyPort.ts"
+import type { RpcSettings } from "../domain/RpcSettings.ts"
 import { join } from "../platform/Paths.ts"
 import { ModuleFailed } from "../platform/UserModule.ts"
 import { readTls } from "../platform/WorkerHost.ts"
+import type { Limits } from "../protocol/Limits.ts"
 import type { StatsSnapshot } from "../protocol/Stats.ts"
-import type { WorkerSettings } from "../protocol/WorkerLink.ts"
-import { type Handler, type RpcFault, serverMethod, type ServerMethod } from "../rpc/RpcServer.ts"
+import type { WorkerOrders, WorkerSettings } from "../protocol/WorkerLink.ts"
+import { type Handler, type RpcFault, type ServerCall, serverMethod, type ServerMethod } from "../rpc/RpcServer.ts"
 import type { AgentLink } from "./AgentLink.ts"
 import type { Duty } from "./Duty.ts"
 import { Figures, runningOf } from "./Figures.ts"
 import { handlerOf } from "./Handlers.ts"
+import { Journal } from "./Journal.ts"
 import { describe, firstLine, log } from "./Log.ts"
+import { isStream } from "./Reflect.ts"
 import { ServicePort } from "./ServicePort.ts"
 import { TrustFile } from "./TrustFile.ts"
 import type { UserService } from "./UserService.ts"
@@ -21,6 +25,19 @@ const logFault = (fault: RpcFault) => {
     log("ERROR", `${fault.method ?? "?"} failed for ${fault.remote}: ${describe(fault.error)}`)
   else log("WARN", `${fault.kind}: ${fault.remote}: ${firstLine(fault.error)}`)
 }
+
+const logSlow = (call: ServerCall, ms: number) =>
+  log("WARN", `slow: ${call.method} took ${Math.round(ms)} ms for ${call.client} at ${call.remote}`)
+
+const limitsOf = (rpc: RpcSettings): Partial<Limits> => ({
+  frameBytes: rpc.maxFrameBytes,
+  inFlight: rpc.maxInFlightPerConnection,
+  connections: rpc.maxConnections,
+  inFlightTotal: rpc.maxInFlight,
+  idleMs: rpc.idleTimeoutMs,
+  helloMs: rpc.helloTimeoutMs,
+  queuedBytes: rpc.maxWriteBufferBytes,
+})
 
 /** They speak plain TCP only: on a port with TLS there is nobody to answer. */
 const legacyOf = ({ rpc, tls }: WorkerSettings) => {
@@ -41,6 +58,7 @@ export class CallDuty implements Duty {
   readonly #trust: TrustFile
   readonly #figures = new Figures()
   readonly #methods = new Map<string, ServerMethod>()
+  readonly #journal: Journal | undefined
   readonly #port: ServicePort
 
   constructor(settings: WorkerSettings, service: UserService, link: AgentLink) {
@@ -53,15 +71,24 @@ export class CallDuty implements Duty {
     this.#trust = new TrustFile(join(dataDir, "trust.json"))
     this.offers = { methods: service.described, tasks: [...service.tasks.keys()] }
     this.#fillTable()
+    this.#journal = this.#openJournal()
     this.#port = new ServicePort({
-      service: settings.service,
-      worker: { id: slot, count },
       fd: listenFd ?? -1,
+      backlog: settings.rpc.backlog,
       tls: tls === undefined ? undefined : readTls(tls.dir),
-      methods: (name) => this.#methods.get(name),
       trust: this.#trust,
-      legacy: legacyOf(settings),
-      onFault: logFault,
+      server: {
+        service: settings.service,
+        worker: { id: slot, count },
+        methods: (name) => this.#methods.get(name),
+        idempotent: service.described.filter(({ idempotent }) => idempotent).map(({ name }) => name),
+        limits: limitsOf(settings.rpc),
+        guard: this.#journal,
+        slowCallMs: settings.rpc.slowCallMs,
+        onSlow: logSlow,
+        onFault: logFault,
+        legacy: legacyOf(settings),
+      },
     })
   }
 
@@ -76,7 +103,9 @@ export class CallDuty implements Duty {
     return { stats: this.#stats(), openCalls: open.slice(0, openCallsMax), openCallCount: open.length }
   }
 
-  obey() {}
+  obey({ poison }: WorkerOrders): void {
+    this.#journal?.refuse(poison)
+  }
 
   async drain(timeoutMs: number): Promise<void> {
     await this.#port.drain(timeoutMs)
@@ -86,7 +115,7 @@ export class CallDuty implements Duty {
     const { methodConcurrency } = this.#settings.rpc
     for (const [name, method] of this.#service.methods) {
       const concurrencyMax = methodConcurrency[name] ?? method.details?.concurrency ?? Infinity
-      const options = { concurrencyMax, meter: this.#figures.meter(name) }
+      const options = { concurrencyMax, streams: isStream(method.run), meter: this.#figures.meter(name) }
       this.#methods.set(name, serverMethod(name, handlerOf(name, method), options))
     }
     const builtIn: Readonly<Record<string, Handler>> = {
@@ -96,15 +125,34 @@ export class CallDuty implements Duty {
     for (const [name, handle] of Object.entries(builtIn)) this.#methods.set(name, serverMethod(name, handle))
   }
 
+  /** Without a file that can be mapped calls are answered as well, only that nobody knows which one crashed a worker. */
+  #openJournal(): Journal | undefined {
+    const { journal: path, poison, service } = this.#settings
+    if (path === undefined) return undefined
+    try {
+      const journal = Journal.open(service, path, { methods: this.#methods.keys(), now: this.#figures.now })
+      journal.refuse(poison)
+      return journal
+    } catch (error) {
+      log("WARN", `no journal of the calls that run: ${firstLine(error)}`)
+      return undefined
+    }
+  }
+
   #stats(): StatsSnapshot {
-    const { connections, served } = this.#port.server
-    const concurrency = this.#port.server.openCalls().length
+    const figures = this.#port.server.figures()
     return this.#figures.snapshot(runningOf(this.#methods), {
-      connection_num: connections,
-      response_count: served,
-      concurrency,
+      connection_num: figures.connections,
+      accept_count: figures.accepted,
+      close_count: figures.closed,
+      abort_count: figures.aborted,
+      request_count: figures.requests,
+      response_count: figures.responses,
+      total_recv_bytes: figures.receivedBytes,
+      total_send_bytes: figures.sentBytes,
+      concurrency: figures.concurrency,
       worker_num: 1,
-      idle_worker_num: concurrency === 0 ? 1 : 0,
+      idle_worker_num: figures.concurrency === 0 ? 1 : 0,
     })
   }
 }

@@ -10,6 +10,9 @@ export class Figures {
   readonly #lag = new LoopLag()
   readonly #meters = new Map<string, Meter>()
 
+  /** Milliseconds since 1970, cheap and rough. */
+  readonly now = (): number => this.#lag.now
+
   /** The one that counts the calls of a method. */
   meter(name: string): Meter {
     const known = this.#meters.get(name)

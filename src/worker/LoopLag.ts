@@ -2,6 +2,8 @@ const stepMs = 20
 
 /** How late this process's event loop is, sampled by one timer that sleeps in between. */
 export class LoopLag {
+  /** A rough clock for what can't afford to ask for the time. Milliseconds since 1970, late by a sample and the lag. */
+  now = Date.now()
   #longestMs = 0
   #dueAt = performance.now() + stepMs
   readonly #timer: ReturnType<typeof setInterval>
@@ -24,6 +26,7 @@ export class LoopLag {
   }
 
   #sample(): void {
+    this.now = Date.now()
     const now = performance.now()
     this.#longestMs = Math.max(this.#longestMs, now - this.#dueAt)
     this.#dueAt = now + stepMs

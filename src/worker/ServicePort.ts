@@ -1,18 +1,15 @@
 import { type Duplex, listen, type Listener, type TlsMaterial } from "../platform/Transport.ts"
 import { RpcError } from "../protocol/RpcError.ts"
-import { type RpcFault, RpcServer, type ServerMethod } from "../rpc/RpcServer.ts"
+import { RpcServer, type RpcServerOptions } from "../rpc/RpcServer.ts"
 import type { TrustFile } from "./TrustFile.ts"
 
 export type ServicePortOptions = {
-  readonly service: string
-  readonly worker: { readonly id: number; readonly count: number }
   readonly fd: number
+  /** Connections that may wait to be accepted. */
+  readonly backlog: number
   readonly tls: TlsMaterial | undefined
-  readonly methods: (name: string) => ServerMethod | undefined
   readonly trust: TrustFile
-  /** Clients of the predecessor are answered too; never on a port with TLS. */
-  readonly legacy: boolean
-  onFault(fault: RpcFault): void
+  readonly server: Omit<RpcServerOptions, "accept">
 }
 
 const acceptGraceMs = 150
@@ -35,19 +32,12 @@ export class ServicePort {
 
   constructor(options: ServicePortOptions) {
     this.#options = options
-    this.server = new RpcServer({
-      service: options.service,
-      worker: options.worker,
-      methods: options.methods,
-      legacy: options.legacy,
-      accept: (duplex) => refusal(options.trust, duplex),
-      onFault: (fault) => options.onFault(fault),
-    })
+    this.server = new RpcServer({ ...options.server, accept: (duplex) => refusal(options.trust, duplex) })
   }
 
   async listen(): Promise<void> {
-    const { fd, tls } = this.#options
-    this.#listener = await listen({ on: { fd }, tls, onConnection: (duplex) => this.#accept(duplex) })
+    const { backlog, fd, tls } = this.#options
+    this.#listener = await listen({ on: { fd }, backlog, tls, onConnection: (duplex) => this.#accept(duplex) })
   }
 
   #accept(duplex: Duplex): void {

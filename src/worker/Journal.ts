@@ -1,0 +1,73 @@
+import { mapFile } from "../platform/MappedFile.ts"
+import { callHash, hashBytes, hashText } from "../protocol/CallHash.ts"
+import { beginJournal, journalBytes, journalPlaces, placeTime, placeWord } from "../protocol/Journal.ts"
+import { RpcError } from "../protocol/RpcError.ts"
+import type { CallGuard } from "../rpc/Handler.ts"
+
+const unrecorded = -1
+
+/** Writes down what is being executed where a crash does not reach it, and refuses the calls that caused crashes. */
+export class Journal implements CallGuard {
+  readonly #service: string
+  readonly #now: () => number
+  readonly #words: Uint32Array
+  readonly #times: Float64Array
+  readonly #numbers: ReadonlyMap<string, number>
+  /** Free places; the one that was used last is taken first, so that few pages are touched. */
+  readonly #free = Uint16Array.from({ length: journalPlaces }, (_, index) => journalPlaces - 1 - index)
+  #freeCount = journalPlaces
+  #poison: ReadonlySet<string> = new Set()
+
+  private constructor(service: string, bytes: Uint8Array, given: JournalOptions) {
+    this.#service = service
+    this.#now = given.now
+    this.#numbers = beginJournal(bytes, given.methods)
+    this.#words = new Uint32Array(bytes.buffer, bytes.byteOffset, journalBytes / 4)
+    this.#times = new Float64Array(bytes.buffer, bytes.byteOffset, journalBytes / 8)
+  }
+
+  /** Throws where the file can't be mapped. */
+  static open(service: string, path: string, options: JournalOptions): Journal {
+    return new Journal(service, mapFile(path, journalBytes), options)
+  }
+
+  /** The hashes of the calls to refuse from now on, the whole list. */
+  refuse(poison: ReadonlyArray<string>): void {
+    if (poison.length === this.#poison.size && poison.every((hash) => this.#poison.has(hash))) return
+    this.#poison = new Set(poison)
+  }
+
+  begin(method: string, bytes: Uint8Array, start: number, end: number): number | RpcError {
+    hashBytes(bytes, start, end)
+    const { high, low } = callHash
+    if (this.#poison.size > 0 && this.#poison.has(hashText(low, high))) return this.#refusal(method)
+    if (this.#freeCount === 0) return unrecorded
+    const place = this.#free[--this.#freeCount] ?? 0
+    const at = placeWord(place)
+    this.#words[at] = low
+    this.#words[at + 1] = high
+    this.#times[placeTime(place)] = this.#now()
+    // Last, since it is what makes the place taken.
+    this.#words[at + 2] = this.#numbers.get(method) ?? 0xffffffff
+    return place
+  }
+
+  end(place: number): void {
+    if (place === unrecorded) return
+    this.#words[placeWord(place) + 2] = 0
+    this.#free[this.#freeCount++] = place
+  }
+
+  #refusal(method: string): RpcError {
+    const message =
+      `"${method}" with these arguments was running each time when workers of "${this.#service}" crashed, and is refused ` +
+      `so that it can't take the others too. Mend the service and reload it: that lifts this`
+    return new RpcError("failed_precondition", message, { executed: "no" })
+  }
+}
+
+export interface JournalOptions {
+  readonly methods: Iterable<string>
+  /** Milliseconds since 1970. It may be rough, but must be cheap: it is asked at each call. */
+  readonly now: () => number
+}

@@ -1,0 +1,126 @@
+import { expect, setDefaultTimeout, test } from "bun:test"
+import { readFileSync, truncateSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { hashBytes, callHash, hashText } from "../../src/protocol/CallHash.ts"
+import { journalBytes, journalPlaces, readJournal } from "../../src/protocol/Journal.ts"
+import { RpcError } from "../../src/protocol/RpcError.ts"
+import { Journal } from "../../src/worker/Journal.ts"
+import { runtimes } from "../client/fixtures/runtimes.ts"
+import { temporaryFolder } from "../support/muster.ts"
+
+setDefaultTimeout(60_000)
+
+const makeFile = (folder: string) => {
+  const path = join(folder, "greeter.journal")
+  writeFileSync(path, "")
+  truncateSync(path, journalBytes)
+  return path
+}
+
+const bytesOf = (text: string) => new TextEncoder().encode(text)
+const hashOf = (text: string) => {
+  const bytes = bytesOf(text)
+  hashBytes(bytes, 0, bytes.length)
+  return hashText(callHash.low, callHash.high)
+}
+
+const open = (folder: string, methods = ["hello"]) => {
+  const path = makeFile(folder)
+  return { path, journal: Journal.open("greeter", path, { methods, now: () => 5 }) }
+}
+
+test.each(["bun", "deno"] as const)(
+  "what a process on %s was executing when it was killed is in the file",
+  async (runtime) => {
+    using folder = temporaryFolder()
+    const path = makeFile(folder.path)
+    const child = Bun.spawn([...runtimes[runtime], join(import.meta.dirname, "fixtures/journal.ts"), path], {
+      stdout: "pipe",
+    })
+    const reader = child.stdout.getReader()
+    expect(new TextDecoder().decode((await reader.read()).value)).toBe("begun\n")
+    child.kill("SIGKILL")
+    await child.exited
+    expect(readJournal(readFileSync(path))).toEqual([
+      { hash: hashOf("first"), method: "hello", startedAt: 1_700_000_000_000 },
+      { hash: hashOf("third"), method: "Orders.find", startedAt: 1_700_000_000_000 },
+    ])
+  },
+)
+
+test("the same bytes have the same hash wherever they stand, and any difference has another", () => {
+  const bytes = bytesOf("xxhello world, whoever you are")
+  hashBytes(bytes, 2, bytes.length)
+  expect(hashText(callHash.low, callHash.high)).toBe(hashOf("hello world, whoever you are"))
+  const seen = new Set<string>()
+  const base = new Uint8Array(37)
+  // Each single bit, each pair of the highest bits of two words, and each length.
+  for (let bit = 0; bit < base.length * 8; bit++) {
+    const changed = base.slice()
+    changed[bit >> 3] = 1 << (bit & 7)
+    hashBytes(changed, 0, changed.length)
+    seen.add(hashText(callHash.low, callHash.high))
+  }
+  for (let one = 3; one < 36; one += 4)
+    for (let other = one + 4; other < 36; other += 4) {
+      const changed = base.slice()
+      changed[one] = changed[other] = 0x80
+      hashBytes(changed, 0, changed.length)
+      seen.add(hashText(callHash.low, callHash.high))
+    }
+  for (let length = 0; length <= base.length; length++) {
+    hashBytes(base, 0, length)
+    seen.add(hashText(callHash.low, callHash.high))
+  }
+  expect(seen.size).toBe(37 * 8 + 36 + 38)
+  for (let number = 0; number < 200_000; number++) seen.add(hashOf(`order-${number}`))
+  expect(seen.size).toBe(37 * 8 + 36 + 38 + 200_000)
+})
+
+test("a call on the poison list is refused, not executed, with what lifts it, until it is off the list", () => {
+  using folder = temporaryFolder()
+  const { journal, path } = open(folder.path)
+  const bytes = bytesOf("poison")
+  journal.refuse([hashOf("poison")])
+  const refusal = journal.begin("hello", bytes, 0, bytes.length)
+  if (!(refusal instanceof RpcError)) throw new Error("it was not refused")
+  expect(refusal).toMatchObject({ code: "failed_precondition", executed: "no" })
+  expect(refusal.message).toMatch(/"hello" with these arguments .* crashed.* reload it/)
+  expect(readJournal(readFileSync(path))).toEqual([])
+  expect(journal.begin("hello", bytesOf("other"), 0, 5)).toBeNumber()
+  journal.refuse([])
+  expect(journal.begin("hello", bytes, 0, bytes.length)).toBeNumber()
+  expect(readJournal(readFileSync(path)).map(({ hash }) => hash)).toEqual([hashOf("other"), hashOf("poison")])
+})
+
+test("places are used again, and calls beyond the last place run unrecorded", () => {
+  using folder = temporaryFolder()
+  const { journal, path } = open(folder.path)
+  const bytes = bytesOf("x")
+  const begin = () => journal.begin("hello", bytes, 0, 1)
+  const places = Array.from({ length: journalPlaces }, begin)
+  expect(new Set(places).size).toBe(journalPlaces)
+  expect(begin()).toBe(-1)
+  journal.end(-1)
+  for (const place of places) journal.end(Number(place))
+  expect(readJournal(readFileSync(path))).toEqual([])
+  expect(begin()).not.toBe(-1)
+})
+
+test("a method that there was no room to name, and a file that is no journal", () => {
+  using folder = temporaryFolder()
+  const many = Array.from({ length: 300 }, (_, index) => `${index}`.padStart(255, "m"))
+  const { journal, path } = open(folder.path, many)
+  journal.begin(many[0] ?? "", bytesOf("a"), 0, 1)
+  journal.begin(many[299] ?? "", bytesOf("b"), 0, 1)
+  expect(
+    readJournal(readFileSync(path))
+      .map(({ method }) => method)
+      .toSorted(),
+  ).toEqual([many[0] ?? "", "?"].toSorted())
+  expect(readJournal(new Uint8Array(journalBytes))).toEqual([])
+  expect(readJournal(new Uint8Array(7))).toEqual([])
+  writeFileSync(path, "short")
+  expect(() => Journal.open("greeter", path, { methods: [], now: () => 0 })).toThrow("has 5 bytes, expected")
+  expect(() => Journal.open("greeter", `${path}.none`, { methods: [], now: () => 0 })).toThrow()
+})
