@@ -87,11 +87,16 @@ export class CallDuty implements Duty {
   report() {
     void this.#trust.refresh().then((changed) => (changed ? this.#port.dropRevoked() : undefined))
     const open = this.#port.server.openCalls()
-    return { stats: this.#stats(), openCalls: open.slice(0, openCallsMax), openCallCount: open.length }
+    return {
+      stats: this.#stats(),
+      openCalls: open.slice(0, openCallsMax),
+      openCallCount: open.length,
+      harmless: this.#journal?.harmless ?? [],
+    }
   }
 
-  obey({ poison }: WorkerOrders): void {
-    this.#journal?.refuse(poison)
+  obey(orders: WorkerOrders): void {
+    this.#journal?.obey(orders)
   }
 
   async drain(timeoutMs: number): Promise<void> {
@@ -118,7 +123,7 @@ export class CallDuty implements Duty {
     if (path === undefined) return undefined
     try {
       const journal = Journal.open(service, path, { methods: this.#methods.keys(), now: this.#figures.now })
-      journal.refuse(poison)
+      journal.obey({ poison })
       return journal
     } catch (error) {
       log("WARN", `no journal of the calls that run: ${firstLine(error)}`)
