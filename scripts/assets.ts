@@ -38,6 +38,7 @@ const icons: Readonly<Record<string, string>> = {
   search: "search",
   services: "stack-2",
   sun: "sun",
+  tasks: "checklist",
   trash: "trash",
   x: "x",
 }

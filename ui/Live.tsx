@@ -1,5 +1,6 @@
 import type { Child } from "hono/jsx"
 import type { CallsView } from "../src/domain/CallFigures.ts"
+import type { TasksView } from "../src/domain/TaskFigures.ts"
 import { Attention } from "./pages/dashboard/Attention.tsx"
 import { FirstSteps } from "./pages/dashboard/FirstSteps.tsx"
 import { ServicesCard } from "./pages/dashboard/ServicesCard.tsx"
@@ -19,6 +20,8 @@ import { EndpointRow } from "./pages/service/EndpointRow.tsx"
 import { EndpointsSummary, endpointsVersion } from "./pages/service/EndpointsPage.tsx"
 import { Instances } from "./pages/service/Instances.tsx"
 import { PushCard } from "./pages/service/PushCard.tsx"
+import { Letters } from "./pages/service/tasks/Letters.tsx"
+import { Queues } from "./pages/service/tasks/Queues.tsx"
 import { ServiceStatus, TabCount } from "./pages/service/ServiceHead.tsx"
 import { ServiceRow } from "./pages/services/ServiceRow.tsx"
 import { serviceSegments, servicesVersion } from "./pages/services/ServicesPage.tsx"
@@ -87,9 +90,16 @@ const serviceHead = (page: PageContext, service: ServiceDetail): ReadonlyArray<L
 export const liveCalls = (page: PageContext, service: ServiceDetail, view: CallsView): ReadonlyArray<LiveFragment> => [
   ...serviceHead(page, service),
   fragment("calls-figures", <Figures page={page} service={service} view={view} />),
-  fragment("calls-methods", <Methods page={page} view={view} />),
+  fragment("calls-methods", <Methods page={page} serviceId={service.id} view={view} />),
   fragment("calls-workers", <Workers page={page} view={view} />),
   fragment("calls-poison", <Poison page={page} view={view} />),
+]
+
+/** The queued work of one service; topic `tasks:<id>`. */
+export const liveTasks = (page: PageContext, service: ServiceDetail, view: TasksView): ReadonlyArray<LiveFragment> => [
+  ...serviceHead(page, service),
+  fragment("task-queues", <Queues page={page} service={service} view={view} />),
+  fragment("task-letters", <Letters page={page} service={service} view={view} />),
 ]
 
 /** The tabs of one service; topic `service:<id>`. */

@@ -3,7 +3,7 @@ const query = (pairs: Readonly<Record<string, string>>) => {
   return text === "" ? "" : `?${text}`
 }
 
-export type ServiceTab = "endpoints" | "clients" | "process" | "calls"
+export type ServiceTab = "endpoints" | "clients" | "process" | "calls" | "tasks"
 
 /**
  * Every address that a page uses, in one place. The comment says what is sent and what comes back; all ids are the
@@ -45,6 +45,14 @@ export const paths = {
 
   process: (id: string) => `/services/${id}/process`, // PUT the form -> 422 ProcessForm | form + toast; DELETE
   reload: (id: string) => `/services/${id}/process/reload`, // POST node, none = all -> toast; how it goes follows by the stream
+
+  calls: (id: string) => `/services/${id}/calls`, // GET page; POST the console's form -> 422 | form + #call-answer
+  callOf: (id: string, method: string) => `/services/${id}/calls${query({ call: method })}`, // the page, with this method
+  callEditor: (id: string) => `/services/${id}/calls/editor`, // POST the console's form, to=fields|json -> the form
+
+  tasks: (id: string) => `/services/${id}/tasks`, // GET page
+  requeueTasks: (id: string) => `/services/${id}/tasks/requeue`, // POST task (repeated), node | all=1 -> both cards + toast
+  discardTasks: (id: string) => `/services/${id}/tasks/discard`, // the same
 
   nodes: "/nodes", //        GET page (?f=&q=)
   node: (id: string) => `/nodes/${id}`, // DELETE revokes -> row + toast

@@ -36,10 +36,9 @@ const commands: ReadonlyArray<Command> = [
   servicesCommand,
   pushCommand,
   reloadCommand,
-  // Before the one whose word they begin with.
+  tasksCommand,
   requeueCommand,
   discardCommand,
-  tasksCommand,
   nodesCommand,
   tokenCommand,
   versionCommand,
@@ -79,7 +78,10 @@ const nothing: Line = { words: [], texts: new Map(), help: false }
 
 const find = ({ words }: Line): Command => {
   if (words.length === 0) return roleCommand
-  const chosen = commands.find((one) => one.words.length > 0 && one.words.every((word, index) => word === words[index]))
+  // Of `tasks` and `tasks requeue`, the one that says more.
+  const [chosen] = commands
+    .filter((one) => one.words.length > 0 && one.words.every((word, index) => word === words[index]))
+    .toSorted((one, other) => other.words.length - one.words.length)
   if (chosen !== undefined) return chosen
   const names = commands.map((one) => one.words.join(" ")).filter((name) => name !== "")
   const sameStart = names.find((name) => name.startsWith(`${words[0]} `))

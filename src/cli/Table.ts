@@ -9,26 +9,32 @@ export interface TableOptions {
 }
 
 const gap = "  "
-/** A column that is narrower than this is not read any more: the terminal may wrap the lines instead. */
+/** A column that is narrower than this is not read any more: its texts have lines of their own then. */
 const wrapLeast = 24
+const indent = "    "
 
 /** Columns as wide as their widest text, as a terminal shows it. */
 export const table = (
   rows: ReadonlyArray<ReadonlyArray<string>>,
-  { right = [], width }: TableOptions = {},
+  { right = [], width = Infinity }: TableOptions = {},
 ): ReadonlyArray<string> => {
   const cells = rows.map((row) => row.map(oneLine))
   const widths = (cells[0] ?? []).map((_, column) => Math.max(...cells.map((row) => textWidth(row[column] ?? ""))))
   const last = widths.length - 1
+  const pad = (text: string, column: number) =>
+    right.includes(column) ? padStart(text, widths[column] ?? 0) : padEnd(text, widths[column] ?? 0)
+  const line = (texts: ReadonlyArray<string>) => texts.map(pad).join(gap).trimEnd()
   const before = widths.slice(0, last).reduce((sum, one) => sum + one + gap.length, 0)
-  const left = width === undefined ? Infinity : width - before
-  const isWrapped = !right.includes(last) && left >= wrapLeast && left < (widths[last] ?? 0)
+  const left = width - before
+  if (right.includes(last) || left >= (widths[last] ?? 0)) return cells.map(line)
   return cells.flatMap((row) => {
-    const [end = "", ...more] = isWrapped ? wrap(row[last] ?? "", left) : [row[last] ?? ""]
-    const padded = [...row.slice(0, last), end].map((text, column) =>
-      right.includes(column) ? padStart(text, widths[column] ?? 0) : padEnd(text, widths[column] ?? 0),
-    )
-    return [padded.join(gap).trimEnd(), ...more.map((text) => `${" ".repeat(before)}${text}`)]
+    const text = row[last] ?? ""
+    if (left >= wrapLeast) {
+      const [end = "", ...more] = wrap(text, left)
+      return [line([...row.slice(0, last), end]), ...more.map((part) => " ".repeat(before) + part)]
+    }
+    const own = text === "" ? [] : wrap(text, width - indent.length)
+    return [line(row.slice(0, last)), ...own.map((part) => indent + part)]
   })
 }
 

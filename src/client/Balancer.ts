@@ -1,16 +1,15 @@
-import { cheaperOf, loadCost, slownessOf } from "../domain/Balance.ts"
+import { cheaperOf, type Load, loadCost } from "../domain/Balance.ts"
 import { pickWeighted, weightedTable, type WeightedTable } from "../domain/WeightedTable.ts"
 import type { WorkerLane } from "./WorkerLane.ts"
 
-/** A worker that owes an answer and has said nothing for so long is asked whether it is there. */
-const quietMaxMs = 10
 /** How far a worker may fall behind its share, or run ahead of it, and have that made up for; in calls of a mean one. */
-const slackMax = 8
+const slackMax = 100
 const nothing = weightedTable([])
+const idle: Load = { inFlight: 0, share: 1, paceMs: 0, overdueMs: 0, slowness: 1 }
 
 /**
- * Chooses among workers: two are picked at random by weight; the one that is clearly cheaper (fewer calls in flight,
- * quicker answers, not silent) takes the call. Where they cost the same, it goes to the one that is further behind its
+ * Chooses among workers: two are picked at random by weight; the one that is clearly cheaper (quicker answers, less
+ * in flight, not silent) takes the call. Where they cost the same, it goes to the one that is further behind its
  * share, so that the weights hold to the call.
  */
 export class Balancer {
@@ -52,7 +51,9 @@ export class Balancer {
     const first = lanes[index]
     const second = lanes[this.#other(index)]
     if (first === undefined || second === undefined) return first
-    const choice = cheaperOf(this.cost(first, time), this.cost(second, time), this.#random())
+    first.look(time)
+    second.look(time)
+    const choice = cheaperOf(loadCost(first, second), loadCost(second, first), this.#random())
     const chosen = (choice ?? (first.pass <= second.pass ? 0 : 1)) === 0 ? first : second
     this.#clock += 1 / lanes.length
     const pass = Math.min(Math.max(chosen.pass, this.#clock - slackMax), this.#clock + slackMax)
@@ -60,17 +61,10 @@ export class Balancer {
     return chosen
   }
 
-  /** What one more call costs on a worker, relative to others. Asks a silent one for a sign of life. */
+  /** What one more call costs on a worker, relative to an idle one. */
   cost(lane: WorkerLane, time: number): number {
-    let slowness = lane.slowness(time)
-    if (lane.inFlight > 0) {
-      const quietMs = lane.quietMs(time)
-      if (quietMs > quietMaxMs) {
-        lane.connection?.ping()
-        slowness = Math.max(slowness, slownessOf(quietMs, 0))
-      }
-    }
-    return loadCost(lane.inFlight, lane.share, slowness)
+    lane.look(time)
+    return loadCost(lane, idle)
   }
 
   #other(index: number): number {

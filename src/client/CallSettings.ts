@@ -1,4 +1,5 @@
 import { RpcError } from "../protocol/RpcError.ts"
+import type { Interceptor } from "../rpc/Interceptor.ts"
 import type { CallOptions } from "../rpc/RpcConnection.ts"
 
 /** How one call differs from the client's own settings. */
@@ -25,6 +26,9 @@ export interface CallSettings {
   /** How often the call may be repeated, 0 to 10; default 2. What no server took goes elsewhere all the same. */
   readonly retries?: number | undefined
 }
+
+/** Stands around the calls of a client. */
+export type CallInterceptor = Interceptor<CallSettings>
 
 const keyCharsMax = 255
 const retriesMax = 10

@@ -1,6 +1,6 @@
-import { intercepted, type InterceptedCall, type Interceptor } from "../rpc/Interceptor.ts"
+import { intercepted, type InterceptedCall } from "../rpc/Interceptor.ts"
 import { Calls, type CallsOptions } from "./Calls.ts"
-import { CallPlan, type CallSettings } from "./CallSettings.ts"
+import { type CallInterceptor, CallPlan, type CallSettings } from "./CallSettings.ts"
 import type { ClientStats } from "./ClientStats.ts"
 import type { Discovery } from "./Discovery.ts"
 import type { ServiceEndpoints } from "./EndpointFile.ts"
@@ -28,7 +28,7 @@ export interface Caller {
 export interface ClientOptions extends CallsOptions {
   /** Of a call that says nothing else. Milliseconds. */
   readonly timeoutMs: number
-  readonly interceptors?: ReadonlyArray<Interceptor<CallSettings>> | undefined
+  readonly interceptors?: ReadonlyArray<CallInterceptor> | undefined
 }
 
 /** Calls one service, on whichever of its workers. Made by `connect`; open until `close`. */

@@ -97,6 +97,7 @@ const workerStats = (lane: WorkerLane, total: number, time: number): WorkerStats
   const { inFlight, isLeaving, worker } = lane
   const { calls, ejectedUntil, ejections, failures, id, isOut, pid } = worker
   const ejectedMs = Math.max(0, ejectedUntil - time)
+  lane.look(time)
   return {
     id,
     pid,
@@ -104,7 +105,7 @@ const workerStats = (lane: WorkerLane, total: number, time: number): WorkerStats
     ejectedMs: Math.round(ejectedMs),
     inFlight,
     share: isLeaving || isOut || total === 0 ? 0 : lane.weight / total,
-    slowness: Math.round(lane.slowness(time) * 100) / 100,
+    slowness: Math.round(lane.slowness * 100) / 100,
     calls,
     failures: Object.fromEntries(failures),
     ejections,

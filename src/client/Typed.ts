@@ -1,5 +1,7 @@
 import type { CallSettings } from "./CallSettings.ts"
+import type { SyncCallSettings } from "./CallThread.ts"
 import type { Client } from "./Client.ts"
+import type { SyncClient } from "./SyncClient.ts"
 
 /** What a method of an interface of a service may look like. */
 type Method = (...args: never) => unknown
@@ -43,4 +45,13 @@ export interface TypedCaller<Methods> {
 
 export interface TypedClient<Methods> extends TypedCaller<Methods>, Omit<Client, keyof TypedCaller<Methods> | "with"> {
   with(settings: CallSettings): TypedCaller<Methods>
+}
+
+/** The same for programs that are not asynchronous; they call no streams. */
+export interface TypedSyncCaller<Methods> {
+  call<Name extends UnaryName<Methods>>(method: Name, ...args: ArgumentsOf<Methods[Name]>): ResultOf<Methods[Name]>
+}
+
+export interface TypedSyncClient<Methods> extends TypedSyncCaller<Methods>, Omit<SyncClient, "call" | "with"> {
+  with(settings: SyncCallSettings): TypedSyncCaller<Methods>
 }

@@ -1,13 +1,16 @@
-import { fadedSlowness, slownessAfter, slownessOf } from "../domain/Balance.ts"
+import { fadedSlowness, type Load, overdue, slownessAfter, slownessOf, usualAfter } from "../domain/Balance.ts"
 import type { RpcConnection } from "../rpc/RpcConnection.ts"
 import type { EndpointPool } from "./EndpointPool.ts"
 import type { WorkerRecord } from "./WorkerRecord.ts"
+
+/** The silence after which a worker is asked for a sign of life: one that only works on something long gives it. */
+const askAfterMs = 5
 
 /**
  * One connection to one worker, with what this client knows of how it does: what is chosen among. Without a connection
  * it stands for an endpoint that none was opened to yet.
  */
-export class WorkerLane {
+export class WorkerLane implements Load {
   readonly pool: EndpointPool
   readonly connection: RpcConnection | undefined
   readonly worker: WorkerRecord
@@ -18,9 +21,18 @@ export class WorkerLane {
   pass = 0
   /** No new calls: it is closed when the last one has ended. */
   isLeaving = false
-  #slowness = 1
-  #slownessAt = 0
+  /** As they were when the balancer last looked. */
+  overdueMs = 0
+  slowness = 1
+  paceMs = 0
+  #peak = 1
+  #peakAt = 0
   #busySince = 0
+  /** When the last answers came, and how many at once. */
+  #answeredAt = 0
+  #answers = 1
+  /** The usual time from answers to answers. */
+  #gapMs = 1
 
   constructor(pool: EndpointPool, worker: WorkerRecord, connection?: RpcConnection) {
     this.pool = pool
@@ -40,25 +52,41 @@ export class WorkerLane {
   ended(time: number, tookMs?: number, usualMs = 0): void {
     this.inFlight--
     if (tookMs !== undefined) {
-      this.#slowness = slownessAfter(this.slowness(time), slownessOf(tookMs, usualMs))
-      this.#slownessAt = time
+      this.#peak = slownessAfter(fadedSlowness(this.#peak, time - this.#peakAt), slownessOf(tookMs, usualMs))
+      this.#peakAt = time
+      if (time > this.#answeredAt) this.#paced(time)
+      else this.#answers++
     }
     if (this.isLeaving && this.inFlight === 0) this.connection?.close()
   }
 
-  slowness(time: number): number {
-    return fadedSlowness(this.#slowness, time - this.#slownessAt)
+  /** Brings what a choice depends on up to date. A worker that is long silent is asked whether it is there. */
+  look(time: number): void {
+    this.slowness = fadedSlowness(this.#peak, time - this.#peakAt)
+    if (this.inFlight === 0) {
+      this.overdueMs = 0
+      return
+    }
+    this.overdueMs = overdue(time - Math.max(this.heardAt, this.#busySince), this.#gapMs)
+    if (this.overdueMs > askAfterMs) this.connection?.ping()
   }
 
-  /** How long nothing was heard of it, while there is something to be heard. Milliseconds. */
-  quietMs(time: number): number {
-    if (this.inFlight === 0 || this.connection === undefined) return 0
-    return time - Math.max(this.connection.heardAt, this.#busySince)
+  protected get heardAt(): number {
+    return this.connection?.heardAt ?? this.#answeredAt
   }
 
   /** No new calls from now on. */
   leave(): void {
     this.isLeaving = true
     if (this.inFlight === 0) this.connection?.close()
+  }
+
+  /** The first of some answers that came together. */
+  #paced(time: number): void {
+    const gapMs = time - Math.max(this.#answeredAt, this.#busySince)
+    this.#gapMs = usualAfter(this.#gapMs, gapMs)
+    this.paceMs = usualAfter(this.paceMs, gapMs / this.#answers)
+    this.#answeredAt = time
+    this.#answers = 1
   }
 }

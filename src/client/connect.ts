@@ -1,7 +1,6 @@
 import type { RetryLimits } from "../domain/Retry.ts"
 import { env, writeError } from "../platform/Env.ts"
-import type { Interceptor } from "../rpc/Interceptor.ts"
-import type { CallSettings } from "./CallSettings.ts"
+import type { CallInterceptor } from "./CallSettings.ts"
 import { CertificateFolder } from "./CertificateFolder.ts"
 import { Client } from "./Client.ts"
 import { FileDiscovery, StaticDiscovery } from "./Discovery.ts"
@@ -24,7 +23,7 @@ export interface ConnectOptions {
   /** Methods that may be repeated though they may have been executed, beside those that the server names. */
   readonly idempotent?: ReadonlyArray<string> | undefined
   /** Stand around every call, the first outermost: `(call, next) => next(call)`. */
-  readonly interceptors?: ReadonlyArray<Interceptor<CallSettings>> | undefined
+  readonly interceptors?: ReadonlyArray<CallInterceptor> | undefined
   /**
    * Retries and hedges in ten seconds: `ratio` of the calls, default 0.2, or `perSecond` of each second if that is more,
    * default 10.

@@ -3,6 +3,13 @@ import type { SyncConnectOptions } from "./CallThread.ts"
 import { defaultTimeoutMs } from "./connect.ts"
 import { parseEndpoint } from "./EndpointFile.ts"
 import { SyncClient } from "./SyncClient.ts"
+import type { TypedSyncClient } from "./Typed.ts"
+
+interface ConnectSync {
+  (service: string, options?: SyncConnectOptions): SyncClient
+  /** `Methods`: an interface of the service's methods, as `muster types SERVICE` writes it. */
+  <Methods>(service: string, options?: SyncConnectOptions): TypedSyncClient<Methods>
+}
 
 /**
  * A client of `service` whose calls block until they are answered, for programs that are not asynchronous: nothing else
@@ -10,7 +17,7 @@ import { SyncClient } from "./SyncClient.ts"
  * the calls and is started by the first of them (that start does not count to the call's timeout). Neither it nor open
  * connections keep the process alive.
  */
-export const connectSync = (service: string, options: SyncConnectOptions = {}): SyncClient => {
+export const connectSync: ConnectSync = (service: string, options: SyncConnectOptions = {}): SyncClient => {
   const { certificates, dataDir, discovery, endpoints, idempotent, name, retryBudget, timeoutMs, tls } = options
   return new SyncClient(service, {
     certificates,

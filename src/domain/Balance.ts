@@ -6,8 +6,10 @@ export const memoryMs = 10_000
 export const slowStartMs = 10_000
 /** Costs within this factor of each other are as good as equal: the weights alone decide. */
 const evenFactor = 2
-/** How much one answer that is not slow counts. */
+/** How much one answer counts for what is usual. */
 const sampleShare = 1 / 32
+/** How much one quick answer counts against the slow ones before it: one pause of the machine is soon forgotten. */
+const quickShare = 1 / 8
 /** Less makes no difference to a choice. */
 const worthFading = 1.2
 
@@ -34,13 +36,33 @@ export const fadedSlowness = (slowness: number, elapsedMs: number): number =>
  * time. `faded` is what was known, as it counts now.
  */
 export const slownessAfter = (faded: number, sample: number): number =>
-  sample >= faded ? sample : faded + (sample - faded) * sampleShare
+  sample >= faded ? sample : faded + (sample - faded) * quickShare
+
+/** How a worker does just now. Times in milliseconds. */
+export interface Load {
+  readonly inFlight: number
+  /** Its weight, relative to the mean of all workers. */
+  readonly share: number
+  /** The time from one answer to the next while it is busy. */
+  readonly paceMs: number
+  /** How much longer than it usually does it has said nothing, though it owes an answer. */
+  readonly overdueMs: number
+  readonly slowness: number
+}
+
+/** The part of a silence of `quietMs` that is not usual where `usualMs` is. */
+export const overdue = (quietMs: number, usualMs: number): number => Math.max(0, quietMs - 4 * usualMs - 0.5)
 
 /**
- * What one more call costs on a worker: 1 when it is idle and as quick as usual. `share` is its weight relative to the
- * mean of all workers, so that calls in flight in the ratio of the weights cost the same.
+ * What one more call costs on a worker rather than on another: about the milliseconds that it will take, above a floor
+ * below which all are equal. What is in flight takes its time (calls times pace); a silence counts the more, the more
+ * the calls in flight have piled up meanwhile; and all of it counts as many times as the worker was slow of late.
  */
-export const loadCost = (inFlight: number, share: number, slowness: number): number => (inFlight / share + 1) * slowness
+export const loadCost = (load: Load, other: Load): number => {
+  const piledUp = (load.inFlight / load.share + 1) / (other.inFlight / other.share + 1)
+  const waitMs = (load.inFlight + 1) * load.paceMs + load.overdueMs * Math.max(1, piledUp)
+  return (latencyFloorMs + waitMs) * load.slowness
+}
 
 /**
  * Which of two workers, both picked by weight, takes the call: 0 for the first, 1 for the second, `undefined` when they

@@ -34,6 +34,7 @@ export interface Duplex {
   destroy(): void
   pause(): void
   resume(): void
+  /** A later call puts another handler in the place of the first. */
   handle(handler: DuplexHandler): void
 }
 
@@ -113,13 +114,15 @@ class SocketDuplex implements Duplex {
   }
 
   handle(handler: DuplexHandler): void {
+    const isFirst = this.#handler === undefined
     this.#handler = handler
     if (this.#closed) {
       queueMicrotask(() => handler.close(this.#error))
       return
     }
-    this.#socket.on("drain", () => handler.drain())
-    this.#socket.on("data", (chunk: Uint8Array) => handler.data(chunk))
+    if (!isFirst) return
+    this.#socket.on("drain", () => this.#handler?.drain())
+    this.#socket.on("data", (chunk: Uint8Array) => this.#handler?.data(chunk))
   }
 }
 

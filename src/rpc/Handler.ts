@@ -108,4 +108,6 @@ export interface RpcServerOptions {
   /** A reason to refuse the connection, told to the client before it is closed. */
   readonly accept?: (duplex: Duplex) => RpcError | undefined
   readonly onFault?: (fault: RpcFault) => void
+  /** Clients of the predecessor are answered too, on connections without TLS. Default: no. */
+  readonly legacy?: boolean
 }

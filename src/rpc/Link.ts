@@ -91,6 +91,11 @@ export class Link implements Swept, Turned {
     return this.#heardAt
   }
 
+  /** What came before this connection was made. */
+  take(chunk: Uint8Array): void {
+    this.#data(chunk)
+  }
+
   /** Asks for a sign of life, unless one is awaited already. */
   ping(): void {
     if (this.#state !== "open" || this.#pinged || !this.#owner.greeted) return

@@ -52,6 +52,10 @@ const deadlineOf = (ms: number) => Math.max(0, Math.ceil(ms))
 const unavailable = (message: string, executed: "no" | "maybe", cause?: unknown) =>
   new RpcError("unavailable", message, { executed, cause })
 
+/** A connection that did not come about carried no call, whatever ended it. */
+const nothingSent = (error: RpcError) =>
+  new RpcError(error.code, error.message, { executed: "no", details: error.details, cause: error.cause })
+
 /** The client's end of a muster/1 connection: many calls at once, answered in any order. */
 export class RpcConnection implements LinkOwner, StreamOwner {
   readonly remote: string
@@ -114,7 +118,7 @@ export class RpcConnection implements LinkOwner, StreamOwner {
         : undefined)
     if (refusal === undefined) return connection
     connection.close()
-    throw refusal
+    throw refusal.executed === "no" ? refusal : nothingSent(refusal)
   }
 
   get hello(): ServerHello {

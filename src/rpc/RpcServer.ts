@@ -1,10 +1,13 @@
 import { type Duplex, processId } from "../platform/Transport.ts"
 import { encode } from "../protocol/Encode.ts"
 import { serverHello } from "../protocol/Handshake.ts"
+import { protocolError } from "../protocol/Frame.ts"
 import { callLimits } from "../protocol/Limits.ts"
 import type { RpcError } from "../protocol/RpcError.ts"
 import { notRun } from "./CallRunner.ts"
 import { now } from "./Deadlines.ts"
+import { type Detected, Detector } from "./legacy/Detector.ts"
+import { LegacyDuplex } from "./legacy/LegacyDuplex.ts"
 import type { RpcServerOptions } from "./Handler.ts"
 import { leaveMs, ServerConnection, type ServerHost } from "./ServerConnection.ts"
 import { Counts, type ServerFigures } from "./ServerFigures.ts"
@@ -31,6 +34,7 @@ export interface OpenCall {
 
 /** Refused connections that are told why at once; more are just closed. */
 const refusedMax = 1_000
+const shutDown = "The server is shutting down"
 
 /** Answers muster/1 on the connections it is given. One for all connections of a worker. */
 export class RpcServer {
@@ -45,6 +49,8 @@ export class RpcServer {
   readonly #open = new Set<ServerConnection>()
   /** Told why, and about to be closed. */
   readonly #refused = new Set<ServerConnection>()
+  /** Connections that have not said yet what they speak. */
+  readonly #unknown = new Set<Detector>()
   #draining = false
   #partsWhenIdle = false
   #whenEmpty: (() => void) | undefined
@@ -72,13 +78,13 @@ export class RpcServer {
   }
 
   get connections(): number {
-    return this.#open.size
+    return this.#open.size + this.#unknown.size
   }
 
   figures(): ServerFigures {
     const { accepted, aborted, closed, receivedBytes, requests, responses, running, sentBytes } = this.#counts
     return {
-      connections: this.#open.size,
+      connections: this.connections,
       accepted,
       closed,
       aborted,
@@ -97,20 +103,59 @@ export class RpcServer {
       this.#counts.closed++
       return duplex.destroy()
     }
-    const connection = new ServerConnection(this.#host, duplex)
     if (refusal === undefined) {
-      this.#open.add(connection)
+      if (this.#options.legacy === true && duplex.peer === undefined) this.#detect(duplex)
+      else this.#take(duplex)
       return
     }
+    const connection = new ServerConnection(this.#host, duplex)
     this.#refused.add(connection)
     this.#options.onFault?.({ kind: "refused", remote: duplex.remote, error: refusal })
     connection.refuse(refusal)
   }
 
+  #take(duplex: Duplex): ServerConnection {
+    const connection = new ServerConnection(this.#host, duplex)
+    this.#open.add(connection)
+    // It was in the kernel's queue when the others were told.
+    if (this.#draining) connection.goAway(shutDown)
+    return connection
+  }
+
+  /** Waits for the bytes that tell whether this is a client of the predecessor. */
+  #detect(duplex: Duplex): void {
+    const detector = new Detector(duplex, {
+      helloMs: this.#host.limits.helloMs,
+      found: (what) => {
+        this.#unknown.delete(detector)
+        this.#greet(duplex, what)
+      },
+      gone: () => {
+        this.#counts.closed++
+        this.#unknown.delete(detector)
+      },
+    })
+    this.#unknown.add(detector)
+  }
+
+  #greet(duplex: Duplex, { bytes, dialect, isLate }: Detected): void {
+    const { fault, limits } = this.#host
+    if (dialect === undefined) {
+      const connection = this.#take(duplex)
+      if (isLate) connection.refuse(protocolError(`No HELLO within ${limits.helloMs} ms`, "deadline_exceeded"))
+      else connection.link.take(bytes)
+      return
+    }
+    const onFault = (error: RpcError) => fault({ kind: "protocol", remote: duplex.remote, error })
+    const legacy = new LegacyDuplex(duplex, { dialect, limits, onFault })
+    this.#take(legacy)
+    legacy.greet()
+    legacy.take(bytes)
+  }
+
   #refusal(duplex: Duplex): RpcError | undefined {
-    if (this.#draining) return notRun("unavailable", "The server is shutting down")
     const { connections } = this.#host.limits
-    if (this.#open.size < connections) return this.#options.accept?.(duplex)
+    if (this.connections < connections) return this.#options.accept?.(duplex)
     this.#counts.aborted++
     return notRun("resource_exhausted", `More than ${connections} connections at once`)
   }
@@ -129,11 +174,12 @@ export class RpcServer {
   /** GOAWAY to every connection, finish what runs, then close; what still runs after `timeoutMs` is cut off. */
   async drain(timeoutMs: number): Promise<void> {
     this.#draining = true
+    for (const detector of this.#unknown) detector.giveUp()
     if (this.#open.size === 0) return
     const empty = new Promise<void>((resolve) => {
       this.#whenEmpty = resolve
     })
-    for (const connection of this.#open) connection.goAway("The server is shutting down")
+    for (const connection of this.#open) connection.goAway(shutDown)
     const leave = setTimeout(() => this.#partIdle(), Math.min(leaveMs, timeoutMs / 2))
     const cut = setTimeout(() => this.#cut(timeoutMs), timeoutMs)
     await empty

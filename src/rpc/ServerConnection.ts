@@ -35,6 +35,8 @@ export class ServerConnection implements LinkOwner, RunnerOwner {
   #speaksStreams = false
   #lastId = 0
   #lastTaken = everyId
+  /** Why it takes no more requests. */
+  #leaving: string | undefined
   /** When the last call came or was done. */
   #calledAt: number
 
@@ -83,18 +85,17 @@ export class ServerConnection implements LinkOwner, RunnerOwner {
     this.link.fail(error)
   }
 
-  /** Takes no more requests than have come. */
+  /** Takes no more requests than have come. Who has not said HELLO yet is told when it has, and can go elsewhere. */
   goAway(reason: string): void {
     if (!this.link.open || this.#lastTaken !== everyId) return
-    if (!this.greeted) return this.refuse(notRun("unavailable", reason))
     this.#lastTaken = this.#lastId
-    this.link.out.begin(FrameType.goaway, 0, 0).value({ last: this.#lastId, reason, holdOffMs: 0 })
-    this.link.out.commit()
-    this.link.flush()
+    this.#leaving = reason
+    if (this.greeted) this.#tellLeaving(reason)
   }
 
   part(): void {
-    this.link.part()
+    if (this.greeted || this.#leaving === undefined) this.link.part()
+    else this.refuse(notRun("unavailable", this.#leaving))
   }
 
   /** Ends now, whatever still runs. */
@@ -130,6 +131,12 @@ export class ServerConnection implements LinkOwner, RunnerOwner {
     this.#host.gone(this)
   }
 
+  #tellLeaving(reason: string): void {
+    this.link.out.begin(FrameType.goaway, 0, 0).value({ last: this.#lastTaken, reason, holdOffMs: 0 })
+    this.link.out.commit()
+    this.link.flush()
+  }
+
   #hello(reader: FrameReader): void {
     if (this.greeted) throw protocolError("HELLO comes once")
     const theirs = readHello(readBody(reader))
@@ -141,6 +148,7 @@ export class ServerConnection implements LinkOwner, RunnerOwner {
     out.frameLimit = theirs.limits.frame
     out.begin(FrameType.hello, 0, 0).raw(this.#host.hello)
     out.commit()
+    if (this.#leaving !== undefined) this.#tellLeaving(this.#leaving)
   }
 
   #request(reader: FrameReader): void {

@@ -1,3 +1,4 @@
+import { legacyOverTlsProblem } from "../domain/LegacyPort.ts"
 import type { RpcSettings } from "../domain/RpcSettings.ts"
 import { join } from "../platform/Paths.ts"
 import { ModuleFailed } from "../platform/UserModule.ts"
@@ -38,6 +39,16 @@ const limitsOf = (rpc: RpcSettings): Partial<Limits> => ({
   queuedBytes: rpc.maxWriteBufferBytes,
 })
 
+/** They speak plain TCP only: on a port with TLS there is nobody to answer. */
+const legacyOf = ({ rpc, tls }: WorkerSettings) => {
+  if (rpc.legacy && tls !== undefined)
+    log(
+      "ERROR",
+      `the predecessor's clients are not answered, as this port speaks TLS: rpc.legacy ${legacyOverTlsProblem}`,
+    )
+  return rpc.legacy && tls === undefined
+}
+
 /** Answers calls on one slot of the service's port. */
 export class CallDuty implements Duty {
   readonly offers
@@ -74,6 +85,7 @@ export class CallDuty implements Duty {
         guard: this.#journal,
         slowCallMs: settings.rpc.slowCallMs,
         onSlow: logSlow,
+        legacy: legacyOf(settings),
         onFault: logFault,
       },
     })

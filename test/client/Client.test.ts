@@ -1,21 +1,13 @@
 import { createServer, type Server } from "node:net"
 import { describe, expect, test } from "bun:test"
-import { CallError, connect, RpcError } from "../../src/client/index.ts"
+import { connect, RpcError } from "../../src/client/index.ts"
 import { listen } from "../../src/platform/Transport.ts"
 import { RpcServer, serverMethod } from "../../src/rpc/RpcServer.ts"
 import { waitFor } from "../support/waitFor.ts"
+import { failure } from "./fixtures/failure.ts"
 import { TestServer } from "./fixtures/TestServer.ts"
 
 type Who = { ip: string; port: number; worker: number }
-
-const failure = async (call: Promise<unknown>): Promise<CallError> => {
-  const error: unknown = await call.then(
-    (value) => new Error(`answered ${JSON.stringify(value)}`),
-    (reason: unknown) => reason,
-  )
-  if (!(error instanceof CallError)) throw error
-  return error
-}
 
 /** A port that nobody listens on. */
 const closedPort = async (): Promise<number> => {

@@ -2,8 +2,10 @@ import { describe, expect, test } from "bun:test"
 import {
   cheaperOf,
   fadedSlowness,
+  type Load,
   loadCost,
   memoryMs,
+  overdue,
   sharesOf,
   slownessAfter,
   slownessOf,
@@ -41,25 +43,49 @@ describe("slowness", () => {
 
   test("counts at once, and fades with time and with quick answers", () => {
     expect(slownessAfter(1, 90)).toBe(90)
-    expect(slownessAfter(90, 1)).toBeWithin(85, 90)
+    expect(slownessAfter(90, 1)).toBeWithin(75, 85)
     expect(fadedSlowness(90, memoryMs)).toBeCloseTo(1 + 89 / Math.E, 5)
     expect(fadedSlowness(90, 0)).toBe(90)
     let slowness = 90
-    for (let nth = 0; nth < 200; nth++) slowness = slownessAfter(slowness, 1)
+    for (let nth = 0; nth < 50; nth++) slowness = slownessAfter(slowness, 1)
     expect(slowness).toBeLessThan(1.5)
   })
 })
 
 describe("the cheaper of two workers", () => {
+  const load = (given: Partial<Load> = {}): Load => ({
+    inFlight: 0,
+    share: 1,
+    paceMs: 0.1,
+    overdueMs: 0,
+    slowness: 1,
+    ...given,
+  })
   test.each([
-    [loadCost(0, 1, 1), loadCost(0, 1, 1.3), undefined, "both idle"],
-    [loadCost(20, 2, 1), loadCost(10, 1, 1), undefined, "calls in the ratio of the weights"],
-    [loadCost(0, 1, 1), loadCost(1, 1, 1), undefined, "one call more"],
-    [loadCost(0, 1, 1), loadCost(4, 1, 1), 0, "four calls more"],
-    [loadCost(0, 1, 40), loadCost(0, 1, 1), 1, "forty times slower"],
-    [loadCost(0, 1, 40), loadCost(90, 1, 1), 0, "slower, but the other has ninety calls"],
-  ] as const)("of costs %p and %p is %p: %s", (first, second, expected) => {
-    expect(cheaperOf(first, second, 0.9)).toBe(expected)
+    [{}, {}, undefined, "both idle"],
+    [{}, { slowness: 1.5 }, undefined, "a little slower"],
+    [{ inFlight: 3 }, {}, undefined, "three quick calls more"],
+    [{ inFlight: 40, share: 1.5 }, { inFlight: 20, share: 0.5 }, undefined, "calls in flight, quickly done"],
+    [{ inFlight: 2, paceMs: 50 }, { inFlight: 0, paceMs: 50 }, 1, "two slow calls more"],
+    [{ inFlight: 400 }, { inFlight: 20 }, 1, "a queue of 40 ms"],
+    [{ slowness: 40 }, {}, 1, "forty times slower"],
+    [{ slowness: 40 }, { inFlight: 5_000 }, 0, "slower, but the other has half a second to do"],
+    [{ inFlight: 20, overdueMs: 2 }, { inFlight: 20 }, undefined, "silent for a moment"],
+    [{ inFlight: 60, overdueMs: 2 }, { inFlight: 10 }, 1, "silent for a moment while calls pile up"],
+    [{ inFlight: 1, overdueMs: 10 }, { inFlight: 1 }, 1, "silent"],
+    [{ inFlight: 20, overdueMs: 100 }, { inFlight: 20, overdueMs: 90 }, undefined, "both silent"],
+  ] as const)("of %p and %p is %p: %s", (first, second, expected) => {
+    const [one, other] = [load(first), load(second)]
+    expect(cheaperOf(loadCost(one, other), loadCost(other, one), 0.999)).toBe(expected)
+  })
+
+  test.each([
+    [0.3, 0.2, 0],
+    [10, 5, 0],
+    [10, 0.5, 7.5],
+    [500, 1, 495.5],
+  ])("is told from a silence of %p ms, where %p is usual, as %p ms too long", (quiet, usual, expected) => {
+    expect(overdue(quiet, usual)).toBeCloseTo(expected, 5)
   })
 
   test("leaves the costlier one a chance, the smaller the costlier it is", () => {

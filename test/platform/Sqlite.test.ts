@@ -1,9 +1,10 @@
-import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs"
+import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
 import { Kysely, sql } from "kysely"
-import { sqliteDialect } from "../../src/platform/Sqlite.ts"
+import { isDamaged, openSqlite, sqliteDialect } from "../../src/platform/Sqlite.ts"
+import { temporaryFolder } from "../support/muster.ts"
 
 describe("an SQLite file", () => {
   let folder: string
@@ -46,5 +47,42 @@ describe("an SQLite file", () => {
     await all()
     await sql`alter table thing add column extra integer null`.execute(db)
     expect(Object.keys((await all()).rows[0]!)).toEqual(["id", "flag", "note", "extra"])
+  })
+})
+
+describe("an SQLite file with one user", () => {
+  test("has all of a transaction or nothing of it, and goes on after one that failed", () => {
+    using temporary = temporaryFolder("muster-sqlite-")
+    const file = openSqlite(join(temporary.path, "a.db"))
+    file.exec("create table thing (id integer not null primary key) strict")
+    const insert = file.prepare("insert into thing values (?)")
+    const ids = file.prepare("select id from thing order by id")
+    expect(() =>
+      file.transaction(() => {
+        insert.run(1)
+        insert.run(1)
+      }),
+    ).toThrow("UNIQUE")
+    file.transaction(() => expect(insert.run(2)).toBe(1))
+    expect(ids.all().map((row) => ({ ...(row as object) }))).toEqual([{ id: 2 }])
+    file.close()
+  })
+
+  test("tells a damaged file from one that can't be opened", () => {
+    using temporary = temporaryFolder("muster-sqlite-")
+    const path = join(temporary.path, "a.db")
+    writeFileSync(path, "no database ".repeat(100))
+    const failure = (open: () => unknown) => {
+      try {
+        open()
+      } catch (error) {
+        return error
+      }
+      return undefined
+    }
+    expect(isDamaged(failure(() => openSqlite(path)))).toBe(true)
+    const missing = failure(() => openSqlite(join(temporary.path, "none", "a.db")))
+    expect(missing).toBeInstanceOf(Error)
+    expect(isDamaged(missing)).toBe(false)
   })
 })

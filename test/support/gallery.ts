@@ -33,11 +33,14 @@ const asset = async (name: string) => {
     : new Response(body, { headers: { "content-type": type } })
 }
 
-/** A dialog goes where the page expects it; a toast is already addressed by itself. */
-const withOver = (text: string, over: string) =>
-  over.startsWith("<dialog")
-    ? text.replace('<div id="dialogs"></div>', `<div id="dialogs">${over}</div>`)
-    : text.replace(/(<div id="toasts"[^>]*>)/, `$1${over.replaceAll(/<\/?hx-partial[^>]*>/g, "")}`)
+const bare = (over: string) => over.replaceAll(/<\/?hx-partial[^>]*>/g, "")
+
+/** A dialog goes where the page expects it; a toast and an answer are already addressed by themselves. */
+const withOver = (text: string, over: string) => {
+  if (over.startsWith("<dialog")) return text.replace('<div id="dialogs"></div>', `<div id="dialogs">${over}</div>`)
+  if (over.includes("#call-answer")) return text.replace('<div id="call-answer"></div>', () => bare(over))
+  return text.replace(/(<div id="toasts"[^>]*>)/, `$1${bare(over)}`)
+}
 
 const show = (state: GalleryState, url: URL) => {
   const lang = url.searchParams.get("lang") ?? "en"

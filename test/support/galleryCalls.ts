@@ -1,5 +1,7 @@
 import type { CallPoint, CallsView, MethodRow } from "../../src/domain/CallFigures.ts"
-import { minute, now, second } from "./galleryFixtures.ts"
+import { openCallForm } from "../../ui/forms/CallFields.ts"
+import type { CallAnswerModel, CallFormModel, MethodView } from "../../ui/CallModels.ts"
+import { minute, now, second, service } from "./galleryFixtures.ts"
 
 /** The calls of the gallery's service: a busy one, in which one method fails now and then. */
 const looks = 150
@@ -149,4 +151,106 @@ export const unknownCalls: CallsView = {
   totals: { ...quietCalls.totals, workers: 0, idleWorkers: 0, rssBytes: 0 },
   methods: [],
   workers: [],
+}
+
+const described: ReadonlyArray<MethodView> = [
+  {
+    name: "Orders.create",
+    kind: "unary",
+    rest: false,
+    description: "Makes an order of what is in the basket.",
+    parameters: [
+      { name: "customer", optional: false, schema: { type: "string" } },
+      {
+        name: "order",
+        optional: false,
+        schema: {
+          type: "object",
+          properties: { lines: { type: "array", items: { type: "object" } }, currency: { enum: ["EUR", "CNY"] } },
+        },
+      },
+      { name: "priority", optional: false, schema: { enum: ["low", "normal", "high"] } },
+      { name: "express", optional: true, schema: { type: "boolean" } },
+      { name: "weight", optional: true, schema: { type: "number" } },
+      { name: "note", optional: true },
+    ],
+  },
+  { name: "Orders.watch", kind: "stream", rest: true, parameters: [{ name: "customer", optional: false }] },
+  { name: "ping", kind: "unary", rest: false, parameters: [] },
+]
+
+const endpoints = service.endpointsList.map(({ ip, nodeName, port }) => ({ key: `${ip}:${port}`, nodeName }))
+
+export const consoleForm: CallFormModel = {
+  serviceId: service.id,
+  serviceName: service.name,
+  methods: described,
+  endpoints,
+  values: openCallForm(
+    described,
+    endpoints.map(({ key }) => key),
+  ),
+  errors: {},
+}
+
+export const wrongConsole: CallFormModel = {
+  ...consoleForm,
+  values: { ...consoleForm.values, timeout: "5", method: "Orders create", fields: ["", "{", "low", "", "heavy", ""] },
+  errors: {
+    method: "name",
+    timeout: "unit",
+    fields: { 0: { kind: "missing" }, 1: { kind: "json", message: "Expected property name" }, 4: { kind: "number" } },
+  },
+}
+
+export const jsonConsole: CallFormModel = {
+  ...consoleForm,
+  values: { ...consoleForm.values, mode: "json", json: '{ "customer": 1 }', endpoint: "all" },
+  errors: { json: { kind: "list" } },
+}
+
+export const restConsole: CallFormModel = {
+  ...consoleForm,
+  values: { ...openCallForm(described, [], "Orders.watch"), rest: "1" },
+  errors: { rest: { message: null } },
+}
+
+const order = { id: "ord_2Xk91", customer: "c-81", total: 42.5, lines: [{ sku: "A-1", count: 2, note: null }] }
+
+export const answers: CallAnswerModel = {
+  method: "Orders.create",
+  outcomes: [
+    {
+      endpoint: "10.20.2.11:9501",
+      nodeName: "node-11",
+      tookMs: 3.42,
+      ok: true,
+      json: JSON.stringify(order, null, 2),
+      bytes: 131,
+      cut: false,
+      stream: null,
+    },
+    {
+      endpoint: "10.20.2.12:9501",
+      nodeName: "node-12",
+      tookMs: 5_000.4,
+      ok: true,
+      json: JSON.stringify([{ state: "made" }, { state: "paid" }], null, 2),
+      bytes: 700_000,
+      cut: true,
+      stream: { items: 2, end: "time" },
+    },
+    {
+      endpoint: "10.20.2.14:9501",
+      nodeName: null,
+      tookMs: 1.02,
+      ok: false,
+      code: "invalid_argument",
+      message: "[1].currency must be one of EUR, CNY",
+      executed: "no",
+      details: JSON.stringify({ path: [1, "currency"] }, null, 2),
+    },
+  ],
+  curl: `curl -H 'Muster-Timeout: 5s' http://127.0.0.1:8823/rpc/order-center/Orders.create -d '["c-81",{"lines":[],"currency":"EUR"},"low"]'`,
+  muster: `muster call --timeout 5s order-center Orders.create c-81 '{"lines":[],"currency":"EUR"}' low`,
 }

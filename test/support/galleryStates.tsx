@@ -1,4 +1,5 @@
 import type { CallsView } from "../../src/domain/CallFigures.ts"
+import type { TasksView } from "../../src/domain/TaskFigures.ts"
 import { EndpointSwitched } from "../../ui/Answers.tsx"
 import { checkProcessForm, openProcessForm } from "../../ui/forms/ProcessFields.ts"
 import { checkServiceForm, openServiceForm } from "../../ui/forms/ServiceFields.ts"
@@ -9,6 +10,7 @@ import { JoinCommand, JoinDialog } from "../../ui/pages/nodes/JoinDialog.tsx"
 import { NodesPage } from "../../ui/pages/nodes/NodesPage.tsx"
 import { LoginPage } from "../../ui/pages/people/LoginPage.tsx"
 import { PasswordPage } from "../../ui/pages/people/PasswordPage.tsx"
+import { CallAnswer } from "../../ui/pages/service/calls/Answer.tsx"
 import { CallsPage } from "../../ui/pages/service/calls/CallsPage.tsx"
 import { AddClientsDialog } from "../../ui/pages/service/AddClientsDialog.tsx"
 import { ClientsPage } from "../../ui/pages/service/ClientsPage.tsx"
@@ -16,12 +18,15 @@ import { EndpointsPage } from "../../ui/pages/service/EndpointsPage.tsx"
 import { GuardDialog } from "../../ui/pages/service/GuardDialog.tsx"
 import { ProcessPage } from "../../ui/pages/service/ProcessPage.tsx"
 import { PushDialog } from "../../ui/pages/service/PushDialog.tsx"
+import { TasksPage } from "../../ui/pages/service/tasks/TasksPage.tsx"
 import { ServiceFormPage } from "../../ui/pages/service-form/ServiceFormPage.tsx"
 import { ServicesPage } from "../../ui/pages/services/ServicesPage.tsx"
+import { Partial } from "../../ui/parts/Partial.tsx"
 import { Dialog } from "../../ui/parts/Dialog.tsx"
 import type { ListQuery, PageContext, ServiceFormModel } from "../../ui/ViewModels.ts"
 import * as calls from "./galleryCalls.ts"
 import * as fixtures from "./galleryFixtures.ts"
+import * as tasks from "./galleryTasks.ts"
 import * as fleet from "./galleryFleet.ts"
 
 type Node = { toString(): string }
@@ -100,8 +105,13 @@ const endpointsOf = (shown: typeof service) => (page: PageContext) => <Endpoints
 
 const callsTab = `/services/${service.id}/calls`
 const callsOf =
-  (view: CallsView, shown = service) =>
-  (page: PageContext) => <CallsPage page={page} service={shown} view={view} />
+  (view: CallsView, shown = service, form: typeof calls.consoleForm | undefined = calls.consoleForm) =>
+  (page: PageContext) => <CallsPage page={page} service={shown} view={view} console={form} />
+
+const tasksTab = `/services/${service.id}/tasks`
+const tasksOf =
+  (view: TasksView, shown = service) =>
+  (page: PageContext) => <TasksPage page={page} service={shown} view={view} />
 
 /** Every page and state there is to look at, by name. */
 export const galleryStates: Readonly<Record<string, GalleryState>> = {
@@ -234,8 +244,28 @@ export const galleryStates: Readonly<Record<string, GalleryState>> = {
   "calls-poison": { path: callsTab, page: callsOf(calls.poisonedCalls) },
   "calls-quiet": { path: callsTab, page: callsOf(calls.quietCalls) },
   "calls-waiting": { path: callsTab, page: callsOf(calls.unknownCalls) },
-  "calls-empty": { path: callsTab, page: callsOf(calls.unknownCalls, fixtures.emptyService) },
+  "calls-empty": {
+    path: callsTab,
+    page: callsOf(calls.unknownCalls, fixtures.emptyService, { ...calls.consoleForm, endpoints: [] }),
+  },
   "calls-kernel": { path: callsTab, page: callsOf(calls.unknownCalls, fixtures.kernelService) },
+  "console-wrong": { path: callsTab, page: callsOf(calls.quietCalls, service, calls.wrongConsole) },
+  "console-json": { path: callsTab, page: callsOf(calls.quietCalls, service, calls.jsonConsole) },
+  "console-rest": { path: callsTab, page: callsOf(calls.quietCalls, service, calls.restConsole) },
+  "console-answers": {
+    path: callsTab,
+    page: callsOf(calls.quietCalls),
+    over: (page) => (
+      <Partial target="#call-answer" swap="outerHTML">
+        <CallAnswer page={page} answer={calls.answers} />
+      </Partial>
+    ),
+  },
+  tasks: { path: tasksTab, page: tasksOf(tasks.busyTasks) },
+  "tasks-calm": { path: tasksTab, page: tasksOf(tasks.calmTasks) },
+  "tasks-waiting": { path: tasksTab, page: tasksOf(tasks.noTasks) },
+  "tasks-empty": { path: tasksTab, page: tasksOf(tasks.noTasks, fixtures.emptyService) },
+  "tasks-kernel": { path: tasksTab, page: tasksOf(tasks.noTasks, fixtures.kernelService) },
   nodes: { path: "/nodes", page: nodesOf },
   "nodes-empty": { path: "/nodes", page: (page) => <NodesPage page={page} nodes={[]} tokens={[]} query={all} /> },
   join: { path: "/nodes", page: nodesOf, over: (page) => <JoinDialog page={page} /> },

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test"
 import { ClientRemoved, EndpointSwitched } from "../../ui/Answers.tsx"
 import { openProcessForm } from "../../ui/forms/ProcessFields.ts"
 import { openServiceForm } from "../../ui/forms/ServiceFields.ts"
-import { liveCalls, liveDashboard, liveNodes, liveService, liveServices } from "../../ui/Live.tsx"
+import { liveCalls, liveDashboard, liveNodes, liveService, liveServices, liveTasks } from "../../ui/Live.tsx"
 import { DashboardPage } from "../../ui/pages/dashboard/DashboardPage.tsx"
 import { JoinCommand } from "../../ui/pages/nodes/JoinDialog.tsx"
 import { NodesPage } from "../../ui/pages/nodes/NodesPage.tsx"
@@ -15,10 +15,14 @@ import { ProcessPage } from "../../ui/pages/service/ProcessPage.tsx"
 import { PushDialog } from "../../ui/pages/service/PushDialog.tsx"
 import { ServiceFormPage } from "../../ui/pages/service-form/ServiceFormPage.tsx"
 import { ServicesPage } from "../../ui/pages/services/ServicesPage.tsx"
+import { CallAnswer } from "../../ui/pages/service/calls/Answer.tsx"
+import { CallForm } from "../../ui/pages/service/calls/Console.tsx"
 import { CallsPage } from "../../ui/pages/service/calls/CallsPage.tsx"
+import { TasksPage } from "../../ui/pages/service/tasks/TasksPage.tsx"
 import { Toast } from "../../ui/parts/Toast.tsx"
 import { render } from "../../ui/Render.ts"
-import { poisonedCalls } from "../support/galleryCalls.ts"
+import { answers, jsonConsole, poisonedCalls, wrongConsole } from "../support/galleryCalls.ts"
+import { busyTasks } from "../support/galleryTasks.ts"
 import * as fixtures from "../support/galleryFixtures.ts"
 import * as fleet from "../support/galleryFleet.ts"
 
@@ -26,7 +30,7 @@ const hostile = `"><img src=x onerror=alert(1)></textarea></script><script>alert
 
 /** Fields that people or nodes fill with any text; ids, states and numbers are the manager's own. */
 const free = new Set(
-  "name description nodeName method hash signature code detail reason message error ip by modifiedBy createdBy releasedBy module version serviceName".split(
+  "name description nodeName method hash task payload signature code detail json details curl muster rest endpoint reason message error ip by modifiedBy createdBy releasedBy module version serviceName".split(
     " ",
   ),
 )
@@ -55,7 +59,11 @@ const text = (fragments: ReadonlyArray<{ html: string }>) => fragments.map(({ ht
 const calls = poison(poisonedCalls)
 
 const rendered: Readonly<Record<string, () => string>> = {
-  calls: () => render(<CallsPage page={page} service={service} view={calls} />),
+  calls: () => render(<CallsPage page={page} service={service} view={calls} console={poison(jsonConsole)} />),
+  tasks: () => render(<TasksPage page={page} service={service} view={poison(busyTasks)} />),
+  "tasks, live": () => text(liveTasks(page, service, poison(busyTasks))),
+  "console, fields": () => render(<CallForm page={page} model={poison(wrongConsole)} />),
+  "console, answers": () => render(<CallAnswer page={page} answer={poison(answers)} />),
   "calls, live": () => text(liveCalls(page, service, calls)),
   login: () => render(<LoginPage page={page} model={{ name: hostile, next: hostile, error: null }} />),
   dashboard: () => render(<DashboardPage page={page} model={dashboard} />),

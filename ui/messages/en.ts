@@ -2,6 +2,7 @@ import { counted } from "./Counted.ts"
 import { callsEn } from "./calls/en.ts"
 import { settingsEn } from "./settings/en.ts"
 import { serviceEn } from "./service/en.ts"
+import { tasksEn } from "./tasks/en.ts"
 import { troubleEn } from "./trouble/en.ts"
 
 /** Every text of the pages. This catalogue is the source: the other languages must have exactly its keys. */
@@ -203,6 +204,7 @@ export const en = {
   ...serviceEn,
   ...settingsEn,
   ...callsEn,
+  ...tasksEn,
   ...troubleEn,
 
   nodes: {

@@ -2,6 +2,7 @@ import type { Messages } from "./Messages.ts"
 import { callsZhCN } from "./calls/zh-CN.ts"
 import { serviceZhCN } from "./service/zh-CN.ts"
 import { settingsZhCN } from "./settings/zh-CN.ts"
+import { tasksZhCN } from "./tasks/zh-CN.ts"
 import { troubleZhCN } from "./trouble/zh-CN.ts"
 
 export const zhCN: Messages = {
@@ -188,6 +189,7 @@ export const zhCN: Messages = {
   ...serviceZhCN,
   ...settingsZhCN,
   ...callsZhCN,
+  ...tasksZhCN,
   ...troubleZhCN,
 
   nodes: {

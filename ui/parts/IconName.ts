@@ -30,5 +30,6 @@ export type IconName =
   | "search"
   | "services"
   | "sun"
+  | "tasks"
   | "trash"
   | "x"

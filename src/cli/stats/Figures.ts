@@ -1,4 +1,5 @@
-import { mergeBuckets, quantile, subtractBuckets } from "../../domain/Histogram.ts"
+import { quantile, subtractBuckets } from "../../domain/Histogram.ts"
+import { addStats } from "../../protocol/AddStats.ts"
 import type { MethodFigures, StatsSnapshot } from "../../protocol/Stats.ts"
 
 /** What one endpoint answered, or why it did not. */
@@ -32,7 +33,7 @@ type Methods = ReadonlyMap<string, MethodFigures>
 export const methodRows = (look: Look, before: Look | undefined): ReadonlyArray<MethodRow> => {
   const now = methodsOf(look)
   // A process set that was started anew meanwhile, or an endpoint that was away, has no difference.
-  const earlier = before === undefined || !isSuccessor(look, before) ? undefined : methodsOf(before)
+  const earlier = before === undefined || setsOf(before) !== setsOf(look) ? undefined : methodsOf(before)
   const seconds = before === undefined ? 0 : (look.at - before.at) / 1_000
   return [...now]
     .toSorted(([one], [other]) => (one < other ? -1 : 1))
@@ -58,33 +59,12 @@ const rowOf = (
   "p99.9": quantile(latency, 0.999),
 })
 
-const methodsOf = ({ endpoints }: Look): Methods => {
-  const methods = new Map<string, MethodFigures>()
-  for (const one of endpoints) {
-    for (const [name, figures] of Object.entries("stats" in one ? one.stats.methods : {})) {
-      const known = methods.get(name)
-      methods.set(name, known === undefined ? figures : together(known, figures))
-    }
-  }
-  return methods
-}
+const methodsOf = ({ endpoints }: Look): Methods =>
+  new Map(Object.entries(addStats(endpoints.flatMap((one) => ("stats" in one ? [one.stats] : []))).methods))
 
-const isSuccessor = (look: Look, before: Look): boolean =>
-  look.endpoints.every((one) => {
-    const other = before.endpoints.find(({ endpoint }) => endpoint === one.endpoint)
-    if (!("stats" in one) || other === undefined || !("stats" in other))
-      return other !== undefined && !("stats" in one) && !("stats" in other)
-    return one.stats.start_time === other.stats.start_time
-  })
-
-const together = (one: MethodFigures, other: MethodFigures): MethodFigures => ({
-  calls: one.calls + other.calls,
-  running: one.running + other.running,
-  errors: combined(one.errors, other.errors, 1),
-  latency: mergeBuckets(one.latency, other.latency),
-  maxMicros: Math.max(one.maxMicros, other.maxMicros),
-  totalMicros: one.totalMicros + other.totalMicros,
-})
+/** Which process sets have answered. */
+const setsOf = ({ endpoints }: Look): string =>
+  endpoints.map((one) => `${one.endpoint} ${"stats" in one ? one.stats.start_time : "-"}`).join()
 
 const since = (now: MethodFigures, before: MethodFigures | undefined): MethodFigures =>
   before === undefined
@@ -92,16 +72,16 @@ const since = (now: MethodFigures, before: MethodFigures | undefined): MethodFig
     : {
         ...now,
         calls: now.calls - before.calls,
-        errors: combined(now.errors, before.errors, -1),
+        errors: less(now.errors, before.errors),
         latency: subtractBuckets(now.latency, before.latency),
         totalMicros: now.totalMicros - before.totalMicros,
       }
 
 type Errors = MethodFigures["errors"]
 
-/** `one` and `sign` times `other`, without the codes that come to nothing. */
-const combined = (one: Errors, other: Errors, sign: 1 | -1): Errors => {
-  const counts = new Map<string, number>(Object.entries(one))
-  for (const [code, count] of Object.entries(other)) counts.set(code, (counts.get(code) ?? 0) + sign * count)
-  return Object.fromEntries([...counts].filter(([, count]) => count > 0))
+/** Without the codes that come to nothing. */
+const less = (now: Errors, before: Errors): Errors => {
+  const earlier: Readonly<Record<string, number>> = before
+  const counts = Object.entries(now).map(([code, count]) => [code, count - (earlier[code] ?? 0)] as const)
+  return Object.fromEntries(counts.filter(([, count]) => count > 0))
 }

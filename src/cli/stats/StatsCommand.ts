@@ -11,13 +11,14 @@ import { table } from "../Table.ts"
 import { Endpoints } from "./Ask.ts"
 import { type EndpointStats, type Look, type MethodRow, methodRows } from "./Figures.ts"
 
-const everyMs = 1_000
+/** Agents hear of their workers once a second: rates over less would jump. */
+const everyMs = 2_000
 
 const flags = {
   data: dataFlag,
   node: optional("node", address, "Ask the endpoints of this address only (default: all that are online)"),
   watch: toggle("watch", "Go on until Ctrl-C; rates, errors and times are then of the time between two looks"),
-  every: optional("every", duration, "With --watch: the time between two looks (default 1s)"),
+  every: optional("every", duration, "With --watch: the time between two looks (default 2s)"),
   timeout: flag("timeout", duration, "How long an endpoint may take; milliseconds when there is no unit", "2s"),
   json: jsonFlag,
 }
@@ -29,7 +30,7 @@ export const statsCommand = command({
   flags,
   examples: [
     ["muster stats greeter", "all endpoints, since their workers were first started"],
-    ["muster stats greeter --watch --node 10.0.0.11", "one of them, second by second"],
+    ["muster stats greeter --watch --node 10.0.0.11", "one of them, as it goes"],
     ["muster stats greeter --json", "for a script; with --watch a line for each look"],
   ],
   notes: [

@@ -1,6 +1,7 @@
 import { Layer } from "effect"
 import { Aftermath } from "./Aftermath.ts"
 import { Authority } from "./Authority.ts"
+import { CallConsole } from "./CallConsole.ts"
 import { Calls } from "./Calls.ts"
 import { Changes } from "./Changes.ts"
 import { Deliveries } from "./Deliveries.ts"
@@ -13,11 +14,12 @@ import { Pushes } from "./Pushes.ts"
 import { Reloads } from "./Reloads.ts"
 import { Services } from "./Services.ts"
 import { Sessions } from "./Sessions.ts"
+import { Tasks } from "./Tasks.ts"
 
 /** All of the fleet, on a store (storeLayer). Ends every session, and stores what was acked, with its scope. */
 export const fleetLayer = (config: { readonly dataDir: string }) =>
-  Layer.mergeAll(Services.layer, Joining.layer, Fleet.layer, Reloads.layer, Calls.layer).pipe(
-    Layer.provideMerge(NodeList.layer),
+  Layer.mergeAll(Services.layer, Joining.layer, Fleet.layer, Reloads.layer, CallConsole.layer, Tasks.layer).pipe(
+    Layer.provideMerge(Layer.mergeAll(NodeList.layer, Calls.layer)),
     Layer.provideMerge(Layer.mergeAll(Pushes.layer, Overview.layer, Aftermath.layer)),
     Layer.provideMerge(Sessions.layer),
     Layer.provideMerge(Layer.mergeAll(Deliveries.layer, Desired.layer)),

@@ -1,7 +1,8 @@
-import { Effect, Stream } from "effect"
+import { Effect, type Scope, Stream } from "effect"
 import { Calls } from "../fleet/Calls.ts"
 import { People } from "../people/People.ts"
 import { Services } from "../fleet/Services.ts"
+import { Tasks } from "../fleet/Tasks.ts"
 import { query, type SignedAsk } from "./Ask.ts"
 import { NoSuchPage, SignInNeeded } from "./Failure.ts"
 import { Live, type View } from "./Live.ts"
@@ -16,16 +17,20 @@ const views: Readonly<Record<string, View>> = {
 const viewOf = Effect.fn("Events.view")(function* (topics: string) {
   const known = views[topics]
   if (known !== undefined) return known
-  const [, kind, id] = /^(service|calls):([^,]+)$/.exec(topics) ?? []
+  const [, kind, id] = /^(service|calls|tasks):([^,]+)$/.exec(topics) ?? []
   if (id === undefined) return yield* new NoSuchPage({ path: `/events?t=${topics}` })
   const services = yield* Services
   yield* services.get(id)
-  return (kind === "calls" ? `calls:${id}` : `service:${id}`) satisfies View
+  if (kind === "calls" || kind === "tasks") return `${kind}:${id}` satisfies View
+  return `service:${id}` satisfies View
 })
 
 /** Who looks at figures has them asked of the nodes for as long. */
-const watching = (view: View) =>
-  view.startsWith("calls:") ? Calls.use((calls) => calls.watch(view.slice("calls:".length))) : Effect.void
+const watching = (view: View): Effect.Effect<void, never, Calls | Tasks | Scope.Scope> => {
+  const [kind = "", id = ""] = view.split(":", 2)
+  if (kind === "calls") return Calls.use((calls) => calls.watch(id))
+  return kind === "tasks" ? Tasks.use((tasks) => tasks.watch(id)) : Effect.void
+}
 
 /** `GET /events?t=<topics>`: the one stream of a page, until the page, the session or the server ends. */
 export const events = Effect.fn("Events.open")(function* (ask: SignedAsk) {
@@ -35,7 +40,7 @@ export const events = Effect.fn("Events.open")(function* (ask: SignedAsk) {
   const live = yield* Live
   const people = yield* People
   const alive = people.session(sessionId).pipe(Effect.map((session) => session !== undefined))
-  const context = yield* Effect.context<Calls>()
+  const context = yield* Effect.context<Calls | Tasks>()
   const body = Stream.unwrap(
     Effect.map(watching(view), () => live.watch({ view, lang: ask.page.lang, sessionId, alive })),
   ).pipe(

@@ -1,5 +1,5 @@
 import { Clock, Effect } from "effect"
-import { liveCalls, liveDashboard, liveNodes, liveService, liveServices } from "../../../ui/Live.tsx"
+import { liveCalls, liveDashboard, liveNodes, liveService, liveServices, liveTasks } from "../../../ui/Live.tsx"
 import { catalogues } from "../../../ui/messages/Catalogues.ts"
 import type { Language } from "../../../ui/messages/Messages.ts"
 import type { PageContext } from "../../../ui/ViewModels.ts"
@@ -8,6 +8,7 @@ import { Fleet } from "../fleet/Fleet.ts"
 import { Joining } from "../fleet/Joining.ts"
 import { Pushes } from "../fleet/Pushes.ts"
 import { Services } from "../fleet/Services.ts"
+import { Tasks } from "../fleet/Tasks.ts"
 import { dashboardModel } from "./DashboardRoute.tsx"
 import { Live, type View } from "./Live.ts"
 
@@ -40,6 +41,15 @@ const callsFragments = Effect.fn("LiveViews.calls")(function* (page: PageContext
   )
 })
 
+const tasksFragments = Effect.fn("LiveViews.tasks")(function* (page: PageContext, id: string) {
+  const services = yield* Services
+  const tasks = yield* Tasks
+  return yield* services.get(id).pipe(
+    Effect.flatMap((service) => Effect.map(tasks.view(id), (view) => liveTasks(page, service, view))),
+    Effect.catchTag("NotFound", () => Effect.succeed(undefined)),
+  )
+})
+
 const render = Effect.fn("LiveViews.render")(function* (view: View, lang: Language) {
   const page = anybody(lang, yield* Clock.currentTimeMillis)
   if (view === "dash") return liveDashboard(page, yield* dashboardModel)
@@ -49,6 +59,7 @@ const render = Effect.fn("LiveViews.render")(function* (view: View, lang: Langua
     return liveNodes(page, yield* Fleet.use((fleet) => fleet.nodes), tokens)
   }
   if (view.startsWith("calls:")) return yield* callsFragments(page, view.slice("calls:".length))
+  if (view.startsWith("tasks:")) return yield* tasksFragments(page, view.slice("tasks:".length))
   return yield* serviceFragments(page, view.slice("service:".length))
 })
 

@@ -1,9 +1,11 @@
+import type { CallConsole } from "../fleet/CallConsole.ts"
 import type { Calls } from "../fleet/Calls.ts"
 import type { Fleet } from "../fleet/Fleet.ts"
 import type { Joining } from "../fleet/Joining.ts"
 import type { Pushes } from "../fleet/Pushes.ts"
 import type { Reloads } from "../fleet/Reloads.ts"
 import type { Services } from "../fleet/Services.ts"
+import type { Tasks } from "../fleet/Tasks.ts"
 import type { CliToken } from "../people/CliToken.ts"
 import type { People } from "../people/People.ts"
 import type { ListsRepo } from "../store/ListsRepo.ts"
@@ -21,10 +23,23 @@ import * as nodes from "./NodeRoutes.tsx"
 import * as process from "./ProcessRoutes.tsx"
 import * as push from "./PushRoutes.tsx"
 import * as running from "./RunningRoutes.ts"
+import * as tasks from "./TaskRoutes.tsx"
 import * as services from "./ServiceRoutes.tsx"
 
 /** What the handlers use. */
-export type PageServices = Calls | CliToken | Fleet | Joining | ListsRepo | Live | People | Pushes | Reloads | Services
+export type PageServices =
+  | CallConsole
+  | Calls
+  | CliToken
+  | Fleet
+  | Joining
+  | ListsRepo
+  | Live
+  | People
+  | Pushes
+  | Reloads
+  | Services
+  | Tasks
 
 type Handler = (ask: SignedAsk) => Answer<PageServices>
 export type PageRoute = Route<PageServices>
@@ -103,6 +118,12 @@ export const makeRoutes = (): ReadonlyArray<PageRoute> => {
     page("POST", "/services/:id/process/reload", process.reloadProcess),
 
     page("GET", "/services/:id/calls", calls.callsPage),
+    page("POST", "/services/:id/calls", calls.makeCall),
+    page("POST", "/services/:id/calls/editor", calls.callEditor),
+
+    page("GET", "/services/:id/tasks", tasks.tasksPage),
+    page("POST", "/services/:id/tasks/requeue", tasks.requeueTasks),
+    page("POST", "/services/:id/tasks/discard", tasks.discardTasks),
 
     page("GET", "/nodes", nodes.nodesPage),
     page("GET", "/nodes/join", nodes.joinDialog),
@@ -121,6 +142,9 @@ export const makeRoutes = (): ReadonlyArray<PageRoute> => {
     json("POST", "/api/services/:name/reload", running.reload),
     json("GET", "/api/services/:name/stats", running.stats),
     json("GET", "/api/services/:name/methods", running.methods),
+    json("GET", "/api/services/:name/tasks", running.tasks),
+    json("POST", "/api/services/:name/tasks/requeue", running.requeueTasks),
+    json("POST", "/api/services/:name/tasks/discard", running.discardTasks),
     json("POST", "/api/services/:name/clients", api.addClients),
     json("DELETE", "/api/services/:name/clients/:ip", api.removeClient),
     json("POST", "/api/services/:name/pushes", api.push),

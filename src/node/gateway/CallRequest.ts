@@ -40,8 +40,11 @@ export const readMeta = (headers: Headers): Readonly<Record<string, unknown>> | 
 const traceparentPattern = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/
 
 /** Whether the caller wants no answer: `Prefer: respond-async`. */
-export const isOneWay = (headers: Headers): boolean =>
-  (headers.get("prefer") ?? "").split(",").some((preference) => preference.trim().toLowerCase() === "respond-async")
+export const isOneWay = (headers: Headers): boolean => {
+  const preferences = headers.get("prefer")
+  if (preferences === null) return false
+  return preferences.split(",").some((preference) => preference.trim().toLowerCase() === "respond-async")
+}
 
 /** The arguments that a request's body stands for: a list is all of them, an object the only one, nothing none. */
 export const readArguments = async (request: Request): Promise<ReadonlyArray<unknown>> => {

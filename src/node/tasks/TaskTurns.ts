@@ -88,15 +88,16 @@ export const makeTaskTurns = Effect.fnUntraced(function* (book: TaskBook, runs: 
       set.waiters.add(waiter)
       poke(set)
       return Deferred.await(waiter.answer).pipe(
+        Effect.timeoutOption(taskTakeMs),
+        Effect.map(Option.getOrNull),
         Effect.onExit((exit) =>
           Effect.sync(() => {
             set.waiters.delete(waiter)
             // It was handed over in the moment in which nobody waited for it any more.
-            if (exit._tag === "Failure" && waiter.handed !== undefined) giveBack(set, waiter.handed.id)
+            const isTaken = exit._tag === "Success" && exit.value !== null
+            if (!isTaken && waiter.handed !== undefined) giveBack(set, waiter.handed.id)
           }),
         ),
-        Effect.timeoutOption(taskTakeMs),
-        Effect.map(Option.getOrNull),
       )
     })
 

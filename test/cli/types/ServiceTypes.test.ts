@@ -89,7 +89,7 @@ const shop: ReadonlyArray<MethodInfo> = [
 ]
 
 const good = `
-import { connect, type TypedClient } from "muster/client"
+import { connect, connectSync, type TypedClient } from "muster/client"
 import type { Order, Shop } from "./shop.js"
 
 const shop = connect<Shop>("shop", { timeoutMs: 1_000 })
@@ -107,6 +107,8 @@ const told = await connect("shop").call<string>("whatever")
 typed.close()
 for await (const change of shop.stream("changes", 5)) change.lines.map(({ sku }) => sku.length)
 await shop.send("Orders.find", 7)
+const waited: Order = connectSync<Shop>("shop").with({ timeoutMs: 5 }).call("Orders.find", 7)
+export const both: ReadonlyArray<unknown> = [waited.id, connectSync("shop").call("whatever")]
 export const all: ReadonlyArray<unknown> = [pong, id, sum, text.length, number, figures, untyped, told.length, order["ship-to"]]
 
 // @ts-expect-error there is no such method
@@ -129,6 +131,8 @@ shop.stream("Orders.find", 7)
 for await (const change of shop.stream("changes")) change.colour
 // @ts-expect-error the argument is missing
 await shop.send("Orders.find")
+// @ts-expect-error the argument is a number
+connectSync<Shop>("shop").call("Orders.find", "7")
 // @ts-expect-error the result is an order, not a text
 export const wrong: string = await shop.call("Orders.find", 7)
 // @ts-expect-error neither left nor right

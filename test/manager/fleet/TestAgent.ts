@@ -4,7 +4,7 @@ import type { ProcessSet } from "../../../src/domain/ProcessSpec.ts"
 import { Joining } from "../../../src/manager/fleet/Joining.ts"
 import { makeRequest } from "../../../src/platform/Certificates.ts"
 import { type Duplex, listen, type Listener } from "../../../src/platform/Transport.ts"
-import type { ListAck, NodeStatus } from "../../../src/protocol/NodeManager.ts"
+import type { ListAck, NodeStatus, TasksChange, TasksRequest, TaskView } from "../../../src/protocol/NodeManager.ts"
 import { RpcError } from "../../../src/protocol/RpcError.ts"
 import { type Handler, RpcServer, serverMethod } from "../../../src/rpc/RpcServer.ts"
 import type { TestManager } from "./TestFleet.ts"
@@ -44,6 +44,8 @@ export class TestAgent {
     reason: null,
     tookMs: 5,
   })
+  /** Its queued work: dead letters by id. */
+  readonly letters = new Map<string, TaskView>()
   /** What it tells of its process sets, and how often it was asked. */
   stats: (name: string) => unknown = () => {
     throw new RpcError("not_found", "no figures here")
@@ -133,6 +135,11 @@ export class TestAgent {
     }))
   }
 
+  #takeLetters({ ids }: typeof TasksChange.Type) {
+    const gone = (ids === "all" ? [...this.letters.keys()] : ids).filter((id) => this.letters.delete(id))
+    return { changed: gone.length }
+  }
+
   /** Tells how a reload is. */
   tellReload(name: string, reload: Reload) {
     this.reloads.set(name, reload)
@@ -182,6 +189,13 @@ export class TestAgent {
       this.statsAsked++
       return this.stats((argument as { name: string }).name)
     },
+    "Tasks.list": ([argument]) => {
+      const { limit, state } = argument as typeof TasksRequest.Type
+      const tasks = state === "dead" ? [...this.letters.values()].slice(0, limit) : []
+      return { tasks, counts: { waiting: 7, running: 1, dead: this.letters.size } }
+    },
+    "Tasks.requeue": ([argument]) => this.#takeLetters(argument as typeof TasksChange.Type),
+    "Tasks.discard": ([argument]) => this.#takeLetters(argument as typeof TasksChange.Type),
     "Trust.apply": ([argument]) => {
       this.#trustRevision = (argument as { revision: number }).revision
       return { revision: this.#trustRevision }

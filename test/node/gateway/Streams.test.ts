@@ -199,6 +199,19 @@ describe("a stream", () => {
     await waitFor(() => left === 1)
   })
 
+  test("that is over, or left, counts no more among the open calls", async () => {
+    const headers = { accept: ndjson }
+    const begin = (method: string) => fetch(`${gateway.url}/rpc/shop/${method}`, { method: "POST", headers })
+    // More than may be open at once.
+    for (let round = 0; round < 11; round++) {
+      const answers = await Promise.all(Array.from({ length: 100 }, (_, index) => begin(index % 2 ? "one" : "quiet")))
+      expect(answers.filter(({ status }) => status !== 200)).toEqual([])
+      await Promise.all(answers.map(({ body }) => body?.cancel()))
+    }
+    await waitFor(() => left === 550)
+    expect((await gateway.post("/rpc/shop/one", "[1]")).status).toBe(200)
+  })
+
   test("may be asked of a method that answers once, but not the other way round", async () => {
     const reader = curl("one", ndjson, "-d", '[{"a":[1]}]')
     expect(await reader.end()).toBe(0)

@@ -3,7 +3,7 @@ import { counted } from "../Counted.ts"
 /** Texts of the pages of one service. */
 export const serviceEn = {
   service: {
-    tabs: { endpoints: "Endpoints", clients: "Clients", process: "Process", calls: "Calls" },
+    tabs: { endpoints: "Endpoints", clients: "Clients", process: "Process", calls: "Calls", tasks: "Tasks" },
     edit: "Edit service",
     delete: "Delete service",
     deleteTitle: (name: string) => `Delete ${name}?`,

@@ -22,6 +22,7 @@ export const ServiceHead = ({ page, service, tab }: Props & { tab: ServiceTab })
         <Tab page={page} service={service} tab="clients" current={tab} count={service.clientsList.length} />
         <Tab page={page} service={service} tab="process" current={tab} />
         <Tab page={page} service={service} tab="calls" current={tab} />
+        <Tab page={page} service={service} tab="tasks" current={tab} />
       </ul>
     </nav>
   </>

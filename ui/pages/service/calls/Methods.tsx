@@ -1,14 +1,16 @@
 import type { CallsView, MethodRow } from "../../../../src/domain/CallFigures.ts"
 import { Card } from "../../../parts/Card.tsx"
 import { formatMicros, formatNumber, formatRate, formatShare } from "../../../parts/Format.ts"
+import { Icon } from "../../../parts/Icon.tsx"
 import { Spark } from "../../../parts/TimeChart.tsx"
+import { paths } from "../../../Paths.ts"
 import type { PageContext } from "../../../ViewModels.ts"
 import { isFailing } from "./Figures.tsx"
 
-type Props = { page: PageContext; view: CallsView }
+type Props = { page: PageContext; serviceId: string; view: CallsView }
 
 /** `#calls-methods`: a row for each method; errors by code when it is opened. */
-export const Methods = ({ page, view }: Props) => {
+export const Methods = ({ page, serviceId, view }: Props) => {
   const { calls } = page.t
   if (view.methods.length === 0) return <div id="calls-methods" hidden></div>
   return (
@@ -39,7 +41,7 @@ export const Methods = ({ page, view }: Props) => {
           </thead>
           <tbody>
             {view.methods.map((method) => (
-              <Method page={page} method={method} looks={sparkLooks} />
+              <Method page={page} serviceId={serviceId} method={method} />
             ))}
           </tbody>
         </table>
@@ -62,7 +64,9 @@ const NumberHead = ({ text }: { text: string }) => (
 const idOf = (name: string) =>
   name.replaceAll(/[^A-Za-z0-9]/g, (sign) => `_${sign.codePointAt(0)?.toString(16) ?? ""}_`)
 
-const Method = ({ page, method, looks }: { page: PageContext; method: MethodRow; looks: number }) => {
+type MethodProps = { page: PageContext; serviceId: string; method: MethodRow }
+
+const Method = ({ page, serviceId, method }: MethodProps) => {
   const { lang } = page
   const { nothing } = page.t.calls
   const micros = (value: number | null) => (value === null ? nothing : formatMicros(lang, value))
@@ -70,7 +74,7 @@ const Method = ({ page, method, looks }: { page: PageContext; method: MethodRow;
   return (
     <tr id={`method-${idOf(method.name)}`} class="method-row">
       <td>
-        <Details page={page} method={method} />
+        <Details page={page} serviceId={serviceId} method={method} />
       </td>
       <td class="number">{method.perSecond === null ? nothing : formatRate(lang, method.perSecond)}</td>
       <td class={failing ? "number bad" : "number quiet"}>
@@ -81,14 +85,14 @@ const Method = ({ page, method, looks }: { page: PageContext; method: MethodRow;
       <td class={method.running > 0 ? "number" : "number quiet"}>{formatNumber(lang, method.running)}</td>
       <td class="number quiet">{formatNumber(lang, method.since.calls)}</td>
       <td class="spark-cell">
-        <Spark values={method.spark} count={looks} tone={failing ? "bad" : "info"} />
+        <Spark values={method.spark} count={sparkLooks} tone={failing ? "bad" : "info"} />
       </td>
     </tr>
   )
 }
 
 /** Stays open while its figures change: the browser's own `open` is left alone by live updates. */
-const Details = ({ page, method }: { page: PageContext; method: MethodRow }) => {
+const Details = ({ page, serviceId, method }: MethodProps) => {
   const { calls } = page.t
   const { lang } = page
   const micros = (value: number | null) => (value === null ? calls.nothing : formatMicros(lang, value))
@@ -137,6 +141,20 @@ const Details = ({ page, method }: { page: PageContext; method: MethodRow }) => 
             </tbody>
           </table>
         )}
+        <div>
+          <button
+            type="button"
+            class="button button-small"
+            hx-get={paths.callOf(serviceId, method.name)}
+            hx-select="#call-console"
+            hx-target="#call-console"
+            hx-swap="outerHTML"
+            aria-label={calls.console.chooseOf(method.name)}
+          >
+            <Icon name="calls" />
+            {calls.console.choose}
+          </button>
+        </div>
       </div>
     </details>
   )
