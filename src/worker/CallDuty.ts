@@ -12,6 +12,7 @@ import type { Duty } from "./Duty.ts"
 import { Figures, runningOf } from "./Figures.ts"
 import { handlerOf } from "./Handlers.ts"
 import { Journal } from "./Journal.ts"
+import { Keys } from "./Keys.ts"
 import { describe, firstLine, log } from "./Log.ts"
 import { isStream } from "./Reflect.ts"
 import { ServicePort } from "./ServicePort.ts"
@@ -96,6 +97,8 @@ export class CallDuty implements Duty {
     await this.#port.listen()
   }
 
+  start(): void {}
+
   report() {
     void this.#trust.refresh().then((changed) => (changed ? this.#port.dropRevoked() : undefined))
     const open = this.#port.server.openCalls()
@@ -116,11 +119,12 @@ export class CallDuty implements Duty {
   }
 
   #fillTable(): void {
-    const { methodConcurrency } = this.#settings.rpc
+    const { idempotencyWindowMs, methodConcurrency } = this.#settings.rpc
+    const keys = new Keys(this.#link, { windowMs: idempotencyWindowMs })
     for (const [name, method] of this.#service.methods) {
       const concurrencyMax = methodConcurrency[name] ?? method.details?.concurrency ?? Infinity
       const options = { concurrencyMax, streams: isStream(method.run), meter: this.#figures.meter(name) }
-      this.#methods.set(name, serverMethod(name, handlerOf(name, method), options))
+      this.#methods.set(name, serverMethod(name, keys.once(name, handlerOf(name, method)), options))
     }
     const builtIn: Readonly<Record<string, Handler>> = {
       methods: () => this.#service.described,
