@@ -94,14 +94,6 @@ export class EndpointPool {
     return this.#leaving
   }
 
-  get workers(): Iterable<WorkerRecord> {
-    return this.#workers.values()
-  }
-
-  get isRetired(): boolean {
-    return this.#retired
-  }
-
   /** There is use for a connection to another worker: opens one, unless all have one or it was tried often enough. */
   spread(time: number): void {
     if (!this.isCovering || this.#opening !== undefined || this.#retired || this.lanes.length === 0) return

@@ -51,6 +51,11 @@ export class EndpointSet {
     return this.#pools.values()
   }
 
+  named(name: string): EndpointPool | undefined {
+    for (const pool of this.#pools.values()) if (pool.name === name) return pool
+    return undefined
+  }
+
   /** Of all that are chosen among. */
   get weight(): number {
     return this.#balancer.weight

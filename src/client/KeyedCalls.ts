@@ -1,5 +1,3 @@
-import type { EndpointPool } from "./EndpointPool.ts"
-
 const keysMax = 1_000
 const rememberMs = 600_000
 
@@ -8,18 +6,19 @@ const rememberMs = 600_000
  * thousand, for ten minutes.
  */
 export class KeyedCalls {
-  readonly #places = new Map<string, { readonly pool: EndpointPool; readonly until: number }>()
+  readonly #places = new Map<string, { readonly endpoint: string; readonly until: number }>()
 
-  of(key: string, time: number): EndpointPool | undefined {
+  /** The name of the endpoint. */
+  of(key: string, time: number): string | undefined {
     const place = this.#places.get(key)
-    if (place === undefined || time < place.until) return place?.pool
+    if (place === undefined || time < place.until) return place?.endpoint
     this.#places.delete(key)
     return undefined
   }
 
-  remember(key: string, pool: EndpointPool, time: number): void {
+  remember(key: string, endpoint: string, time: number): void {
     this.#places.delete(key)
-    this.#places.set(key, { pool, until: time + rememberMs })
+    this.#places.set(key, { endpoint, until: time + rememberMs })
     if (this.#places.size <= keysMax) return
     for (const oldest of this.#places.keys()) return void this.#places.delete(oldest)
   }

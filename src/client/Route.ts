@@ -1,4 +1,4 @@
-import { refusalsMax, retriesDefault, retryOf, retryWaitMs, worstExecuted } from "../domain/Retry.ts"
+import { refusalsAtOnce, refusalsMax, retriesDefault, retryOf, retryWaitMs, worstExecuted } from "../domain/Retry.ts"
 import type { Executed } from "../domain/ErrorCode.ts"
 import { RpcError } from "../protocol/RpcError.ts"
 import { now } from "../rpc/Deadlines.ts"
@@ -37,7 +37,7 @@ export class Route {
   /** Workers that have failed it. */
   readonly #failed = new Set<WorkerLane>()
   /** The endpoint that knows whether this call, by its key, was executed. */
-  #bound: EndpointPool | undefined
+  #bound: string | undefined
   #pool: EndpointPool | undefined
   /** Why it did not end where it was tried last. */
   #failure: RpcError | undefined
@@ -74,10 +74,11 @@ export class Route {
     if (this.#plan.fault !== undefined) throw this.#plan.fault
     if (discovery?.ready !== undefined && !isClosed) await this.#wait(discovery.ready, "endpoint list", this.leftMs)
     for (;;) {
+      if (this.#refusals > refusalsAtOnce) await this.#pause(this.#refusals - refusalsAtOnce)
       if (this.#plan.signal?.aborted === true) throw cancelled()
       const lane = this.#choose()
       this.#pool = lane.pool
-      if (this.#failed.has(lane)) await this.#pause()
+      if (this.#failed.has(lane)) await this.#pause(this.#retries)
       if (lane.isOpen) {
         lane.pool.spread(now())
         return lane
@@ -131,8 +132,8 @@ export class Route {
     this.#pool = lane.pool
     this.#executed = worstExecuted(this.#executed, error.executed)
     if (error.executed !== "maybe") return
-    this.#bound = lane.pool
-    if (idempotencyKey !== undefined) this.#host.keyed.remember(idempotencyKey, lane.pool, now())
+    this.#bound = lane.pool.name
+    if (idempotencyKey !== undefined) this.#host.keyed.remember(idempotencyKey, lane.pool.name, now())
   }
 
   #kind(lane: WorkerLane, { code, executed }: RpcError): "free" | "budget" | "never" {
@@ -179,7 +180,7 @@ export class Route {
   }
 
   /** Where the call must go because it may have been executed there. */
-  #place(time: number): EndpointPool | undefined {
+  #place(time: number): string | undefined {
     const { idempotencyKey } = this.#plan.settings
     if (idempotencyKey === undefined) return undefined
     const place = this.#bound ?? this.#host.keyed.of(idempotencyKey, time)
@@ -187,9 +188,10 @@ export class Route {
     return place
   }
 
-  #at(pool: EndpointPool): WorkerLane {
-    if (pool.isRetired || this.#unreached.has(pool)) {
-      const message = `${pool.name}, which may have executed this call and would know, cannot be reached`
+  #at(name: string): WorkerLane {
+    const pool = this.#host.endpoints.named(name)
+    if (pool === undefined || this.#unreached.has(pool)) {
+      const message = `${name}, which may have executed this call and would know, cannot be reached`
       throw this.#failure ?? new RpcError("unavailable", message, { executed: "maybe" })
     }
     const fresh = pool.lanes.filter((lane) => !this.#failed.has(lane))
@@ -203,9 +205,9 @@ export class Route {
     return this.#host.endpoints.hasOther(pool, avoided) ? this.leftMs / 2 : this.leftMs
   }
 
-  /** The same worker again: not at once. */
-  async #pause(): Promise<void> {
-    const waitMs = Math.min(this.leftMs, retryWaitMs(Math.max(1, this.#retries), this.#host.random()))
+  /** The same worker again, or one more that would not take it: not at once. */
+  async #pause(nth: number): Promise<void> {
+    const waitMs = Math.min(this.leftMs, retryWaitMs(Math.max(1, nth), this.#host.random()))
     await new Promise((resolve) => setTimeout(resolve, waitMs))
   }
 

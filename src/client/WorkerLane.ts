@@ -1,4 +1,13 @@
-import { fadedSlowness, type Load, overdue, slownessAfter, slownessOf, usualAfter } from "../domain/Balance.ts"
+import {
+  fadedSlowness,
+  type Load,
+  overdue,
+  slownessAfter,
+  slownessOf,
+  standstillLeast,
+  standstillsAfter,
+  usualAfter,
+} from "../domain/Balance.ts"
 import type { RpcConnection } from "../rpc/RpcConnection.ts"
 import type { EndpointPool } from "./EndpointPool.ts"
 import type { WorkerRecord } from "./WorkerRecord.ts"
@@ -25,6 +34,8 @@ export class WorkerLane implements Load {
   overdueMs = 0
   slowness = 1
   paceMs = 0
+  #standstills = 0
+  #stoodStillAt = -Infinity
   #peak = 1
   #peakAt = 0
   #busySince = 0
@@ -52,8 +63,7 @@ export class WorkerLane implements Load {
   ended(time: number, tookMs?: number, usualMs = 0): void {
     this.inFlight--
     if (tookMs !== undefined) {
-      this.#peak = slownessAfter(fadedSlowness(this.#peak, time - this.#peakAt), slownessOf(tookMs, usualMs))
-      this.#peakAt = time
+      this.#remember(slownessOf(tookMs, usualMs), time)
       if (time > this.#answeredAt) this.#paced(time)
       else this.#answers++
     }
@@ -79,6 +89,15 @@ export class WorkerLane implements Load {
   leave(): void {
     this.isLeaving = true
     if (this.inFlight === 0) this.connection?.close()
+  }
+
+  #remember(sample: number, time: number): void {
+    if (sample >= standstillLeast) {
+      this.#standstills = standstillsAfter(this.#standstills, time - this.#stoodStillAt)
+      this.#stoodStillAt = time
+    }
+    this.#peak = slownessAfter(fadedSlowness(this.#peak, time - this.#peakAt), sample, this.#standstills)
+    this.#peakAt = time
   }
 
   /** The first of some answers that came together. */

@@ -8,8 +8,13 @@ export const slowStartMs = 10_000
 const evenFactor = 2
 /** How much one answer counts for what is usual. */
 const sampleShare = 1 / 32
-/** How much one quick answer counts against the slow ones before it: one pause of the machine is soon forgotten. */
+/** How much one quick answer counts against a slow one before it: one pause of the machine is soon forgotten. */
 const quickShare = 1 / 8
+/** A worker so many times slower than usual stood still. */
+export const standstillLeast = 10
+const standstillsMax = 4
+/** Answers that come together after one standstill are one. */
+const togetherMs = 100
 /** Less makes no difference to a choice. */
 const worthFading = 1.2
 
@@ -33,10 +38,16 @@ export const fadedSlowness = (slowness: number, elapsedMs: number): number =>
 
 /**
  * The slowness of a worker after an answer: a slow one counts at once and in full (the peak), a quick one a little at a
- * time. `faded` is what was known, as it counts now.
+ * time, and the less the more often the worker stood still. `faded` is what was known, as it counts now.
  */
-export const slownessAfter = (faded: number, sample: number): number =>
-  sample >= faded ? sample : faded + (sample - faded) * quickShare
+export const slownessAfter = (faded: number, sample: number, standstills: number): number =>
+  sample >= faded ? sample : faded + (sample - faded) * quickShare * 4 ** (1 - Math.max(1, standstills))
+
+/** How often a worker stood still of late, after it did again, `sinceMs` after the last time. */
+export const standstillsAfter = (standstills: number, sinceMs: number): number => {
+  if (sinceMs < togetherMs) return standstills
+  return Math.min(standstillsMax, Math.max(0, standstills - Math.floor(sinceMs / memoryMs)) + 1)
+}
 
 /** How a worker does just now. Times in milliseconds. */
 export interface Load {

@@ -166,6 +166,10 @@ describe("a call with an idempotency key", () => {
     expect(await runsOf([other.endpoint()], "k")).toEqual([0])
     // Calls without the key go there.
     expect(await client.call("hello", "a")).toBe("Hello, a!")
+    // Taken off the list, it is away all the same; back on it, it is found again.
+    client.apply({ revision: 2, tls: "off", endpoints: [full(other.endpoint())] })
+    expect((await failure(keyed.call("key"))).message).toContain("which may have executed this call")
+    client.apply({ revision: 3, tls: "off", endpoints: [full(first.endpoint()), full(other.endpoint())] })
     await using again = await TestServer.start({ ip: first.ip, port: first.port })
     const place = await waitFor(async () => await keyed.call<[string, number, number]>("key"))
     expect(place).toEqual(["order 8", 1, again.port])

@@ -8,6 +8,7 @@ import { runtimes } from "./fixtures/runtimes.ts"
 import { TestServer } from "./fixtures/TestServer.ts"
 
 const expected = { answers: ["Hello, 世界!", "Hello, b!"], ip: "127.0.0.1", refused: "permission_denied yes" }
+const more = { sum: 5_050, hedged: "Hello, c!", circuit: "closed", failures: { permission_denied: 1 }, called: 5 }
 
 /** What the two consumers in `folder` say, run one after the other. */
 const consume = async (command: ReadonlyArray<string>, folder: string, dataDir: string) => {
@@ -52,7 +53,7 @@ describe("muster/client", () => {
     await using server = await TestServer.start({ workers: 2 })
     pushList(data.path, { revision: 1, endpoints: [server.endpoint()] })
     const folder = join(import.meta.dirname, "fixtures")
-    expect(await consume(command, folder, data.path)).toEqual([expected, expected])
+    expect(await consume(command, folder, data.path)).toEqual([{ ...expected, ...more }, expected])
   })
 
   test("is a package that types and runs on all of them, once it is installed", async () => {
@@ -64,7 +65,7 @@ describe("muster/client", () => {
     const checked = Bun.spawnSync([join(root, "node_modules/.bin/tsc"), "-p", project.path], { stdout: "pipe" })
     expect(checked.stdout.toString()).toBe("")
     for (const command of Object.values(runtimes)) {
-      expect(await consume(command, project.path, data.path)).toEqual([expected, expected])
+      expect(await consume(command, project.path, data.path)).toEqual([{ ...expected, ...more }, expected])
     }
   }, 60_000)
 

@@ -180,6 +180,36 @@ describe("a worker whose calls fail", () => {
   })
 })
 
+test("an endpoint that is added later begins with a small share, one that was there from the start with its own", async () => {
+  await using first = await TestServer.start({ ip: "127.1.1.143" })
+  await using second = await TestServer.start({ ip: "127.1.1.144" })
+  await using late = await TestServer.start({ ip: "127.1.1.145" })
+  const list = (servers: ReadonlyArray<TestServer>, revision: number) => ({
+    revision,
+    tls: "off" as const,
+    endpoints: servers.map(({ ip, port }) => ({ ip, port, weight: 100, status: "online" as const })),
+  })
+  const client = connect("greeter", { endpoints: [first.endpoint(), second.endpoint()], timeoutMs: 10_000 })
+  const shareOf = async ({ ip }: TestServer) => {
+    const answers: Array<string> = []
+    for (let nth = 0; nth < 400; nth++) answers.push((await client.call<Who>("who")).ip)
+    return answers.filter((other) => other === ip).length / answers.length
+  }
+  expect(await shareOf(second)).toBeWithin(0.4, 0.6)
+  client.apply(list([first, second, late], 2))
+  await waitFor(async () => (await client.call<Who>("who")).ip === late.ip)
+  // A tenth of a third, growing to a third in ten seconds; the 400 calls take a part of one.
+  expect(await shareOf(late)).toBeLessThan(0.2)
+  await waitFor(
+    async () => {
+      await client.call("who")
+      return client.stats().endpoints[2]!.workers[0]!.share > 0.12
+    },
+    { timeoutMs: 10_000 },
+  )
+  client.close()
+}, 30_000)
+
 test("an endpoint that is away is dialled anew as soon as a list is pushed", async () => {
   using data = temporaryFolder()
   const first = await TestServer.start({ ip: "127.1.1.139" })

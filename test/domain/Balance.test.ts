@@ -9,6 +9,7 @@ import {
   sharesOf,
   slownessAfter,
   slownessOf,
+  standstillsAfter,
   slowStartShare,
   usualAfter,
 } from "../../src/domain/Balance.ts"
@@ -42,15 +43,30 @@ describe("slowness", () => {
   })
 
   test("counts at once, and fades with time and with quick answers", () => {
-    expect(slownessAfter(1, 90)).toBe(90)
-    expect(slownessAfter(90, 1)).toBeWithin(75, 85)
+    expect(slownessAfter(1, 90, 1)).toBe(90)
+    expect(slownessAfter(90, 1, 0)).toBeWithin(75, 85)
     expect(fadedSlowness(90, memoryMs)).toBeCloseTo(1 + 89 / Math.E, 5)
     expect(fadedSlowness(90, 0)).toBe(90)
     let slowness = 90
-    for (let nth = 0; nth < 50; nth++) slowness = slownessAfter(slowness, 1)
+    for (let nth = 0; nth < 50; nth++) slowness = slownessAfter(slowness, 1, 1)
     expect(slowness).toBeLessThan(1.5)
   })
 })
+
+test.each([
+  [0, Infinity, 1],
+  [1, 1_000, 2],
+  [1, 20, 1],
+  [4, 1_000, 4],
+  [4, 25_000, 3],
+  [2, 60_000, 1],
+])(
+  "a worker that stood still %p times of late, last %p ms ago, did %p times when it does again",
+  (before, since, after) => {
+    expect(standstillsAfter(before, since)).toBe(after)
+    expect(slownessAfter(90, 1, after)).toBeGreaterThanOrEqual(slownessAfter(90, 1, 1))
+  },
+)
 
 describe("the cheaper of two workers", () => {
   const load = (given: Partial<Load> = {}): Load => ({
