@@ -3,7 +3,7 @@ import { callHash, hashBytes, hashText } from "../protocol/CallHash.ts"
 import { beginJournal, journalBytes, journalPlaces, placeTime, placeWord } from "../protocol/Journal.ts"
 import { RpcError } from "../protocol/RpcError.ts"
 import type { WorkerOrders } from "../protocol/WorkerLink.ts"
-import type { CallGuard } from "../rpc/Handler.ts"
+import type { CallGuard } from "../rpc/RpcServer.ts"
 
 const unrecorded = -1
 const none: ReadonlySet<string> = new Set()
