@@ -52,6 +52,8 @@ export type MethodRow = RecentCalls & {
 
 export type WorkerRow = {
   readonly nodeName: string
+  /** The process set on its node: `<service>@<port>`. */
+  readonly name: string
   readonly slot: number
   readonly kind: "calls" | "tasks"
   readonly pid: number
@@ -74,7 +76,10 @@ export type CallsView = {
   /** False: no node has told its figures yet. */
   readonly known: boolean
   readonly now: number
+  /** Of the chart, to the left of now. */
   readonly spanMs: number
+  /** Between two steps. */
+  readonly stepMs: number
   readonly points: ReadonlyArray<CallPoint>
   readonly totals: RecentCalls & {
     readonly running: number
@@ -83,6 +88,7 @@ export type CallsView = {
     readonly idleWorkers: number
     readonly rssBytes: number
     readonly loopLagMs: number
+    /** Answered since the start. */
     readonly calls: number
     readonly refused: number
   }

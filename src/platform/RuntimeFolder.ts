@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto"
+import { closeSync, ftruncateSync, openSync, readdirSync, readFileSync, rmSync } from "node:fs"
 import { rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -19,6 +20,36 @@ export const agentSocketPath = (dataDir: string): { readonly folder: string; rea
   if (fitsSocket(path)) return { folder, path }
   const short = join(tmpdir(), `muster-${createHash("sha256").update(dataDir).digest("hex").slice(0, 24)}`)
   return { folder: short, path: join(short, "agent.sock") }
+}
+
+const journalEnd = ".journal"
+
+/** Makes a file of zeros, to be mapped into the memory of the process that `name` says. Throws when it can't. */
+export const makeJournalFile = (folder: string, name: string, bytes: number): string => {
+  const path = join(folder, `${name}${journalEnd}`)
+  const file = openSync(path, "w", 0o600)
+  try {
+    ftruncateSync(file, bytes)
+  } finally {
+    closeSync(file)
+  }
+  return path
+}
+
+/** Reads it, and removes it: its process has ended. Empty when it is gone already. */
+export const takeJournalFile = (path: string): Uint8Array => {
+  try {
+    return readFileSync(path)
+  } catch {
+    return new Uint8Array()
+  } finally {
+    rmSync(path, { force: true })
+  }
+}
+
+/** Those of an agent that was killed. */
+export const removeJournalFiles = (folder: string): void => {
+  for (const name of readdirSync(folder)) if (name.endsWith(journalEnd)) rmSync(join(folder, name), { force: true })
 }
 
 /** A socket file outlives its listener; it must go before the next one can listen. */

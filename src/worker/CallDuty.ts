@@ -75,6 +75,7 @@ export class CallDuty implements Duty {
     this.#journal = this.#openJournal()
     this.#port = new ServicePort({
       fd: listenFd ?? -1,
+      backlog: settings.rpc.backlog,
       tls: tls === undefined ? undefined : readTls(tls.dir),
       trust: this.#trust,
       server: {
@@ -88,6 +89,7 @@ export class CallDuty implements Duty {
         onSlow: logSlow,
         legacy: legacyOf(settings),
         onFault: logFault,
+        legacy: legacyOf(settings),
       },
     })
   }

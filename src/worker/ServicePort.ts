@@ -5,6 +5,8 @@ import type { TrustFile } from "./TrustFile.ts"
 
 export type ServicePortOptions = {
   readonly fd: number
+  /** Connections that may wait to be accepted. */
+  readonly backlog: number
   readonly tls: TlsMaterial | undefined
   readonly trust: TrustFile
   readonly server: Omit<RpcServerOptions, "accept">
@@ -34,8 +36,8 @@ export class ServicePort {
   }
 
   async listen(): Promise<void> {
-    const { fd, tls } = this.#options
-    this.#listener = await listen({ on: { fd }, tls, onConnection: (duplex) => this.#accept(duplex) })
+    const { backlog, fd, tls } = this.#options
+    this.#listener = await listen({ on: { fd }, backlog, tls, onConnection: (duplex) => this.#accept(duplex) })
   }
 
   #accept(duplex: Duplex): void {

@@ -4,7 +4,7 @@ import { TestClock } from "effect/testing"
 import { makeSlot } from "../../src/node/supervisor/Slot.ts"
 import { type LaunchedWorker, LaunchFailed } from "../../src/node/supervisor/WorkerLauncher.ts"
 import type { WorkerFigures } from "../../src/node/supervisor/WorkerRegistry.ts"
-import type { Recipe } from "../../src/node/supervisor/WorkerRun.ts"
+import type { Recipe, WorkerRun } from "../../src/node/supervisor/WorkerRun.ts"
 import { emptyStats } from "../../src/protocol/Stats.ts"
 
 const lines: Array<string> = []
@@ -39,6 +39,7 @@ const scripted = () => {
       }),
       report: () => report,
       heard: () => 0,
+      inFlight: () => [],
     }
     return Effect.succeed(worker)
   })
@@ -48,6 +49,7 @@ const scripted = () => {
     name: "0",
     recipe: () => recipe(1),
     drainTimeoutMs: () => 5_000,
+    crashed: ({ worker }: WorkerRun) => Effect.sync(() => void log.push(`crash of ${worker.pid}`)),
     changed: Effect.void,
   }
   return {
@@ -297,7 +299,7 @@ it(
     yield* TestClock.adjust("1 hour")
     expect(slot.status).toMatchObject({ state: "RUNNING", pid: 2, reason: null })
     expect(script.started.length).toBe(2)
-    expect(script.log).toEqual([])
+    expect(script.log).toEqual(["crash of 1"])
   }),
 )
 

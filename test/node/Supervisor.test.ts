@@ -2,6 +2,7 @@ import { expect, setDefaultTimeout, test } from "bun:test"
 import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { createServer, type Server } from "node:net"
 import { availableParallelism } from "node:os"
+import { defaultRpcSettings } from "../../src/domain/RpcSettings.ts"
 import { RpcError } from "../../src/protocol/RpcError.ts"
 import { RpcConnection } from "../../src/rpc/RpcConnection.ts"
 import { greeterModule } from "../support/executable.ts"
@@ -31,7 +32,7 @@ test("a service's workers answer on its port, and a stop leaves no process behin
   expect(await callOnce(listen.port, "hello", ["世界"])).toMatch(/^Hello, 世界! Process \d+ says so\.$/)
   await node.stop()
   expect(node.left()).toEqual([])
-  expect(readFileSync(node.path("logs", `greeter@${listen.port}.log`), "utf8")).toContain("ready with 2 methods")
+  expect(readFileSync(node.path("logs", `greeter@${listen.port}.log`), "utf8")).toMatch(/ready with \d+ methods/)
 })
 
 test("a worker killed under load fails the calls in flight on it and no others, and is replaced", async () => {
@@ -46,7 +47,12 @@ test("a worker killed under load fails the calls in flight on it and no others, 
   let killed = false
   const caller = async () => {
     while (!stop.signal.aborted) {
-      const connection = await RpcConnection.open({ to: { host: listen.ip, port: listen.port }, client: "load" })
+      const to = { host: listen.ip, port: listen.port }
+      // A connection that the victim had accepted and not greeted is lost with it, and carries no call.
+      const connection = await RpcConnection.open({ to, client: "load" }).catch((error: unknown) => {
+        failures.push({ error, inFlight: killed })
+      })
+      if (connection === undefined) continue
       const onVictim = connection.hello.worker.pid === victim
       for (let nth = 0; nth < 20 && !stop.signal.aborted && connection.state === "open"; nth++) {
         const result = connection.call("slow", [2], { timeoutMs: 5_000 })
@@ -110,7 +116,8 @@ test("a changed variable reaches the workers, and an unchanged set touches nothi
   await node.apply(2, assignment(listen, module, { env: { GREETING: "one" }, specRevision: 2 }))
   expect(await node.running(2)).toEqual(before)
   await node.apply(3, assignment(listen, module, { env: { GREETING: "two" }, specRevision: 3 }))
-  await waitFor(async () => (await node.running(2)).every((pid) => !before.includes(pid)))
+  await waitFor(async () => (await node.process()).reload?.state === "done")
+  expect((await node.running(2)).filter((pid) => before.includes(pid))).toEqual([])
   expect(await callOnce(listen.port, "tell")).toEqual(["two", "production"])
 })
 
@@ -277,4 +284,22 @@ test("a process set with a name that would leave the log folder is refused", asy
   const refusal = node.apply(1, { ...one, name: "../../outside" })
   expect(await refusal.catch(String)).toContain("processes.0.name: must be SERVICE@PORT")
   expect((await node.status()).processesRevision).toBe(0)
+})
+
+test("as many connections wait on a worker's socket as the spec says, also when that is changed", async () => {
+  await using node = await started()
+  const listen = await local()
+  const queues = () =>
+    Bun.spawnSync(["ss", "-Hltn", `sport = :${listen.port}`])
+      .stdout.toString()
+      .trim()
+      .split("\n")
+      .map((line) => Number(line.split(/\s+/)[2]))
+  const backlog = (length: number) => ({ rpc: { ...defaultRpcSettings, backlog: length } })
+  await node.apply(1, assignment(listen, greeterModule, backlog(77)))
+  const before = await node.running(2)
+  await waitFor(() => queues().join() === "77,77")
+  await node.apply(2, assignment(listen, greeterModule, { ...backlog(99), specRevision: 2 }))
+  await waitFor(() => queues().join() === "99,99")
+  expect(await node.running(2)).toEqual(before)
 })

@@ -79,6 +79,7 @@ const methods: ReadonlyArray<MethodRow> = [
 
 const worker = (nodeName: string, slot: number, rest: Partial<CallsView["workers"][number]> = {}) => ({
   nodeName,
+  name: "order-center@9501",
   slot,
   kind: "calls" as const,
   pid: 4_100 + slot,
@@ -94,6 +95,7 @@ export const busyCalls: CallsView = {
   known: true,
   now,
   spanMs: 5 * minute,
+  stepMs: 2 * second,
   points,
   totals: {
     perSecond: 9_412.7,

@@ -73,6 +73,7 @@ const workerRows = ({ places }: CallReadings): ReadonlyArray<WorkerRow> =>
   places.flatMap(({ nodeName, stats }) =>
     stats.workers.map((worker) => ({
       nodeName,
+      name: stats.name,
       slot: worker.slot,
       kind: worker.kind,
       pid: worker.pid,
@@ -97,6 +98,15 @@ export const methodsOf = (places: ReadonlyArray<{ readonly stats: ProcessStats }
   return [...found.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1))
 }
 
+const minuteMs = 60_000
+const longestMs = stepEveryMs * stepsMax
+
+/** Wide enough for what there is: a chart of ten seconds would be a stroke at its right end. */
+const spanOf = (steps: ReadonlyArray<CallStep>, now: number): number => {
+  const age = now - (steps[0]?.at ?? now)
+  return [minuteMs, 2 * minuteMs].find((span) => age <= span) ?? longestMs
+}
+
 /** What a page shows of the readings. */
 export const callsView = (readings: CallReadings): CallsView => {
   const { now, places, silent, steps } = readings
@@ -108,7 +118,8 @@ export const callsView = (readings: CallReadings): CallsView => {
   return {
     known: places.length > 0,
     now,
-    spanMs: stepEveryMs * stepsMax,
+    spanMs: spanOf(steps, now),
+    stepMs: stepEveryMs,
     points: steps.map(({ at, errorsPerSecond, p50, p99, perSecond }) => ({ at, errorsPerSecond, p50, p99, perSecond })),
     totals: {
       ...recentOf(all, recent.length),
@@ -118,7 +129,7 @@ export const callsView = (readings: CallReadings): CallsView => {
       idleWorkers: total.idle_worker_num,
       rssBytes: total.rss_bytes,
       loopLagMs: total.loop_lag_ms,
-      calls: total.request_count,
+      calls: Object.values(total.methods).reduce((sum, { calls }) => sum + calls, 0),
       refused: total.abort_count,
     },
     methods: names

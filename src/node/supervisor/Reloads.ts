@@ -14,6 +14,8 @@ export type ReloadsOptions = {
   readonly recipe: (slot: Slot, version: Version) => Recipe
   /** A worker of it was ready, or there is nothing to lose: from now on whatever is started is of this version. */
   readonly adopt: (version: Version) => void
+  /** Why there are no slots although some are wanted; undefined: none are. */
+  readonly obstacle: () => string | undefined
   /** The progress has changed. */
   readonly changed: Effect.Effect<void>
 }
@@ -74,7 +76,7 @@ export const makeReloads = Effect.fnUntraced(function* (options: ReloadsOptions)
     const reasons = yield* Effect.forEach(options.slots(), (slot) => replaceOne(own, slot, version), {
       concurrency: "unbounded",
     })
-    return reasons.find((reason) => reason !== undefined)
+    return reasons.find((reason) => reason !== undefined) ?? (reasons.length === 0 ? options.obstacle() : undefined)
   })
 
   const roll = Effect.fnUntraced(function* (own: Job, version: Version) {

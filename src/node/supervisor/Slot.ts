@@ -12,6 +12,8 @@ export type SlotOptions = {
   readonly recipe: () => Recipe
   /** How long the calls of a worker that has to go may take to end. */
   readonly drainTimeoutMs: () => number
+  /** Run when a worker that served has ended unasked, or was killed for being stuck. */
+  readonly crashed: (run: WorkerRun) => Effect.Effect<void>
   /** Run after each change of the state. */
   readonly changed: Effect.Effect<void>
 }
@@ -198,6 +200,7 @@ export const makeSlot = Effect.fnUntraced(function* (options: SlotOptions) {
     if (run === current) {
       current = undefined
       if (state._tag === "STARTING" || state._tag === "RUNNING") restarts += 1
+      if (state._tag === "RUNNING") yield* options.crashed(run)
       yield* finish(state._tag === "STOPPING" ? { _tag: "Stopped" } : { _tag: "Failed", reason: why })
       return yield* follow({ _tag: "Exited", at, reason: why })
     }

@@ -71,7 +71,7 @@ export const makeSocketGroup = Effect.fnUntraced(function* (listen: Listen, back
       oneAtATime.withPermit(
         Effect.suspend(() => steerTo([...order.keys()].filter((at) => serving.has(order[at]?.slot ?? -1)))),
       ),
-    /** The backlog has changed. */
+    /** To be done again after each start: the runtime of a worker gives its socket the backlog that it likes. */
     resize: oneAtATime.withPermit(
       Effect.suspend(() => Effect.forEach(order, ({ fd }) => sockets.setBacklog(fd, backlog()), { discard: true })),
     ),

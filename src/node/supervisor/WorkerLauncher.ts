@@ -1,8 +1,11 @@
 import { Context, Data, Deferred, Effect, Layer } from "effect"
 import { usesTls } from "../../domain/Loopback.ts"
+import type { CallInFlight } from "../../domain/Poison.ts"
 import type { ProcessAssignment } from "../../domain/ProcessSpec.ts"
 import { type Child, type Exit, spawnSelf } from "../../platform/ChildProcess.ts"
 import { dirname, join } from "../../platform/Paths.ts"
+import { makeJournalFile, removeJournalFiles, takeJournalFile } from "../../platform/RuntimeFolder.ts"
+import { journalBytes, readJournal } from "../../protocol/Journal.ts"
 import { type WorkerKind, type WorkerSettings, workerSettingsVariable } from "../../protocol/WorkerLink.ts"
 import type { DataFolder } from "../DataFolder.ts"
 import { monotonicMs } from "../Monotonic.ts"
@@ -21,6 +24,8 @@ export type LaunchRequest = {
   readonly count: number
   /** The slot's listening socket; a task worker has none. */
   readonly fd?: number
+  /** Calls to refuse from the start. */
+  readonly poison: ReadonlyArray<string>
   /** Of its set. */
   readonly ledger: Ledger
 }
@@ -40,6 +45,8 @@ export interface LaunchedWorker {
   readonly report: () => WorkerFigures | undefined
   /** How many reports have come. */
   readonly heard: () => number
+  /** After its end: the calls that ran then. */
+  readonly inFlight: () => ReadonlyArray<CallInFlight>
 }
 
 const inheritedFd = 3
@@ -65,33 +72,38 @@ export class WorkerLauncher extends Context.Service<
         const socket = yield* AgentSocket
         const fork = Effect.runForkWith(yield* Effect.context<never>())
 
-        const settingsOf = (
-          { assignment, count, fd, kind, slot }: LaunchRequest,
-          poison: ReadonlyArray<string>,
-        ): WorkerSettings => ({
-          service: assignment.spec.service,
-          name: assignment.name,
-          kind,
-          slot,
-          count,
-          module: assignment.spec.module,
-          ...(fd === undefined ? {} : { listenFd: inheritedFd }),
-          agentSocket: socket.path,
-          ...(usesTls(assignment.spec.tls, assignment.listen.ip) ? { tls: { dir: folder.tls } } : {}),
-          drainTimeoutMs: assignment.spec.drainTimeoutMs,
-          dataDir: folder.root,
-          rpc: assignment.spec.rpc,
-          poison,
-        })
+        // Of an agent that was killed; the socket's owner knows that no other agent runs here.
+        yield* Effect.sync(() => removeJournalFiles(folder.socket.folder))
+        let journals = 0
 
-        const spawn = (request: LaunchRequest, poison: ReadonlyArray<string>): Child => {
+        const settingsOf = (request: LaunchRequest, journal: string | undefined): WorkerSettings => {
+          const { assignment, count, fd, kind, poison, slot } = request
+          return {
+            service: assignment.spec.service,
+            name: assignment.name,
+            kind,
+            slot,
+            count,
+            module: assignment.spec.module,
+            ...(fd === undefined ? {} : { listenFd: inheritedFd }),
+            agentSocket: socket.path,
+            ...(usesTls(assignment.spec.tls, assignment.listen.ip) ? { tls: { dir: folder.tls } } : {}),
+            drainTimeoutMs: assignment.spec.drainTimeoutMs,
+            dataDir: folder.root,
+            rpc: assignment.spec.rpc,
+            ...(journal === undefined ? {} : { journal }),
+            poison,
+          }
+        }
+
+        const spawn = (request: LaunchRequest, journal: string | undefined): Child => {
           const { assignment, fd, kind, slot } = request
           const { name, spec } = assignment
           return spawnSelf(["--role=worker", `--worker=${name}/${placeName(kind, slot)}`], {
             env: {
               NODE_ENV: "production",
               ...spec.env,
-              [workerSettingsVariable]: JSON.stringify(settingsOf(request, poison)),
+              [workerSettingsVariable]: JSON.stringify(settingsOf(request, journal)),
             },
             cwd: dirname(spec.module),
             logFile: join(folder.logs, `${name}.log`),
@@ -100,21 +112,38 @@ export class WorkerLauncher extends Context.Service<
           })
         }
 
+        /** Task workers answer no calls, so they keep none. */
+        const makeJournal = ({ assignment, kind, slot }: LaunchRequest) =>
+          kind === "tasks"
+            ? undefined
+            : makeJournalFile(folder.socket.folder, `${assignment.name}-${slot}-${++journals}`, journalBytes)
+
+        const start = (request: LaunchRequest) => {
+          const journal = makeJournal(request)
+          try {
+            return { child: spawn(request, journal), journal }
+          } catch (error) {
+            if (journal !== undefined) takeJournalFile(journal)
+            throw error
+          }
+        }
+
         return WorkerLauncher.of({
           launch: Effect.fn("WorkerLauncher.launch")(function* (request) {
             const { assignment, kind, ledger, slot } = request
-            const { poison } = ledger.orders(yield* monotonicMs)
-            const child = yield* Effect.try({
-              try: () => spawn(request, poison),
+            const { child, journal } = yield* Effect.try({
+              try: () => start(request),
               catch: (cause) => new LaunchFailed({ reason: cause instanceof Error ? cause.message : String(cause) }),
             })
             const { pid } = child.identity
             const registered = registry.add(pid, { name: assignment.name, kind, slot }, ledger)
             ledger.started(pid, kind, slot)
             const ended = Deferred.makeUnsafe<string>()
+            let inFlight: ReadonlyArray<CallInFlight> = []
             child.onExit((exit) => {
               // What the worker has started must not live on without it.
               child.signalGroup("SIGKILL")
+              if (journal !== undefined) inFlight = readJournal(takeJournalFile(journal))
               registry.remove(pid)
               fork(Effect.map(monotonicMs, (now) => ledger.gone(pid, now)))
               Deferred.doneUnsafe(ended, Effect.succeed(exitReason(exit, registered.failure)))
@@ -127,6 +156,7 @@ export class WorkerLauncher extends Context.Service<
               kill: Effect.sync(() => void child.signalGroup("SIGKILL")),
               report: () => registered.report,
               heard: () => registered.heard,
+              inFlight: () => inFlight,
             }
           }),
         })

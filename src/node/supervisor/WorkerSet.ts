@@ -5,6 +5,7 @@ import type { ProcessAssignment } from "../../domain/ProcessSpec.ts"
 import { cpuCount } from "../../platform/Env.ts"
 import type { ProcessStatus, ReloadVerdict } from "../../protocol/NodeManager.ts"
 import type { WorkerKind } from "../../protocol/WorkerLink.ts"
+import { monotonicMs } from "../Monotonic.ts"
 import { NodeChanges } from "../NodeChanges.ts"
 import { Ledger } from "./Ledger.ts"
 import { careForWorkers } from "./WorkerCare.ts"
@@ -12,7 +13,7 @@ import { makeReloads, type Version } from "./Reloads.ts"
 import { makeSlot, type Slot } from "./Slot.ts"
 import { makeSocketGroup } from "./SocketGroup.ts"
 import { LaunchFailed, placeName, WorkerLauncher } from "./WorkerLauncher.ts"
-import type { Recipe } from "./WorkerRun.ts"
+import type { Recipe, WorkerRun } from "./WorkerRun.ts"
 
 /** A port that somebody else has may be free again soon: a former worker that still drains. */
 const portBackoff: BackoffPolicy = { baseMs: 250, capMs: 5_000, resetAfterMs: 60_000 }
@@ -104,7 +105,9 @@ export const makeWorkerSet = Effect.fnUntraced(function* (initial: ProcessAssign
   }
 
   const launch = Effect.fnUntraced(function* (kind: WorkerKind, index: number, version: Version) {
-    const request = { assignment: version.assignment, kind, slot: index, count: wanted(kind), ledger }
+    // What ended workers of one version is let in to the next.
+    const poison = version.generation > proven.generation ? [] : ledger.orders(yield* monotonicMs).poison
+    const request = { assignment: version.assignment, kind, slot: index, count: wanted(kind), poison, ledger }
     if (kind === "tasks") return yield* launcher.launch(request)
     const fd = yield* sockets.open(index).pipe(Effect.mapError(({ message }) => new LaunchFailed({ reason: message })))
     return yield* launcher.launch({ ...request, fd })
@@ -115,6 +118,13 @@ export const makeWorkerSet = Effect.fnUntraced(function* (initial: ProcessAssign
     launch: launch(kind, index, version),
   })
 
+  const crashed = Effect.fnUntraced(function* ({ worker }: WorkerRun) {
+    for (const { hash, method } of ledger.crashed(worker.inFlight(), yield* monotonicMs))
+      yield* Effect.logWarning(
+        `refused from now on: "${method}" with the same arguments ran each time when workers ended (call ${hash})`,
+      )
+  })
+
   const add = Effect.fnUntraced(function* (kind: WorkerKind, index: number) {
     if (kind === "calls") yield* sockets.open(index)
     const own = yield* Scope.fork(scope)
@@ -123,6 +133,7 @@ export const makeWorkerSet = Effect.fnUntraced(function* (initial: ProcessAssign
       name: placeName(kind, index),
       recipe: () => recipe(kind, index, proven),
       drainTimeoutMs: () => assignment.spec.drainTimeoutMs,
+      crashed,
       changed,
     }).pipe(Scope.provide(own))
     places.set(slot.name, { kind, slot, scope: own, retiring: false })
@@ -169,7 +180,11 @@ export const makeWorkerSet = Effect.fnUntraced(function* (initial: ProcessAssign
   const reloads = yield* makeReloads({
     slots: staying,
     recipe: (slot, version) => recipe(places.get(slot.name)?.kind ?? "calls", slot.index, version),
-    adopt: (version) => void (proven = version),
+    adopt: (version) => {
+      if (version.generation > proven.generation) ledger.forgive()
+      proven = version
+    },
+    obstacle: () => blocked?.reason,
     changed,
   })
 
@@ -184,6 +199,7 @@ export const makeWorkerSet = Effect.fnUntraced(function* (initial: ProcessAssign
     yield* grow().pipe(Effect.catchTag("PortUnavailable", (error) => block(error.message)))
     for (const { retiring, slot } of all()) if (!retiring && slot.isVacant) yield* slot.start
     yield* sockets.serve(serving())
+    yield* sockets.resize
     yield* sockets.closeAllWhile(nobodyServesSoon)
     yield* summarise
     if (removed && places.size === 0) yield* Deferred.succeed(gone, undefined)
@@ -245,17 +261,16 @@ export const makeWorkerSet = Effect.fnUntraced(function* (initial: ProcessAssign
     assign: (next) =>
       Effect.suspend(() => {
         const fresh = needsNewWorkers(assignment.spec, next.spec)
-        const resized = next.spec.rpc.backlog !== assignment.spec.rpc.backlog
         assignment = next
-        const after = resized ? Effect.andThen(sockets.resize, poke) : poke
         if (!fresh) {
           newest = { ...newest, assignment }
           if (proven.generation === newest.generation) proven = newest
-          return after
+          return poke
         }
-        if (places.size > 0) return Effect.andThen(after, renewAll)
+        if (places.size > 0) return Effect.andThen(poke, renewAll)
+        ledger.forgive()
         newest = proven = { generation: newest.generation + 1, assignment }
-        return after
+        return poke
       }),
     reload: renewAll,
     stop: Effect.gen(function* () {

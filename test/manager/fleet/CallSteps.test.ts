@@ -202,6 +202,20 @@ describe("the view", () => {
     expect(first.methods[0]).toMatchObject({ name: "hello", perSecond: null, since: { calls: 0 } })
   })
 
+  test("is as wide as what there is to show, at most five minutes", () => {
+    const at = (time: number): CallStep => ({
+      at: time,
+      perSecond: 1,
+      errorsPerSecond: 0,
+      p50: null,
+      p99: null,
+      methods: new Map(),
+    })
+    const span = (...times: ReadonlyArray<number>) =>
+      callsView({ now: 400_000, steps: times.map(at), places: [], silent: [] }).spanMs
+    expect([span(), span(390_000), span(330_000), span(100_000, 390_000)]).toEqual([60_000, 60_000, 120_000, 300_000])
+  })
+
   test("shows so many methods, and says how many more there are", () => {
     const methods = Object.fromEntries(Array.from({ length: 230 }, (_, index) => [`m${index}`, { calls: 1 }]))
     const view = callsView({ now: 1, steps: [], places: [place("one", { at: 1, methods }, [])], silent: [] })

@@ -32,7 +32,7 @@ export const callsEn = {
     errorShare: "Errors",
     runningColumn: "Running",
     total: "Since start",
-    trend: "Last 5 min",
+    trend: "Trend",
     byMethod: "By method",
     more: (count: number) => `${counted(count, "more method", "more methods")} not shown`,
     stream: "Stream",

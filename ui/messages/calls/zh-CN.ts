@@ -30,7 +30,7 @@ export const callsZhCN: Pick<Messages, "calls"> = {
     errorShare: "错误率",
     runningColumn: "运行中",
     total: "启动以来",
-    trend: "最近 5 分钟",
+    trend: "走势",
     byMethod: "按方法",
     more: (count) => `另有 ${count} 个方法未显示`,
     stream: "流",

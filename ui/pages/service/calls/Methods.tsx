@@ -41,7 +41,7 @@ export const Methods = ({ page, serviceId, view }: Props) => {
           </thead>
           <tbody>
             {view.methods.map((method) => (
-              <Method page={page} serviceId={serviceId} method={method} />
+              <Method page={page} serviceId={serviceId} method={method} looks={Math.ceil(view.spanMs / view.stepMs)} />
             ))}
           </tbody>
         </table>
@@ -50,9 +50,6 @@ export const Methods = ({ page, serviceId, view }: Props) => {
     </Card>
   )
 }
-
-/** Of five minutes with a look each two seconds. */
-const sparkLooks = 150
 
 const NumberHead = ({ text }: { text: string }) => (
   <th scope="col" class="number">
@@ -66,7 +63,7 @@ const idOf = (name: string) =>
 
 type MethodProps = { page: PageContext; serviceId: string; method: MethodRow }
 
-const Method = ({ page, serviceId, method }: MethodProps) => {
+const Method = ({ page, serviceId, method, looks }: MethodProps & { looks: number }) => {
   const { lang } = page
   const { nothing } = page.t.calls
   const micros = (value: number | null) => (value === null ? nothing : formatMicros(lang, value))
@@ -85,7 +82,7 @@ const Method = ({ page, serviceId, method }: MethodProps) => {
       <td class={method.running > 0 ? "number" : "number quiet"}>{formatNumber(lang, method.running)}</td>
       <td class="number quiet">{formatNumber(lang, method.since.calls)}</td>
       <td class="spark-cell">
-        <Spark values={method.spark} count={sparkLooks} tone={failing ? "bad" : "info"} />
+        <Spark values={method.spark} count={looks} tone={failing ? "bad" : "info"} />
       </td>
     </tr>
   )

@@ -59,7 +59,9 @@ export const Workers = ({ page, view }: Props) => {
             <tbody>
               {view.workers.map((worker) => (
                 <tr>
-                  <td class="cut">{worker.nodeName}</td>
+                  <td class="cut">
+                    {worker.nodeName} <span class="mono quiet">{worker.name}</span>
+                  </td>
                   <td class="nowrap">
                     {worker.kind === "tasks" && `${calls.taskKind} `}
                     {worker.slot} <span class="quiet">{calls.pid(worker.pid)}</span>
