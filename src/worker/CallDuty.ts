@@ -89,7 +89,6 @@ export class CallDuty implements Duty {
         onSlow: logSlow,
         legacy: legacyOf(settings),
         onFault: logFault,
-        legacy: legacyOf(settings),
       },
     })
   }
