@@ -239,6 +239,7 @@ export class CallRunner implements CallHost, StreamHost {
     }
     if (!isLater) return this.#finish(call, false, result)
     this.#owner.link.clock = now()
+    this.#owner.link.hasBegun = true
     this.#begin(call)
     // Not the result's own `then`, which may be anything.
     Promise.resolve(result).then(
