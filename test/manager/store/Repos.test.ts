@@ -1,7 +1,7 @@
-import { defaultRpcSettings } from "../../../src/domain/RpcSettings.ts"
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
 import { Effect, type Layer, ManagedRuntime, Schema } from "effect"
 import type { Endpoint } from "../../../src/domain/Endpoint.ts"
+import { defaultRpcSettings } from "../../../src/domain/RpcSettings.ts"
 import { ServiceName } from "../../../src/domain/ServiceName.ts"
 import { AuditRepo } from "../../../src/manager/store/AuditRepo.ts"
 import { type Client, ClientsRepo } from "../../../src/manager/store/ClientsRepo.ts"
@@ -392,6 +392,24 @@ describe.each(engines)("the store on $name", ({ fresh }) => {
           .execute(),
       )
       expect((yield* Effect.flip(orphan)).kind).toBe("query")
+    }),
+  )
+
+  it(
+    "gives a process spec of before the settings their defaults, and keeps those that are set",
+    Effect.gen(function* () {
+      const { id } = yield* create("Former")
+      const specs = yield* ProcessSpecsRepo
+      yield* specs.set(id, spec, "ann")
+      const former = JSON.stringify({ kind: "module", module: "/a.ts", workers: 2, env: {}, tls: "auto" })
+      yield* (yield* Database).run((db) =>
+        db.updateTable("process_spec").set({ spec: former }).where("service_id", "=", id).execute(),
+      )
+      expect((yield* specs.get(id))?.spec.rpc).toEqual(defaultRpcSettings)
+      const rpc = { ...defaultRpcSettings, maxConnections: 5, methodConcurrency: { hello: 1 }, legacy: true }
+      yield* specs.set(id, { ...spec, rpc }, "ann")
+      expect((yield* specs.get(id))?.spec.rpc).toEqual(rpc)
+      yield* specs.remove(id)
     }),
   )
 
