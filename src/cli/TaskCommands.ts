@@ -1,5 +1,5 @@
 import { Schema } from "effect"
-import { writeOut } from "../platform/Env.ts"
+import { writeError, writeOut } from "../platform/Env.ts"
 import { currentMs } from "../platform/Time.ts"
 import { TaskPage, type TaskView } from "../protocol/NodeManager.ts"
 import { ask } from "./Api.ts"
@@ -7,20 +7,25 @@ import { command } from "./Command.ts"
 import { exitCodes, UsageError } from "./Failure.ts"
 import { choice, flag, optional, text, toggle, whole } from "./Flag.ts"
 import * as numbers from "./Numbers.ts"
+import { oneLine } from "./OneLine.ts"
 import { dataFlag, jsonFlag, pageFlag } from "./SharedFlags.ts"
 import { writeTable } from "./Table.ts"
 
 const service = { name: "SERVICE", about: "the name of the service", kind: "one" } as const
 const nodeFlag = optional("node", text("NODE"), "On this node only, by its name or id (default: on all)")
 const files = "Files: DATA/manager/cli-token lets this command in; DATA/ca/ca.pem verifies a page with HTTPS."
-const codes = "Exit codes: 0 done, 1 the manager refused or did not answer, 2 the command line is wrong."
+const codes =
+  "Exit codes: 0 done, 1 a node was not reached, or the manager refused or did not answer, 2 the command line is wrong."
 const payloadMax = 60
 
+const whose = { nodeId: Schema.String, nodeName: Schema.String, name: Schema.String }
+const Silent = Schema.Struct({ ...whose, message: Schema.String })
 const Pages = Schema.Struct({
-  nodes: Schema.Array(
-    Schema.Struct({ ...TaskPage.fields, nodeId: Schema.String, nodeName: Schema.String, name: Schema.String }),
-  ),
+  nodes: Schema.Array(Schema.Struct({ ...TaskPage.fields, ...whose })),
+  /** Nodes that could not be asked. */
+  silent: Schema.Array(Silent),
 })
+type Pages = typeof Pages.Type
 
 export const tasksCommand = command({
   words: ["tasks"],
@@ -45,31 +50,42 @@ export const tasksCommand = command({
   ],
   run: async ({ data, json, limit, node, state, url }, [name = ""]) => {
     const query = new URLSearchParams({ state, limit: `${limit}`, ...(node === undefined ? {} : { node }) })
-    const { nodes } = await ask(
+    const pages = await ask(
       Pages,
       { method: "GET", path: `/services/${encodeURIComponent(name)}/tasks?${query}` },
       { url, dataDir: data },
     )
-    if (json) writeOut(`${JSON.stringify({ nodes })}\n`)
-    else {
-      writeTable(
-        ["NODE", "PROCESS", "WAITING", "RUNNING", "DEAD"],
-        nodes.map(({ counts, name, nodeName }) => [
-          nodeName,
-          name,
-          numbers.count(counts.waiting),
-          numbers.count(counts.running),
-          numbers.count(counts.dead),
-        ]),
-        { right: [2, 3, 4], none: `${name} runs on no node, so it has no tasks` },
-      )
-      const rows = nodes.flatMap(({ nodeName, tasks }) => tasks.map((task) => [nodeName, ...rowOf(task, currentMs())]))
-      if (rows.length > 0) writeOut("\n")
-      if (rows.length > 0) writeTable(["NODE", "ID", "TASK", "ATTEMPTS", "QUEUED", "NEXT", "PAYLOAD", "ERROR"], rows)
-    }
-    return exitCodes.done
+    if (json) writeOut(`${JSON.stringify(pages)}\n`)
+    else writePages(name, state, pages)
+    return pages.silent.length === 0 ? exitCodes.done : exitCodes.failed
   },
 })
+
+const writePages = (service: string, state: TaskView["state"], { nodes, silent }: Pages) => {
+  writeTable(
+    ["NODE", "PROCESS", "WAITING", "RUNNING", "DEAD"],
+    nodes.map(({ counts, name, nodeName }) => [
+      nodeName,
+      name,
+      ...[counts.waiting, counts.running, counts.dead].map(numbers.count),
+    ]),
+    { right: [2, 3, 4], none: silent.length === 0 ? `${service} runs on no node, so it has no tasks` : "No counts" },
+  )
+  const now = currentMs()
+  const rows = nodes.flatMap(({ nodeName, tasks }) => tasks.map((task) => [nodeName, ...rowOf(task, now)]))
+  if (rows.length > 0) {
+    writeOut("\n")
+    writeTable(["NODE", "ID", "TASK", "ATTEMPTS", "QUEUED", "NEXT", "PAYLOAD", "ERROR"], rows)
+  }
+  const more = nodes.reduce((sum, { counts, tasks }) => sum + Math.max(0, counts[state] - tasks.length), 0)
+  if (more > 0) writeOut(`and ${numbers.count(more)} more: --limit N shows up to 1,000 of each node\n`)
+  writeSilent(silent)
+}
+
+const writeSilent = (silent: Pages["silent"]) => {
+  for (const { message, name, nodeName } of silent)
+    writeError(`muster: ${oneLine(`${nodeName} (${name}): ${message}`)}\n`)
+}
 
 const rowOf = (task: TaskView, now: number): ReadonlyArray<string> => [
   task.id,
@@ -81,7 +97,7 @@ const rowOf = (task: TaskView, now: number): ReadonlyArray<string> => [
   task.error ?? "",
 ]
 
-const Changed = Schema.Struct({ changed: Schema.Int })
+const Changed = Schema.Struct({ changed: Schema.Int, failed: Schema.Array(Silent) })
 
 interface ChangeTexts {
   readonly verb: "requeue" | "discard"
@@ -104,7 +120,7 @@ const changeCommand = ({ all, done, example, summary, verb }: ChangeTexts) =>
     ],
     notes: [
       files,
-      "Exit codes: 0 done, 1 an ID is of no dead letter, or the manager refused, 2 the command line is wrong.",
+      "Exit codes: 0 done, 1 an ID is of no dead letter, a node was not reached, or the manager refused, 2 the command line is wrong.",
     ],
     run: async (values, [name = "", ...ids]) => {
       if (values.all === ids.length > 0) {
@@ -112,7 +128,7 @@ const changeCommand = ({ all, done, example, summary, verb }: ChangeTexts) =>
         throw new UsageError({ message: `${problem}; muster tasks ${name} lists the dead letters` })
       }
       const { data, json, node, url } = values
-      const { changed } = await ask(
+      const { changed, failed } = await ask(
         Changed,
         {
           method: "POST",
@@ -122,12 +138,16 @@ const changeCommand = ({ all, done, example, summary, verb }: ChangeTexts) =>
         { url, dataDir: data },
       )
       const isWhole = values.all || changed >= new Set(ids).size
-      if (json) writeOut(`${JSON.stringify({ changed })}\n`)
+      if (json) writeOut(`${JSON.stringify({ changed, failed })}\n`)
       else {
-        const missing = isWhole ? "" : `; of ${new Set(ids).size} that were named, the others are no dead letters`
+        const missing =
+          isWhole || failed.length > 0
+            ? ""
+            : `; of ${new Set(ids).size} that were named, the others are no dead letters`
         writeOut(`${numbers.count(changed)} ${changed === 1 ? "task" : "tasks"} ${done}${missing}\n`)
+        writeSilent(failed)
       }
-      return isWhole ? exitCodes.done : exitCodes.failed
+      return isWhole && failed.length === 0 ? exitCodes.done : exitCodes.failed
     },
   })
 

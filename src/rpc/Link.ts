@@ -6,7 +6,7 @@ import { now } from "./Deadlines.ts"
 import { Outbox } from "./Outbox.ts"
 import type { Traffic } from "./ServerFigures.ts"
 import { beginSweep, endSweep, type Swept } from "./Sweep.ts"
-import { type Turned, turns } from "./Turns.ts"
+import { type Turned, type TurnEnd, turns } from "./Turns.ts"
 
 /** What the server's and the client's end do differently. */
 export interface LinkOwner {
@@ -55,10 +55,13 @@ export class Link implements Swept, Turned {
   #reading = false
   // Set while the peer doesn't take answers: its further requests stay unread.
   #stalled = false
-  // Set while others have their turn.
-  #inTurn = false
+  /** Set by a frame's handling: what it began has its own first turn before the next frame. */
+  hasBegun = false
+  // In line for a turn, or having it.
+  #inLine = false
   #waiting: Array<Chunk> = []
   #waitingBytes = 0
+  #isPaused = false
   #openedAt: number
   #heardAt: number
   #frameBegunAt = 0
@@ -165,7 +168,7 @@ export class Link implements Swept, Turned {
 
   /** What the peer sends stays unread, or waits: its silence means nothing. */
   get #isHeld(): boolean {
-    return this.#stalled || this.#inTurn
+    return this.#stalled || this.#inLine
   }
 
   #overdue(time: number): RpcError | undefined {
@@ -198,12 +201,22 @@ export class Link implements Swept, Turned {
     const time = (this.#heardAt = now())
     this.#pinged = false
     this.#traffic.receivedBytes += bytes.length
-    if (this.#stalled || this.#inTurn || !turns.begin(time)) return this.#keep(bytes, time)
-    this.clock = this.arrivedAt = time
+    if (this.#stalled || this.#inLine) return this.#keep(bytes, time)
+    this.arrivedAt = time
     this.#reader.push(bytes)
-    if (!this.#read() && !this.#stalled) this.#askTurn()
-    turns.end(this.clock)
-    if (this.#state === "open") this.out.flush()
+    this.#askTurn(time)
+  }
+
+  #keep(bytes: Uint8Array, arrivedAt: number): void {
+    this.#waiting.push({ bytes, arrivedAt })
+    this.#waitingBytes += bytes.length
+    if (this.#waitingBytes > aheadBytes) this.#pause()
+  }
+
+  #pause(): void {
+    if (this.#isPaused) return
+    this.#isPaused = true
+    this.duplex.pause()
   }
 
   #forget(): void {
@@ -211,24 +224,17 @@ export class Link implements Swept, Turned {
     this.#waitingBytes = 0
   }
 
-  #keep(bytes: Uint8Array, arrivedAt: number): void {
-    this.#waiting.push({ bytes, arrivedAt })
-    this.#waitingBytes += bytes.length
-    if (this.#waitingBytes > aheadBytes) this.duplex.pause()
-    if (!this.#stalled) this.#askTurn()
-  }
-
-  #askTurn(): void {
-    if (this.#inTurn) return
-    this.#inTurn = true
-    turns.wait(this)
+  #askTurn(time: number): void {
+    if (this.#inLine) return
+    this.#inLine = true
+    turns.enter(this, time)
   }
 
   #blocked(): void {
     this.#blockedAt = now()
     if (this.#stalled || !this.#owner.pausesSlowPeer) return
     this.#stalled = true
-    this.duplex.pause()
+    this.#pause()
   }
 
   #drain(): void {
@@ -240,44 +246,53 @@ export class Link implements Swept, Turned {
     // Takes up the frames that waited for the peer to read.
     this.#stalled = false
     this.#heardAt = now()
-    this.#askTurn()
+    this.#askTurn(this.#heardAt)
   }
 
-  takeTurn(): boolean {
-    if (this.#state !== "open") return true
-    this.clock = now()
-    let isDone = this.#read()
-    while (isDone && !this.#stalled && this.#waiting.length > 0 && this.#state === "open") {
+  takeTurn(time: number): TurnEnd {
+    this.clock = time
+    this.#reading = true
+    let end = this.#read()
+    while (end === "done" && this.#canRead && this.#waiting.length > 0) {
       const { arrivedAt, bytes } = this.#waiting.shift() as Chunk
       this.#waitingBytes -= bytes.length
       this.arrivedAt = arrivedAt
       this.#reader.push(bytes)
-      isDone = this.#read()
+      end = this.#read()
     }
-    if (this.#state === "open") this.out.flush()
-    this.#inTurn = !isDone && !this.#stalled
-    if (!this.#stalled && this.#waitingBytes <= aheadBytes / 2) this.duplex.resume()
-    return !this.#inTurn
+    return this.#canRead ? end : "done"
   }
 
-  /** False: time is up, and there may be more to read; it then has its next turn. */
-  #read(): boolean {
-    this.#reading = true
+  turnOver(isDone: boolean): void {
+    this.#reading = false
+    this.#inLine = !isDone
+    if (this.#state === "open") this.out.flush()
+    if (!this.#isPaused || this.#stalled || this.#waitingBytes > aheadBytes / 2) return
+    this.#isPaused = false
+    this.duplex.resume()
+  }
+
+  get #canRead(): boolean {
+    return this.#state === "open" && !this.#stalled
+  }
+
+  #read(): TurnEnd {
     const before = this.#reader.held
     let frames = 0
-    let isDone = true
+    let end: TurnEnd = "done"
     try {
-      while (this.#state === "open" && !this.#stalled && isDone && this.#reader.next()) {
+      while (this.#canRead && end === "done" && this.#reader.next()) {
         frames++
+        this.hasBegun = false
         this.#frame()
-        isDone = this.clock < turns.until
+        if (this.clock >= turns.until) end = "timeUp"
+        else if (this.hasBegun) end = "later"
       }
     } catch (error) {
       this.fail(error instanceof RpcError ? error : new RpcError("internal", "The connection failed", { cause: error }))
     }
-    this.#reading = false
     if (this.#reader.held > 0 && (before === 0 || frames > 0)) this.#frameBegunAt = this.arrivedAt
-    return isDone
+    return end
   }
 
   #frame(): void {

@@ -1,9 +1,16 @@
 import { now } from "./Deadlines.ts"
 
-/** What has frames to read that wait for their turn. */
+/** `later`: a call has begun that is not done, and has its own first turn before the next one. */
+export type TurnEnd = "done" | "later" | "timeUp"
+
+/** What has frames to read. */
 export interface Turned {
-  /** Reads on until `turns.until`; false: some are left. */
-  takeTurn(): boolean
+  /** The time as it last looked at it. */
+  readonly clock: number
+  /** Reads on until `turns.until`. */
+  takeTurn(time: number): TurnEnd
+  /** Others have their turn; `isDone`: it is in line no more. */
+  turnOver(isDone: boolean): void
 }
 
 /** After so much work without a pause the sockets are looked at again. */
@@ -19,48 +26,51 @@ const overloadMs = 500
  * no connection has to wait until another one has nothing left to do.
  */
 class Turns {
-  /** Whoever reads frames stops at this time, and asks for a turn. */
+  /** Whoever reads frames stops at this time. */
   until = 0
   #lastAt = 0
+  /** 0: nobody waits for the next turn of the event loop. */
   #behindSince = 0
   readonly #queue: Array<Turned> = []
 
-  /** Whether frames may be read now; else they wait for a turn. */
-  begin(time: number): boolean {
-    if (this.#queue.length > 0) return false
-    if (time - this.#lastAt > pauseMs) this.until = time + sliceMs
-    return time < this.until
-  }
-
-  /** Frames have been read until now. */
-  end(time: number): void {
-    this.#lastAt = time
-  }
-
   /** Has not caught up for a while. */
   isOverloaded(time: number): boolean {
-    return this.#queue.length > 0 && time - this.#behindSince > overloadMs
+    return this.#behindSince > 0 && time - this.#behindSince > overloadMs
   }
 
-  wait(turned: Turned): void {
+  /** Something has come for one that is not in line yet: it has its turn now, or after those who wait. */
+  enter(turned: Turned, time: number): void {
     if (this.#queue.push(turned) > 1) return
-    this.#behindSince = now()
-    setImmediate(this.#run)
+    if (time - this.#lastAt > pauseMs) this.until = time + sliceMs
+    this.#go(time)
   }
 
-  readonly #run = (): void => {
-    let time = now()
+  readonly #goOn = (): void => this.#go(now())
+
+  readonly #begin = (): void => {
+    const time = now()
     this.until = time + sliceMs
-    // Each stays in the list during its turn: what it does must not count as the end of the queue.
-    for (let count = this.#queue.length; count > 0 && time < this.until; count--) {
-      const turned = this.#queue[0] as Turned
-      const isDone = turned.takeTurn()
+    this.#go(time)
+  }
+
+  #go(startedAt: number): void {
+    let time = startedAt
+    for (let first = this.#queue[0]; first !== undefined; first = this.#queue[0]) {
+      if (time >= this.until) return this.#pause(time)
+      const end = first.takeTurn(time)
+      if (end === "later") return queueMicrotask(this.#goOn)
       this.#queue.shift()
-      if (!isDone) this.#queue.push(turned)
-      time = now()
+      if (end === "timeUp") this.#queue.push(first)
+      first.turnOver(end === "done")
+      time = first.clock
     }
+    this.#behindSince = 0
     this.#lastAt = time
-    if (this.#queue.length > 0) setImmediate(this.#run)
+  }
+
+  #pause(time: number): void {
+    if (this.#behindSince === 0) this.#behindSince = time
+    setImmediate(this.#begin)
   }
 }
 

@@ -1,4 +1,4 @@
-import type { CallSettings } from "../client/CallSettings.ts"
+import type { Caller } from "../client/Client.ts"
 import type { TaskOptions } from "../protocol/TaskOptions.ts"
 import { currentHost, type LogFields, type LogLevel } from "./Host.ts"
 import { clientOf } from "./Peers.ts"
@@ -25,6 +25,10 @@ export interface WorkContext {
   remainingMs(): number
   /** Calls another service with the time that is left; cancelling this call cancels that one. Rejects with a CallError. */
   call<Result = unknown>(service: string, method: string, ...args: ReadonlyArray<unknown>): Promise<Result>
+  /** The same for a method that answers with a stream: its items as they come. */
+  stream<Item = unknown>(service: string, method: string, ...args: ReadonlyArray<unknown>): AsyncIterableIterator<Item>
+  /** The same for a call whose answer nobody waits for. Resolves when it is sent. */
+  send(service: string, method: string, ...args: ReadonlyArray<unknown>): Promise<void>
   /** Queues a task of this service. Answers its id when it is on the disk. */
   task(name: string, payload: unknown, options?: TaskOptions): Promise<string>
 }
@@ -64,22 +68,33 @@ export abstract class Context implements WorkContext {
   }
 
   async call<Result = unknown>(service: string, method: string, ...args: ReadonlyArray<unknown>): Promise<Result> {
-    return await clientOf(service, this.service)
-      .with(this.#passedOn())
-      .call<Result>(method, ...args)
+    return await this.#peer(service).call<Result>(method, ...args)
+  }
+
+  stream<Item = unknown>(
+    service: string,
+    method: string,
+    ...args: ReadonlyArray<unknown>
+  ): AsyncIterableIterator<Item> {
+    return this.#peer(service).stream<Item>(method, ...args)
+  }
+
+  async send(service: string, method: string, ...args: ReadonlyArray<unknown>): Promise<void> {
+    await this.#peer(service).send(method, ...args)
   }
 
   async task(name: string, payload: unknown, options: TaskOptions = {}): Promise<string> {
     return await currentHost().queueTask(name, payload, options, this.trace.traceparent)
   }
 
-  #passedOn(): CallSettings {
+  /** The service, for calls on behalf of this work: with its time, its end and its trace. */
+  #peer(service: string): Caller {
     const leftMs = this.remainingMs()
-    return {
+    return clientOf(service, this.service).with({
       timeoutMs: leftMs === Infinity ? undefined : leftMs,
       signal: this.signal,
       meta: { traceparent: this.trace.traceparent },
-    }
+    })
   }
 }
 

@@ -1,8 +1,14 @@
 import type { StatsSnapshot } from "../protocol/Stats.ts"
 import {
   agentService,
+  type KeyBegun,
+  type KeyResult,
+  type KeyToBegin,
+  type TaskOutcome,
   type TaskQueued,
+  taskTakeMs,
   type TaskToQueue,
+  type TaskToRun,
   type WorkerFailed,
   type WorkerKey,
   type WorkerOrders,
@@ -71,12 +77,35 @@ export class AgentLink {
     return (await this.#ask(workerMethods.queueTask, task)) as TaskQueued
   }
 
+  /** Waits for a task; null: there was none. */
+  async takeTask(): Promise<TaskToRun | null> {
+    const options = { timeoutMs: taskTakeMs + answerMs }
+    return (await this.#connection.call(workerMethods.takeTask, [this.#key], options)) as TaskToRun | null
+  }
+
+  /** The take that waits is answered now, with null. */
+  async leaveTasks(): Promise<void> {
+    await this.#ask(workerMethods.leaveTasks, {})
+  }
+
+  async endTask(outcome: Of<TaskOutcome>): Promise<void> {
+    await this.#ask(workerMethods.endTask, outcome)
+  }
+
+  async beginKey(key: Of<KeyToBegin>): Promise<KeyBegun> {
+    return (await this.#ask(workerMethods.beginKey, key)) as KeyBegun
+  }
+
+  async endKey(result: Of<KeyResult>): Promise<void> {
+    await this.#ask(workerMethods.endKey, result)
+  }
+
   close(): void {
     this.#closing = true
     this.#connection.close()
   }
 
-  #ask(method: string, what: object, timeoutMs = answerMs): Promise<unknown> {
-    return this.#connection.call(method, [{ ...this.#key, ...what }], { timeoutMs })
+  #ask(method: string, what: object): Promise<unknown> {
+    return this.#connection.call(method, [{ ...this.#key, ...what }], { timeoutMs: answerMs })
   }
 }

@@ -12,6 +12,7 @@ import type { Duty } from "./Duty.ts"
 import { Figures, runningOf } from "./Figures.ts"
 import { handlerOf } from "./Handlers.ts"
 import { Journal } from "./Journal.ts"
+import { Keys } from "./Keys.ts"
 import { describe, firstLine, log } from "./Log.ts"
 import { isStream } from "./Reflect.ts"
 import { ServicePort } from "./ServicePort.ts"
@@ -86,8 +87,8 @@ export class CallDuty implements Duty {
         guard: this.#journal,
         slowCallMs: settings.rpc.slowCallMs,
         onSlow: logSlow,
-        onFault: logFault,
         legacy: legacyOf(settings),
+        onFault: logFault,
       },
     })
   }
@@ -97,14 +98,21 @@ export class CallDuty implements Duty {
     await this.#port.listen()
   }
 
+  start(): void {}
+
   report() {
     void this.#trust.refresh().then((changed) => (changed ? this.#port.dropRevoked() : undefined))
     const open = this.#port.server.openCalls()
-    return { stats: this.#stats(), openCalls: open.slice(0, openCallsMax), openCallCount: open.length }
+    return {
+      stats: this.#stats(),
+      openCalls: open.slice(0, openCallsMax),
+      openCallCount: open.length,
+      harmless: this.#journal?.harmless ?? [],
+    }
   }
 
-  obey({ poison }: WorkerOrders): void {
-    this.#journal?.refuse(poison)
+  obey(orders: WorkerOrders): void {
+    this.#journal?.obey(orders)
   }
 
   async drain(timeoutMs: number): Promise<void> {
@@ -112,11 +120,12 @@ export class CallDuty implements Duty {
   }
 
   #fillTable(): void {
-    const { methodConcurrency } = this.#settings.rpc
+    const { idempotencyWindowMs, methodConcurrency } = this.#settings.rpc
+    const keys = new Keys(this.#link, { windowMs: idempotencyWindowMs })
     for (const [name, method] of this.#service.methods) {
       const concurrencyMax = methodConcurrency[name] ?? method.details?.concurrency ?? Infinity
       const options = { concurrencyMax, streams: isStream(method.run), meter: this.#figures.meter(name) }
-      this.#methods.set(name, serverMethod(name, handlerOf(name, method), options))
+      this.#methods.set(name, serverMethod(name, keys.once(name, handlerOf(name, method)), options))
     }
     const builtIn: Readonly<Record<string, Handler>> = {
       methods: () => this.#service.described,
@@ -131,7 +140,7 @@ export class CallDuty implements Duty {
     if (path === undefined) return undefined
     try {
       const journal = Journal.open(service, path, { methods: this.#methods.keys(), now: this.#figures.now })
-      journal.refuse(poison)
+      journal.obey({ poison })
       return journal
     } catch (error) {
       log("WARN", `no journal of the calls that run: ${firstLine(error)}`)

@@ -4,8 +4,10 @@ import type { WorkerKey, WorkerOrders, WorkerReady, WorkerReport } from "../prot
 export interface Duty {
   /** What it tells its agent when it is ready. */
   readonly offers: Omit<WorkerReady, keyof WorkerKey>
-  /** From here on it may be given work. */
+  /** From here on it can be given work. */
   begin(): Promise<void>
+  /** The agent knows that it is ready. */
+  start(): void
   /** How it does, each second. */
   report(): Omit<WorkerReport, keyof WorkerKey>
   /** What the agent said to the last report. */

@@ -2,9 +2,11 @@ import { mapFile } from "../platform/MappedFile.ts"
 import { callHash, hashBytes, hashText } from "../protocol/CallHash.ts"
 import { beginJournal, journalBytes, journalPlaces, placeTime, placeWord } from "../protocol/Journal.ts"
 import { RpcError } from "../protocol/RpcError.ts"
-import type { CallGuard } from "../rpc/Handler.ts"
+import type { WorkerOrders } from "../protocol/WorkerLink.ts"
+import type { CallGuard } from "../rpc/RpcServer.ts"
 
 const unrecorded = -1
+const none: ReadonlySet<string> = new Set()
 
 /** Writes down what is being executed where a crash does not reach it, and refuses the calls that caused crashes. */
 export class Journal implements CallGuard {
@@ -16,7 +18,9 @@ export class Journal implements CallGuard {
   /** Free places; the one that was used last is taken first, so that few pages are touched. */
   readonly #free = Uint16Array.from({ length: journalPlaces }, (_, index) => journalPlaces - 1 - index)
   #freeCount = journalPlaces
-  #poison: ReadonlySet<string> = new Set()
+  #poison: ReadonlySet<string> = none
+  #suspects: ReadonlySet<string> = none
+  readonly #harmless = new Set<string>()
 
   private constructor(service: string, bytes: Uint8Array, given: JournalOptions) {
     this.#service = service
@@ -31,10 +35,16 @@ export class Journal implements CallGuard {
     return new Journal(service, mapFile(path, journalBytes), options)
   }
 
-  /** The hashes of the calls to refuse from now on, the whole list. */
-  refuse(poison: ReadonlyArray<string>): void {
-    if (poison.length === this.#poison.size && poison.every((hash) => this.#poison.has(hash))) return
-    this.#poison = new Set(poison)
+  /** Suspected calls that this worker has run to their end, by hash. */
+  get harmless(): ReadonlyArray<string> {
+    return [...this.#harmless]
+  }
+
+  /** What the agent says of calls that were in flight when workers crashed: whole lists of hashes. */
+  obey({ poison, suspects = [] }: WorkerOrders): void {
+    if (!isSame(poison, this.#poison)) this.#poison = new Set(poison)
+    if (!isSame(suspects, this.#suspects)) this.#suspects = new Set(suspects)
+    for (const hash of this.#harmless) if (!this.#suspects.has(hash)) this.#harmless.delete(hash)
   }
 
   begin(method: string, bytes: Uint8Array, start: number, end: number): number | RpcError {
@@ -54,17 +64,26 @@ export class Journal implements CallGuard {
 
   end(place: number): void {
     if (place === unrecorded) return
-    this.#words[placeWord(place) + 2] = 0
+    const at = placeWord(place)
+    if (this.#suspects.size > 0) this.#acquit(hashText(this.#words[at] ?? 0, this.#words[at + 1] ?? 0))
+    this.#words[at + 2] = 0
     this.#free[this.#freeCount++] = place
+  }
+
+  #acquit(hash: string): void {
+    if (this.#suspects.has(hash)) this.#harmless.add(hash)
   }
 
   #refusal(method: string): RpcError {
     const message =
       `"${method}" with these arguments was running each time when workers of "${this.#service}" crashed, and is refused ` +
-      `so that it can't take the others too. Mend the service and reload it: that lifts this`
+      `so that it can't take the others too. Mend the service and reload it: that lifts this at once`
     return new RpcError("failed_precondition", message, { executed: "no" })
   }
 }
+
+const isSame = (list: ReadonlyArray<string>, set: ReadonlySet<string>) =>
+  list.length === set.size && list.every((hash) => set.has(hash))
 
 export interface JournalOptions {
   readonly methods: Iterable<string>

@@ -1,7 +1,7 @@
 import type { ErrorCode } from "../domain/ErrorCode.ts"
 import { bucketCount, bucketOf } from "../domain/Histogram.ts"
 import type { MethodFigures } from "../protocol/Stats.ts"
-import type { MethodMeter } from "../rpc/Handler.ts"
+import type { MethodMeter } from "../rpc/RpcServer.ts"
 
 const none: MethodFigures = { calls: 0, running: 0, errors: {}, latency: [], maxMicros: 0, totalMicros: 0 }
 

@@ -11,7 +11,8 @@ import { CallDuty } from "./CallDuty.ts"
 import type { Duty } from "./Duty.ts"
 import { describe, firstLine, log } from "./Log.ts"
 import { ModuleHost } from "./ModuleHost.ts"
-import { loadService } from "./UserService.ts"
+import { TaskDuty } from "./TaskDuty.ts"
+import { loadService, type UserService } from "./UserService.ts"
 
 const reportEveryMs = 1_000
 /** A last word to the agent must not hold up the end. */
@@ -45,14 +46,24 @@ class Worker {
     const { module } = this.#settings
     const loaded = await loadService(module)
     this.#host.knows([...loaded.tasks.keys()])
-    const duty = new CallDuty(this.#settings, loaded, this.#link)
+    const duty = this.#makeDuty(loaded)
     await loaded.ready?.()
     if (this.#ending) return
     this.#duty = duty
     await duty.begin()
     await this.#link.ready(duty.offers)
-    log("INFO", `ready with ${duty.offers.methods.length} methods of ${module}`)
+    log("INFO", `ready with ${this.#described(duty)} of ${module}`)
+    duty.start()
     this.#reportForEver(duty)
+  }
+
+  #makeDuty(service: UserService): Duty {
+    const make = this.#settings.kind === "tasks" ? TaskDuty : CallDuty
+    return new make(this.#settings, service, this.#link)
+  }
+
+  #described({ offers }: Duty): string {
+    return this.#settings.kind === "tasks" ? `${offers.tasks.length} tasks` : `${offers.methods.length} methods`
   }
 
   #reportForEver(duty: Duty): void {

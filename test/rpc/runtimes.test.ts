@@ -47,6 +47,8 @@ const serverOn = async (runtime: Runtime, tls?: TlsMaterial) => {
 
 const everything = {
   echoed: true,
+  streamed: true,
+  stopped: true,
   ping: "pong",
   many: true,
   large: true,

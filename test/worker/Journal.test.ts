@@ -35,11 +35,13 @@ test.each(["bun", "deno"] as const)(
     using folder = temporaryFolder()
     const path = makeFile(folder.path)
     const child = Bun.spawn([...runtimes[runtime], join(import.meta.dirname, "fixtures/journal.ts"), path], {
+      stdin: "pipe",
       stdout: "pipe",
     })
     const reader = child.stdout.getReader()
-    expect(new TextDecoder().decode((await reader.read()).value)).toBe("begun\n")
-    child.kill("SIGKILL")
+    const pid = Number(new TextDecoder().decode((await reader.read()).value))
+    expect(pid).toBeGreaterThan(1)
+    process.kill(pid, "SIGKILL")
     await child.exited
     expect(readJournal(readFileSync(path))).toEqual([
       { hash: hashOf("first"), method: "hello", startedAt: 1_700_000_000_000 },
@@ -81,14 +83,14 @@ test("a call on the poison list is refused, not executed, with what lifts it, un
   using folder = temporaryFolder()
   const { journal, path } = open(folder.path)
   const bytes = bytesOf("poison")
-  journal.refuse([hashOf("poison")])
+  journal.obey({ poison: [hashOf("poison")] })
   const refusal = journal.begin("hello", bytes, 0, bytes.length)
   if (!(refusal instanceof RpcError)) throw new Error("it was not refused")
   expect(refusal).toMatchObject({ code: "failed_precondition", executed: "no" })
   expect(refusal.message).toMatch(/"hello" with these arguments .* crashed.* reload it/)
   expect(readJournal(readFileSync(path))).toEqual([])
   expect(journal.begin("hello", bytesOf("other"), 0, 5)).toBeNumber()
-  journal.refuse([])
+  journal.obey({ poison: [] })
   expect(journal.begin("hello", bytes, 0, bytes.length)).toBeNumber()
   expect(readJournal(readFileSync(path)).map(({ hash }) => hash)).toEqual([hashOf("other"), hashOf("poison")])
 })
@@ -123,4 +125,21 @@ test("a method that there was no room to name, and a file that is no journal", (
   writeFileSync(path, "short")
   expect(() => Journal.open("greeter", path, { methods: [], now: () => 0 })).toThrow("has 5 bytes, expected")
   expect(() => Journal.open("greeter", `${path}.none`, { methods: [], now: () => 0 })).toThrow()
+})
+
+test("a suspected call that ends well is told as harmless, until the agent suspects it no more", () => {
+  using folder = temporaryFolder()
+  const { journal } = open(folder.path)
+  const run = (text: string) => journal.end(Number(journal.begin("hello", bytesOf(text), 0, text.length)))
+  run("suspect")
+  expect(journal.harmless).toEqual([])
+  journal.obey({ poison: [], suspects: [hashOf("suspect"), hashOf("other")] })
+  run("suspect")
+  run("innocent")
+  journal.begin("hello", bytesOf("other"), 0, 5)
+  expect(journal.harmless).toEqual([hashOf("suspect")])
+  journal.obey({ poison: [], suspects: [hashOf("suspect")] })
+  expect(journal.harmless).toEqual([hashOf("suspect")])
+  journal.obey({ poison: [], suspects: [] })
+  expect(journal.harmless).toEqual([])
 })

@@ -96,10 +96,15 @@ test("methods describes what the module exports", async () => {
 
 test("ping, methods and stats are the worker's own, and the log says that the module exports one in vain", async () => {
   await failure(call("deny"))
-  const stats = (await call("stats")) as StatsSnapshot
-  expect(stats).toMatchObject({ worker_num: 1, connection_num: expect.any(Number) })
+  const stats = await waitFor(async () => {
+    const stats = (await call("stats")) as StatsSnapshot
+    return stats.methods["deny"]?.errors.not_found === 1 && stats
+  })
+  expect(stats).toMatchObject({ worker_num: 1, methods: { deny: { calls: 1, running: 0, errors: { not_found: 1 } } } })
   expect(stats.start_time).toBeGreaterThan(1_700_000_000_000)
   expect(stats.rss_bytes).toBeGreaterThan(10_000_000)
+  for (const name of ["accept_count", "close_count", "request_count", "response_count", "total_recv_bytes"] as const)
+    expect(stats[name]).toBeGreaterThan(0)
   expect(log()).toMatch(/WARN \[\d+\] .*service\.ts exports stats in vain/)
 })
 

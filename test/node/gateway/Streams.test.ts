@@ -118,6 +118,14 @@ describe("a stream", () => {
     expect(reader.text).toEndWith("data: null\n\nevent: end\ndata: null\n\n")
   })
 
+  test("comes over the unix socket too", async () => {
+    gate.resolve()
+    const socket = gateway.node.path("gateway/gateway.sock")
+    const reader = new Curl("--unix-socket", socket, "http://muster/rpc/shop/ticks", "-H", `Accept: ${ndjson}`)
+    expect(await reader.end()).toBe(0)
+    expect(reader.text.trimEnd().split("\n")).toHaveLength(3)
+  })
+
   test("that fails later says so at its end", async () => {
     const error = {
       code: "data_loss",
