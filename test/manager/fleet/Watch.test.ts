@@ -20,7 +20,7 @@ const watching = Effect.fnUntraced(function* (look: (key: string) => Effect.Effe
   const viewer = Effect.fnUntraced(function* (key: string) {
     const scope = yield* Scope.make()
     yield* Scope.provide(watch.watch(key), scope)
-    return Scope.close(scope, Exit.void)
+    return { leave: Scope.close(scope, Exit.void) }
   })
   const taken = Effect.sync(() => seen.splice(0).length)
   return { watch, viewer, taken, forgotten }
@@ -44,13 +44,13 @@ describe("a watch", () => {
     "goes on while one is left, then lingers, then forgets and looks no more",
     Effect.gen(function* () {
       const { forgotten, taken, viewer, watch } = yield* watching()
-      const leave = yield* viewer("a")
-      const leaveToo = yield* viewer("a")
+      const one = yield* viewer("a")
+      const other = yield* viewer("a")
       yield* TestClock.adjust("3 seconds")
-      yield* leave
+      yield* one.leave
       yield* TestClock.adjust("20 seconds")
       expect(yield* taken).toBe(12)
-      yield* leaveToo
+      yield* other.leave
       yield* TestClock.adjust("4 seconds")
       expect(yield* watch.watched).toEqual(["a"])
       yield* TestClock.adjust("4 seconds")

@@ -396,24 +396,6 @@ describe.each(engines)("the store on $name", ({ fresh }) => {
   )
 
   it(
-    "gives a process spec of before the settings their defaults, and keeps those that are set",
-    Effect.gen(function* () {
-      const { id } = yield* create("Former")
-      const specs = yield* ProcessSpecsRepo
-      yield* specs.set(id, spec, "ann")
-      const former = JSON.stringify({ kind: "module", module: "/a.ts", workers: 2, env: {}, tls: "auto" })
-      yield* (yield* Database).run((db) =>
-        db.updateTable("process_spec").set({ spec: former }).where("service_id", "=", id).execute(),
-      )
-      expect((yield* specs.get(id))?.spec.rpc).toEqual(defaultRpcSettings)
-      const rpc = { ...defaultRpcSettings, maxConnections: 5, methodConcurrency: { hello: 1 }, legacy: true }
-      yield* specs.set(id, { ...spec, rpc }, "ann")
-      expect((yield* specs.get(id))?.spec.rpc).toEqual(rpc)
-      yield* specs.remove(id)
-    }),
-  )
-
-  it(
     "takes a row that nobody of its own can have written for a defect",
     Effect.gen(function* () {
       const { id } = yield* create("Broken")
