@@ -1,7 +1,7 @@
 import { ModuleFailed } from "../platform/UserModule.ts"
 import { RpcError } from "../protocol/RpcError.ts"
 import type { StatsSnapshot } from "../protocol/Stats.ts"
-import type { TaskOutcome, TaskToRun, WorkerSettings } from "../protocol/WorkerLink.ts"
+import type { TaskOutcome, TaskToRun, WorkerKey, WorkerSettings } from "../protocol/WorkerLink.ts"
 import { RunningTask } from "../service/Task.ts"
 import type { AgentLink } from "./AgentLink.ts"
 import type { Duty } from "./Duty.ts"
@@ -104,7 +104,20 @@ export class TaskDuty implements Duty {
     this.#done++
     this.#figures.meter(meterName(task.task)).record((performance.now() - since) * 1_000, error?.code)
     const { attempt, id } = task
-    await this.#link.endTask({ id, attempt, ...(error === undefined ? {} : { error: toldOf(error) }) })
+    await this.#tell({ id, attempt, ...(error === undefined ? {} : { error: toldOf(error) }) })
+  }
+
+  /** Until the agent has heard it, the task counts as one that runs. */
+  async #tell(outcome: Omit<TaskOutcome, keyof WorkerKey>): Promise<void> {
+    for (;;) {
+      try {
+        return await this.#link.endTask(outcome)
+      } catch (error) {
+        log("WARN", `the agent did not take what became of task ${outcome.id}: ${firstLine(error)}`)
+        if (this.#leaving.signal.aborted) return
+        await sleep(pauseMs)
+      }
+    }
   }
 
   /** Undefined: done. A handler that does not stop when it is told to is left to itself. */
