@@ -78,7 +78,7 @@ export class Calls implements RouteHost, LaneCallOwner {
     const time = now()
     this.budget.called(time)
     return new ClientStream(new Route(this, plan, method, time), { plan, args }, (lane, error, startedAt) =>
-      error === undefined ? this.#streamed(lane) : this.failed(lane, error, startedAt),
+      error === undefined ? this.#streamed(lane) : this.failed(lane, method, error, startedAt),
     )
   }
 
@@ -113,20 +113,23 @@ export class Calls implements RouteHost, LaneCallOwner {
     const time = lane.connection?.heardAt ?? 0
     const note = this.methods.of(method)
     note.took(tookMs)
-    lane.ended(time, tookMs, note.usualMs)
+    lane.answered(time, tookMs, note.usualMs ?? tookMs)
     this.endpoints.answered(lane, time)
   }
 
-  failed(lane: WorkerLane, error: RpcError, startedAt: number): void {
+  failed(lane: WorkerLane, method: string, error: RpcError, startedAt: number): void {
     const time = now()
-    lane.ended(time)
+    lane.ended()
     this.endpoints.failed(lane, error, time)
-    if (error.code === "deadline_exceeded") lane.pool.unanswered(lane, time - startedAt)
+    if (error.code !== "deadline_exceeded") return
+    const tookMs = time - startedAt
+    lane.took(time, tookMs, this.methods.of(method).usualMs ?? tookMs)
+    lane.pool.unanswered(lane, tookMs)
   }
 
   failedFirst(call: LaneCall, error: RpcError): void {
     const { args, lane, method, plan, startedAt } = call
-    this.failed(lane, error, startedAt)
+    this.failed(lane, method, error, startedAt)
     const route = new Route(this, plan, method, startedAt)
     try {
       route.failed(lane, error)
@@ -189,15 +192,14 @@ export class Calls implements RouteHost, LaneCallOwner {
       this.answered(lane, method, now() - startedAt)
       return answer
     } catch (error) {
-      this.failed(lane, asRpcError(error), startedAt)
+      this.failed(lane, method, asRpcError(error), startedAt)
       throw error
     }
   }
 
   #streamed(lane: WorkerLane): void {
-    const time = now()
-    lane.ended(time)
-    this.endpoints.answered(lane, time)
+    lane.ended()
+    this.endpoints.answered(lane, now())
   }
 }
 

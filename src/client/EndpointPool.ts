@@ -58,7 +58,9 @@ export class EndpointPool {
   #tries = 0
   #triedAt = 0
   #retired = false
-  /** Its connections were asked for a sign of life. */
+  /** Its connections were asked for a sign of life, */
+  #asking = false
+  /** and none has given one. */
   #doubted = false
   /** A worker that is found from now on is new; until then it may have been there before this client was. */
   #settled: boolean
@@ -131,8 +133,8 @@ export class EndpointPool {
   /** A host that vanishes closes nothing. A call without an answer, and not a byte since, is the first that is seen of it. */
   unanswered(lane: WorkerLane, timeoutMs: number): void {
     const heardAt = lane.connection?.heardAt ?? Infinity
-    if (heardAt > now() - timeoutMs || this.#doubted || !this.lanes.includes(lane)) return
-    void this.#ask()
+    if (heardAt > now() - timeoutMs || this.#asking || !this.lanes.includes(lane)) return
+    void this.#ask(timeoutMs)
   }
 
   /** A new list names it: what was held against it is forgotten. */
@@ -249,24 +251,35 @@ export class EndpointPool {
     if (wasHere) this.#options.onChange()
   }
 
-  /** Calls go elsewhere, if they can, until the connections have answered; those that don't are replaced. */
-  async #ask(): Promise<void> {
+  /** Calls go elsewhere, if they can, until a connection has answered; those that don't are replaced. */
+  async #ask(timeoutMs: number): Promise<void> {
     const askedAt = now()
-    const silent = () => this.lanes.filter(({ connection }) => (connection?.heardAt ?? 0) <= askedAt)
-    this.#doubted = true
-    this.#options.onChange()
+    const silent = (since = askedAt) => this.lanes.filter(({ connection }) => (connection?.heardAt ?? 0) <= since)
+    this.#asking = true
+    this.#doubt(silent(askedAt - timeoutMs).length === this.lanes.length)
     for (const { connection } of this.lanes) connection?.ping()
-    for (let step = 0; step < pongSteps && silent().length > 0; step++) await sleep(pongStepMs)
+    for (let step = 0; step < pongSteps && silent().length > 0; step++) {
+      await sleep(pongStepMs)
+      // One that answered shows that the host is there.
+      if (silent().length < this.lanes.length) this.#doubt(false)
+    }
     for (const lane of silent()) {
       this.#take(lane)
       this.#leave(lane)
     }
+    this.#asking = false
     this.#doubted = false
     if (this.#retired) return
     if (this.lanes.length === 0) {
       this.#failures = Math.max(1, this.#failures)
       this.#reconnect()
     }
+    this.#options.onChange()
+  }
+
+  #doubt(doubted: boolean): void {
+    if (doubted === this.#doubted) return
+    this.#doubted = doubted
     this.#options.onChange()
   }
 

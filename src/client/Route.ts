@@ -94,7 +94,10 @@ export class Route {
   another(than: WorkerLane): WorkerLane | undefined {
     const avoided = { ip: this.#plan.settings.ip, pools: this.#unreached, lanes: new Set([...this.#failed, than]) }
     const lane = this.#host.endpoints.pickExcept(avoided, now())
-    return lane === than || lane?.isOpen !== true || !this.#host.budget.take(now()) ? undefined : lane
+    if (lane === undefined || lane === than) return undefined
+    // It may be there for the next one.
+    if (!lane.isOpen) void lane.pool.connect().catch(() => undefined)
+    return lane.isOpen && this.#host.budget.take(now()) ? lane : undefined
   }
 
   /** A worker has failed the call. Returns when there is another try, and throws when there is none. */

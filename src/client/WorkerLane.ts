@@ -59,14 +59,27 @@ export class WorkerLane implements Load {
     if (this.inFlight++ === 0) this.#busySince = time
   }
 
-  /** A call that took `tookMs` where `usualMs` is usual has ended; `undefined`: its time says nothing. */
-  ended(time: number, tookMs?: number, usualMs = 0): void {
-    this.inFlight--
-    if (tookMs !== undefined) {
-      this.#remember(slownessOf(tookMs, usualMs), time)
-      if (time > this.#answeredAt) this.#paced(time)
-      else this.#answers++
+  /** A call was answered after `tookMs`, where `usualMs` is usual. */
+  answered(time: number, tookMs: number, usualMs: number): void {
+    this.took(time, tookMs, usualMs)
+    if (time > this.#answeredAt) this.#paced(time)
+    else this.#answers++
+    this.ended()
+  }
+
+  /** So long a call took or was waited for in vain. */
+  took(time: number, tookMs: number, usualMs: number): void {
+    const sample = slownessOf(tookMs, usualMs)
+    if (sample >= standstillLeast) {
+      this.#standstills = standstillsAfter(this.#standstills, time - this.#stoodStillAt)
+      this.#stoodStillAt = time
     }
+    this.#peak = slownessAfter(fadedSlowness(this.#peak, time - this.#peakAt), sample, this.#standstills)
+    this.#peakAt = time
+  }
+
+  ended(): void {
+    this.inFlight--
     if (this.isLeaving && this.inFlight === 0) this.connection?.close()
   }
 
@@ -89,15 +102,6 @@ export class WorkerLane implements Load {
   leave(): void {
     this.isLeaving = true
     if (this.inFlight === 0) this.connection?.close()
-  }
-
-  #remember(sample: number, time: number): void {
-    if (sample >= standstillLeast) {
-      this.#standstills = standstillsAfter(this.#standstills, time - this.#stoodStillAt)
-      this.#stoodStillAt = time
-    }
-    this.#peak = slownessAfter(fadedSlowness(this.#peak, time - this.#peakAt), sample, this.#standstills)
-    this.#peakAt = time
   }
 
   /** The first of some answers that came together. */

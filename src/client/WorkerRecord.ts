@@ -68,7 +68,7 @@ export class WorkerRecord {
   }
 
   eject(time: number, random: number): void {
-    this.#times = timesAfter(this.#times, time - this.#wellSince) + 1
+    this.#times = 1 + (this.isOut ? this.#times : timesAfter(this.#times, time - this.#wellSince))
     this.ejectedUntil = time + ejectionMs(this.#times, random)
     this.probing = false
     this.ejections++

@@ -51,7 +51,7 @@ const simulate = (workers: ReadonlyArray<Worker>, { calls, rate, seed, width = 1
   const end = () => {
     const { at, from, index } = open.pop()!
     usual = usualAfter(usual, at - from)
-    lanes[index]!.ended(at, at - from, usual)
+    lanes[index]!.answered(at, at - from, usual)
     times.push(at - from)
     return at
   }

@@ -68,6 +68,29 @@ describe("the workers behind one port", () => {
     for (const worker of workers) await worker.kill()
   }, 20_000)
 
+  test("go on without one that stops altogether, after the calls of a moment, and use it again when it goes on", async () => {
+    const workers = await TestServer.startWorkers("127.1.1.146", 4)
+    const client = connect("greeter", { endpoints: [workers[0]!.endpoint()], timeoutMs: 300 })
+    const reached = async () => {
+      await client.call("who")
+      return client.stats().endpoints[0]!.workers.filter(({ state }) => state === "open").length
+    }
+    await waitFor(async () => (await reached()) === 4)
+    const stopped = workers[2]!
+    stopped.signal("SIGSTOP")
+    const first = await settled(200, () => client.call<Who>("who"))
+    expect(first.failed).toBeWithin(1, 120)
+    // Silent, it is no longer called, and its connection is given up.
+    for (let nth = 0; nth < 20; nth++) expect((await settled(20, () => client.call("who"))).failed).toBe(0)
+    await waitFor(async () => (await reached()) === 3)
+    expect(client.stats().endpoints[0]!.state).toBe("open")
+    stopped.signal("SIGCONT")
+    await waitFor(async () => (await reached()) === 4, { timeoutMs: 15_000 })
+    await waitFor(async () => (await client.call<Who>("who")).worker === 3)
+    client.close()
+    for (const worker of workers) await worker.kill()
+  }, 30_000)
+
   test("are reached anew one by one as they are replaced, and no call fails", async () => {
     const workers = [...(await TestServer.startWorkers("127.1.1.132", 3))]
     const client = connect("greeter", { endpoints: [workers[0]!.endpoint()], timeoutMs: 10_000 })
