@@ -17,6 +17,8 @@ export const workerMethods = {
   queueTask: "Task.queue",
   /** WorkerKey of a task worker; waits for a task, at most `taskTakeMs`, and answers TaskToRun, or null. */
   takeTask: "Task.take",
+  /** WorkerKey: it takes no more tasks. Its take that waits is answered with null; cancelled, it could lose a task. */
+  leaveTasks: "Task.leave",
   /** TaskOutcome: what became of the task that this worker took. */
   endTask: "Task.end",
   /** KeyToBegin; answers KeyBegun. */
@@ -126,6 +128,8 @@ export interface TaskOutcome extends WorkerKey {
   readonly attempt: number
   /** Undefined: done. */
   readonly error?: { readonly code: string; readonly message: string }
+  /** It did not end: its worker leaves. It runs again at once, and the attempt does not count. */
+  readonly isCut?: true
 }
 
 export interface KeyToBegin extends WorkerKey {

@@ -77,10 +77,15 @@ export class AgentLink {
     return (await this.#ask(workerMethods.queueTask, task)) as TaskQueued
   }
 
-  /** Waits for a task; null: there was none. Rejects when `signal` is aborted before. */
-  async takeTask(signal: AbortSignal): Promise<TaskToRun | null> {
-    const options = { timeoutMs: taskTakeMs + answerMs, signal }
+  /** Waits for a task; null: there was none. */
+  async takeTask(): Promise<TaskToRun | null> {
+    const options = { timeoutMs: taskTakeMs + answerMs }
     return (await this.#connection.call(workerMethods.takeTask, [this.#key], options)) as TaskToRun | null
+  }
+
+  /** The take that waits is answered now, with null. */
+  async leaveTasks(): Promise<void> {
+    await this.#ask(workerMethods.leaveTasks, {})
   }
 
   async endTask(outcome: Of<TaskOutcome>): Promise<void> {

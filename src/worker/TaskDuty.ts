@@ -13,6 +13,14 @@ import type { UserService } from "./UserService.ts"
 /** After an answer that says that the agent can't give tasks now. */
 const pauseMs = 1_000
 
+type Running = {
+  readonly task: TaskToRun
+  readonly since: number
+  readonly stop: AbortController
+  /** The worker can wait no longer for its end. */
+  isCut: boolean
+}
+
 type Failure = NonNullable<TaskOutcome["error"]>
 
 const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
@@ -26,9 +34,9 @@ export class TaskDuty implements Duty {
   readonly #link: AgentLink
   readonly #tasks: ReadonlyMap<string, UserFunction>
   readonly #figures = new Figures()
-  /** Aborted when no more tasks are to be taken. */
-  readonly #leaving = new AbortController()
-  #running: { readonly task: TaskToRun; readonly since: number; readonly stop: AbortController } | undefined
+  /** No more tasks are to be taken. */
+  #isLeaving = false
+  #running: Running | undefined
   #ended: Promise<void> | undefined
   #taken = 0
   #done = 0
@@ -65,24 +73,29 @@ export class TaskDuty implements Duty {
 
   /** Lets the task that runs come to its end. What is cut off by the time runs again elsewhere. */
   async drain(timeoutMs: number): Promise<void> {
-    this.#leaving.abort()
+    this.#isLeaving = true
     if (this.#ended === undefined) return
-    const cut = setTimeout(
-      () => this.#running?.stop.abort(new RpcError("unavailable", "the task worker was stopped while the task ran")),
-      timeoutMs,
-    )
+    const cut = setTimeout(() => this.#cut(), timeoutMs)
+    // Without its agent there is nobody to take leave of, and nothing waits.
+    await this.#link.leaveTasks().catch(() => undefined)
     await this.#ended
     clearTimeout(cut)
   }
 
+  #cut(): void {
+    if (this.#running === undefined) return
+    this.#running.isCut = true
+    this.#running.stop.abort(new RpcError("unavailable", "the task worker was stopped while the task ran"))
+  }
+
   async #takeForEver(): Promise<void> {
-    while (!this.#leaving.signal.aborted) {
+    while (!this.#isLeaving) {
       try {
-        const task = await this.#link.takeTask(this.#leaving.signal)
+        const task = await this.#link.takeTask()
         if (task !== null) await this.#run(task)
       } catch (error) {
         // Without its agent the worker ends by itself.
-        if (this.#leaving.signal.aborted) return
+        if (this.#isLeaving) return
         log("WARN", `no task to be had: ${firstLine(error)}`)
         await sleep(pauseMs)
       }
@@ -93,7 +106,8 @@ export class TaskDuty implements Duty {
     this.#taken++
     const since = performance.now()
     const stop = new AbortController()
-    this.#running = { task, since, stop }
+    const running: Running = { task, since, stop, isCut: false }
+    this.#running = running
     const timer = setTimeout(
       () => stop.abort(new RpcError("deadline_exceeded", `the task ran longer than ${task.timeoutMs} ms`)),
       task.timeoutMs,
@@ -104,6 +118,7 @@ export class TaskDuty implements Duty {
     this.#done++
     this.#figures.meter(meterName(task.task)).record((performance.now() - since) * 1_000, error?.code)
     const { attempt, id } = task
+    if (running.isCut && error !== undefined) return await this.#link.endTask({ id, attempt, isCut: true })
     await this.#link.endTask({ id, attempt, ...(error === undefined ? {} : { error: toldOf(error) }) })
   }
 

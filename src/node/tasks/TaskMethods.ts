@@ -38,6 +38,7 @@ const EndMessage = Schema.Struct({
   id: Schema.String,
   attempt: Schema.Int,
   error: Schema.optionalKey(Schema.Struct({ code: Schema.String, message: Schema.String })),
+  isCut: Schema.optionalKey(Schema.Literal(true)),
 })
 
 const toRpcError = (failure: NoTaskWorkers | TaskQueueFull | TaskStoreFailed): RpcError => {
@@ -78,10 +79,11 @@ export const taskMethods = Layer.effect(
             : Effect.fail(new RpcError("permission_denied", "this worker takes no tasks", { executed: "no" })),
         ),
       ],
+      [workerMethods.leaveTasks, method(Key, (worker) => Effect.as(queues.leave(worker), null))],
       [
         workerMethods.endTask,
-        method(EndMessage, ({ attempt, error, id, name, pid }) =>
-          queues.end({ name, pid }, { id, attempt, error }).pipe(Effect.mapError(toRpcError), Effect.as(null)),
+        method(EndMessage, ({ attempt, error, id, isCut, name, pid }) =>
+          queues.end({ name, pid }, { id, attempt, error, isCut }).pipe(Effect.mapError(toRpcError), Effect.as(null)),
         ),
       ],
     ])

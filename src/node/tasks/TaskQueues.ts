@@ -51,6 +51,8 @@ export class TaskQueues extends Context.Service<
     ) => Effect.Effect<TaskQueued, TaskQueueFull | NoTaskWorkers | TaskStoreFailed>
     /** Waits for a task, at most `taskTakeMs`. */
     readonly take: (worker: WorkerName) => Effect.Effect<TaskToRun | null>
+    /** The worker takes no more: its take that waits is answered with null. */
+    readonly leave: (worker: WorkerName) => Effect.Effect<void>
     /** What became of a taken task. Of one that was taken back meanwhile it is too late to say so. */
     readonly end: (worker: WorkerName, ended: Ended) => Effect.Effect<void, TaskStoreFailed>
     /** The worker's process has ended: what it had taken goes back at once, and the attempt counts. */
@@ -68,7 +70,7 @@ export class TaskQueues extends Context.Service<
       Effect.gen(function* () {
         const book = yield* makeTaskBook(path)
         const runs = makeTaskRuns(book)
-        const { take } = yield* makeTaskTurns(book, runs)
+        const { leave, take } = yield* makeTaskTurns(book, runs)
         const assign = yield* makeRemovedSets(book)
         const { poke, setOf, sets, store, write } = book
 
@@ -106,6 +108,7 @@ export class TaskQueues extends Context.Service<
           assign,
           queue,
           take,
+          leave,
           end: runs.end,
           workerGone: runs.workerGone,
           ...makeTaskLists(book),

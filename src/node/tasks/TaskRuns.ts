@@ -10,6 +10,7 @@ export type Ended = {
   readonly id: string
   readonly attempt: number
   readonly error?: { readonly code: string; readonly message: string } | undefined
+  readonly isCut?: true | undefined
 }
 
 type Failed = { readonly failure: TaskFailure; readonly message: string }
@@ -61,12 +62,14 @@ export const makeTaskRuns = ({ giveBack, setOf, sets, store, write }: TaskBook) 
   const failAnyway = (set: TaskSet, run: Running, how: Failed) =>
     fail(set, run, how).pipe(Effect.ignore, Effect.annotateLogs({ service: set.name }))
 
-  const end = Effect.fnUntraced(function* ({ name, pid }: WorkerName, { attempt, error, id }: Ended) {
+  const end = Effect.fnUntraced(function* ({ name, pid }: WorkerName, { attempt, error, id, isCut }: Ended) {
     const set = setOf(name)
     const run = set.running.get(id)
     if (run === undefined || run.ending || run.pid !== pid || run.attempt !== attempt) {
       return yield* Effect.logInfo(`task ${id} ended after its run ${attempt} was taken back`)
     }
+    // In the file it waits all the time.
+    if (isCut === true) return giveBack(set, id)
     if (error !== undefined)
       return yield* fail(set, run, { failure: "failed", message: `${error.code}: ${error.message}` })
     run.ending = true

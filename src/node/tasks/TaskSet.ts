@@ -22,7 +22,8 @@ export type Running = {
 /** A task worker that waits for a task. */
 export type Waiter = {
   readonly pid: number
-  readonly answer: Deferred.Deferred<TaskToRun>
+  /** Null: it leaves. */
+  readonly answer: Deferred.Deferred<TaskToRun | null>
   handed: Running | undefined
 }
 

@@ -89,7 +89,7 @@ export const makeTaskTurns = Effect.fnUntraced(function* (book: TaskBook, runs: 
       poke(set)
       return Deferred.await(waiter.answer).pipe(
         Effect.timeoutOption(taskTakeMs),
-        Effect.map(Option.getOrNull),
+        Effect.map(Option.getOrElse(() => null)),
         Effect.onExit((exit) =>
           Effect.sync(() => {
             set.waiters.delete(waiter)
@@ -101,5 +101,16 @@ export const makeTaskTurns = Effect.fnUntraced(function* (book: TaskBook, runs: 
       )
     })
 
-  return { take }
+  /** It takes no more: who waits is sent away, and what it has taken already it runs. */
+  const leave = ({ name, pid }: WorkerName) =>
+    Effect.sync(() => {
+      const { waiters } = setOf(name)
+      for (const waiter of waiters) {
+        if (waiter.pid !== pid) continue
+        waiters.delete(waiter)
+        Deferred.doneUnsafe(waiter.answer, Effect.succeed(null))
+      }
+    })
+
+  return { take, leave }
 })

@@ -185,6 +185,20 @@ describe("a task queue", () => {
   )
 
   effect(
+    "lets a worker that leaves go, and does not count a run that it had to break off",
+    Effect.gen(function* () {
+      const { queues } = yield* opened
+      yield* queue(queues, 1, { attemptsMax: 1 })
+      const { attempt, id } = yield* taken(queues)
+      const waiting = yield* fork(queues.take(worker))
+      yield* queues.leave(worker)
+      expect(yield* Fiber.join(waiting)).toBeNull()
+      yield* queues.end(worker, { id, attempt, isCut: true })
+      expect(yield* taken(queues, other)).toMatchObject({ id, attempt: 1 })
+    }),
+  )
+
+  effect(
     "believes nobody about a task that another worker took",
     Effect.gen(function* () {
       const { queues } = yield* opened

@@ -32,14 +32,14 @@ export const tasks = {
 
 setDefaultTimeout(60_000)
 
-const start = async (over: Partial<RpcSettings> = {}) => {
+const start = async (over: Partial<RpcSettings> = {}, more: { readonly drainTimeoutMs?: number } = {}) => {
   const node = await new TestNode().join()
   await node.start()
   const port = await freePort()
   const name = `greeter@${port}`
   const rpc = { ...defaultRpcSettings, taskWorkers: 1, ...over }
   const module = node.module("tasks.js", source)
-  const spec = assignment({ ip: "127.0.0.1", port }, module, { rpc, workers: 1 })
+  const spec = assignment({ ip: "127.0.0.1", port }, module, { rpc, workers: 1, ...more })
   await node.apply(1, spec)
   await node.running(1)
   return {
@@ -113,6 +113,46 @@ describe("a task that a call has queued", () => {
         timeoutMs: 20_000,
       },
     )
+  })
+
+  test("runs once each, whatever its worker is replaced for meanwhile", async () => {
+    await using service = await start({ taskWorkers: 2, taskAttemptsMax: 1, taskQueueMax: 1_000 })
+    const { file, name, node } = service
+    const texts = Array.from({ length: 400 }, (_, n) => `text${n}`)
+    const reloads = async () => {
+      for (let n = 0; n < 4; n++)
+        expect(await node.call(nodeMethods.reloadProcess, { name })).toMatchObject({ outcome: "done" })
+    }
+    await Promise.all([
+      (async () => {
+        for (const text of texts) await service.send("note", { file, text })
+      })(),
+      reloads(),
+    ])
+    await waitFor(async () => (await service.list("waiting")).counts.waiting === 0, { timeoutMs: 30_000 })
+    await waitFor(async () => (await service.list("running")).counts.running === 0)
+    expect((await service.list("dead")).tasks).toEqual([])
+    expect(
+      runs(service)
+        .map((line) => line.split(" ")[2])
+        .toSorted(),
+    ).toEqual(texts.toSorted())
+    expect(new Set(runs(service).map(runner)).size).toBeGreaterThan(4)
+  })
+
+  test("runs again when its worker could not wait for its end, and that run does not count", async () => {
+    await using service = await start({ taskAttemptsMax: 1 }, { drainTimeoutMs: 300 })
+    const { file, name, node, until } = service
+    await service.send("hold", { file, until })
+    await waitFor(() => runs(service).length === 1)
+    expect(await node.call(nodeMethods.reloadProcess, { name })).toMatchObject({ outcome: "done" })
+    const again = await waitFor(() => runs(service)[1])
+    expect(again).toStartWith("1 ")
+    expect(runner(again)).not.toBe(runner(runs(service)[0]))
+    await Bun.write(until, "")
+    await waitFor(() => runs(service)[2] === "done")
+    await waitFor(async () => (await service.list("running")).counts.running === 0)
+    expect((await service.list("dead")).counts.dead).toBe(0)
   })
 
   test("is refused at once when as many wait as may, and is not executed", async () => {
