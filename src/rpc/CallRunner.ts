@@ -44,11 +44,6 @@ const isThenable = (value: unknown): value is PromiseLike<unknown> =>
 
 const isItems = (value: unknown): value is AsyncIterable<unknown> => isObject(value) && Symbol.asyncIterator in value
 
-// oxlint-disable-next-line func-style -- generators have no other form
-async function* one(value: unknown) {
-  yield value
-}
-
 /** Runs the calls of one connection and writes their answers. */
 export class CallRunner implements CallHost, StreamHost {
   /** Calls whose handler has not settled, answered or not. */
@@ -258,7 +253,7 @@ export class CallRunner implements CallHost, StreamHost {
 
   #resolved(call: RunningCall, value: unknown): void {
     const { stream } = call
-    if (stream !== undefined) return stream.start(isItems(value) ? value : one(value))
+    if (stream !== undefined) return isItems(value) ? stream.start(value) : stream.startSingle(value)
     if (!isItems(value)) return this.settled(call, false, value)
     // Whoever made the items is told that nobody takes them.
     void Promise.resolve(value[Symbol.asyncIterator]().return?.()).catch(() => undefined)

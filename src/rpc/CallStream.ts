@@ -11,7 +11,7 @@ export interface StreamOwner extends CallOwner {
   granted(id: number, credit: number): void
 }
 
-const windowDefault = 64
+export const windowDefault = 64
 const windowMax = 1_000_000
 /** Places of taken items that are kept before the list is moved up. */
 const compactAt = 1_024

@@ -26,6 +26,7 @@ export class ServerStream {
   #isPulling = false
   #isStopped = false
   #isSettled = false
+  #isSingle = false
   #burst = 0
   readonly #onStep = (step: IteratorResult<unknown>) => this.#stepped(step)
   readonly #onThrow = (error: unknown) => this.#settle(true, error)
@@ -45,6 +46,12 @@ export class ServerStream {
     }
     if (this.#isStopped) this.#return(this.#iterator)
     else this.pull()
+  }
+
+  /** The handler has given one answer: the only item. */
+  startSingle(value: unknown): void {
+    this.#isSingle = true
+    this.start({ [Symbol.asyncIterator]: () => ({ next: () => Promise.resolve({ done: false, value }) }) })
   }
 
   /** false: more than a side may have. */
@@ -91,7 +98,8 @@ export class ServerStream {
     if (step.done === true) return this.#settle(false, undefined)
     this.#credit--
     this.#host.sendItem(this.#call, step.value)
-    this.pull()
+    if (this.#isSingle && !this.#isStopped) this.#settle(false, undefined)
+    else this.pull()
   }
 
   /** What runs in the generator now runs on to its next `yield`: nothing can stop it but its signal. */

@@ -4,8 +4,10 @@ import { decode } from "../../src/protocol/Decode.ts"
 import { Writer } from "../../src/protocol/Encode.ts"
 import { FrameReader, FrameType } from "../../src/protocol/Frame.ts"
 import { errorCodes } from "../../src/domain/ErrorCode.ts"
+import { windowDefault } from "../../src/rpc/CallStream.ts"
 import { callLimits, controlLimits, leastLimits, valueLimits } from "../../src/protocol/Limits.ts"
-import { RawClient } from "../rpc/RawClient.ts"
+import { RpcError } from "../../src/protocol/RpcError.ts"
+import { RawClient, type SeenFrame } from "../rpc/RawClient.ts"
 import { startServer, type TestServer } from "../rpc/TestServer.ts"
 import { fromDiagnostic, fromHex, toHex, vectorsOf } from "./vectors.ts"
 import { readFileSync } from "node:fs"
@@ -13,7 +15,10 @@ import { join } from "node:path"
 
 const valid = vectorsOf("vector")
 const invalid = vectorsOf("vector-invalid")
-const clientHello = valid.find((vector) => vector.name === "the client's HELLO")!
+const exchanges = vectorsOf("vector-exchange")
+const named = (name: string) => fromHex(valid.find((vector) => vector.name === name)!.hex)
+const clientHello = named("the client's HELLO")
+const plainHello = named("the HELLO of a client that speaks no streams")
 const text = readFileSync(join(import.meta.dir, "../../docs/protocol.md"), "utf8")
 // Another implementation as a witness: what it reads from our bytes is what the document says.
 const witness = new Decoder({ mapsAsObjects: true, useRecords: false, copyBuffers: true })
@@ -36,8 +41,9 @@ const read = (bytes: Uint8Array) => {
 
 describe("valid vectors of docs/protocol.md", () => {
   test("there are enough of them to mean something", () => {
-    expect(valid.length).toBeGreaterThanOrEqual(24)
-    expect(invalid.length).toBeGreaterThanOrEqual(50)
+    expect(valid.length).toBeGreaterThanOrEqual(32)
+    expect(exchanges.length).toBeGreaterThanOrEqual(6)
+    expect(invalid.length).toBeGreaterThanOrEqual(70)
     const types = new Set(valid.map((vector) => fromHex(vector.hex)[4]))
     expect(Object.values(FrameType).filter((type) => !types.has(type))).toEqual([])
   })
@@ -64,11 +70,55 @@ describe("valid vectors of docs/protocol.md", () => {
   }
 })
 
+const count = async function* (n: unknown) {
+  for (let index = 0; index < Number(n); index++) yield index
+}
+
+const startVectors = () =>
+  startServer({
+    "Vector.echo": (args) => args,
+    "Vector.count": async function* ([n]) {
+      yield* count(n)
+    },
+    "Vector.numbers": async function* () {
+      yield* count(Infinity)
+    },
+    "Vector.breaks": async function* ([n]) {
+      yield* count(n)
+      throw new RpcError("not_found", "There is no more", { details: { after: n } })
+    },
+  })
+
+describe("exchanges of docs/protocol.md", () => {
+  let server: TestServer
+  beforeAll(async () => {
+    server = await startVectors()
+  })
+  afterAll(() => server.close())
+
+  for (const vector of exchanges)
+    test(vector.name, async () => {
+      const client = new RawClient(server.port)
+      await client.greet(clientHello)
+      client.send(fromHex(vector.fields["send"]!))
+      const reader = new FrameReader(callLimits.frameBytes)
+      reader.push(fromHex(vector.fields["receive"]!))
+      const wanted: Array<SeenFrame> = []
+      while (reader.next()) {
+        const { bytes, end, id, start, type } = reader
+        wanted.push({ type, id, body: end > start ? decode(bytes, start, end) : undefined })
+      }
+      await client.answer(1)
+      expect(client.seen.slice(1)).toEqual(wanted)
+      client.destroy()
+    })
+})
+
 describe("invalid vectors of docs/protocol.md", () => {
   let server: TestServer
   let bystander: RawClient
   beforeAll(async () => {
-    server = await startServer({ "Vector.echo": (args) => args })
+    server = await startVectors()
     bystander = await RawClient.greeted(server.port)
   })
   afterAll(async () => {
@@ -88,15 +138,16 @@ describe("invalid vectors of docs/protocol.md", () => {
     test(`${vector.name}: ${reaction}`, async () => {
       const early = vector.fields["before-hello"] === "yes"
       const client = new RawClient(server.port)
-      if (!early) await client.greet(fromHex(clientHello.hex))
+      const greeting = vector.fields["hello"] === "without streams" ? plainHello : clientHello
+      if (!early) await client.greet(greeting)
       client.send(fromHex(vector.hex))
-      const [, answered, verb, code] = /^(answer pong, then )?(close|fail|ignore) ?(\w*)$/.exec(reaction) ?? []
+      const [, answered, verb, code] = /^(answer pong, then )?(close|fail|end|ignore) ?(\w*)$/.exec(reaction) ?? []
       if (answered !== undefined) expect(await client.frame((seen) => seen.body === "pong")).toBeDefined()
       if (verb === "close") expect(await client.refusal()).toBe(code!)
       else {
-        if (verb === "fail") {
+        if (verb === "fail" || verb === "end") {
           const [failed, , executed] = (await client.answer(1)).body as [string, string, string]
-          expect([failed, executed]).toEqual([code!, "no"])
+          expect([failed, executed]).toEqual([code!, verb === "end" ? "yes" : "no"])
         } else expect(verb).toBe("ignore")
         await stillAnswers(client)
         expect(client.seen.filter((seen) => seen.type === FrameType.error && seen.id === 0)).toEqual([])
@@ -116,6 +167,10 @@ describe("what docs/protocol.md says in numbers and names", () => {
     )
     expect(row("least `frame` that may be announced")).toBe(`${leastLimits.frameBytes / 1024} KiB`)
     expect(row("calls in flight on a connection")).toBe(`${callLimits.inFlight}; at least ${leastLimits.inFlight}`)
+    expect(row("calls in flight on all of a server")).toBe(callLimits.inFlightTotal.toLocaleString("en"))
+    expect(row("connections of a server")).toBe(callLimits.connections.toLocaleString("en"))
+    expect(row("first credit of our client")).toBe(`${windowDefault} items`)
+    expect(row("idle connection")).toBe(callLimits.idleMs === 0 ? "never closed" : `${callLimits.idleMs} ms`)
     expect(row("levels; items in a body")).toBe(`${valueLimits.depth}; ${valueLimits.items.toLocaleString("en")}`)
     expect(row("HELLO complete")).toBe(`${callLimits.helloMs / 1000} s`)
     expect(row("frame complete")).toBe(`${callLimits.progressMs / 1000} s + 1 s per 64 KiB`)

@@ -21,7 +21,7 @@ const parse = (block: string): Vector => {
   return { name: fields["name"] ?? "", hex: fields["hex"] ?? "", fields }
 }
 
-export const vectorsOf = (kind: "vector" | "vector-invalid"): ReadonlyArray<Vector> =>
+export const vectorsOf = (kind: "vector" | "vector-exchange" | "vector-invalid"): ReadonlyArray<Vector> =>
   [...document.matchAll(new RegExp(`^\`\`\`${kind}\\n([^\`]*)^\`\`\``, "gm"))].map((match) => parse(match[1] as string))
 
 export const fromHex = (hex: string): Uint8Array => Uint8Array.from(Buffer.from(hex, "hex"))

@@ -9,8 +9,9 @@ export const all = async (stream: AsyncIterable<unknown>) => {
 
 /** A producer of numbers that says how far it is and when it was told to stop. */
 export const producer = (pauseMs?: number, body: (n: number) => unknown = (n) => n) => {
-  const seen = { produced: 0, stopped: 0, stoppedAt: 0, calls: [] as Array<ServerCall> }
+  const seen = { started: 0, produced: 0, stopped: 0, stoppedAt: 0, calls: [] as Array<ServerCall> }
   const handler: Handler = async function* (_args, call) {
+    seen.started++
     seen.calls.push(call)
     try {
       for (let n = 0; ; n++) {
