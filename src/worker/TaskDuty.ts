@@ -4,7 +4,7 @@ import type { StatsSnapshot } from "../protocol/Stats.ts"
 import type { TaskOutcome, TaskToRun, WorkerKey, WorkerSettings } from "../protocol/WorkerLink.ts"
 import { RunningTask } from "../service/Task.ts"
 import type { AgentLink } from "./AgentLink.ts"
-import type { Duty } from "./Duty.ts"
+import type { DrainOptions, Duty } from "./Duty.ts"
 import { Figures } from "./Figures.ts"
 import { describe, firstLine, log } from "./Log.ts"
 import type { UserFunction } from "./MethodTable.ts"
@@ -12,6 +12,8 @@ import type { UserService } from "./UserService.ts"
 
 /** After an answer that says that the agent can't give tasks now. */
 const pauseMs = 1_000
+/** How often the agent is told what became of a task, before the next one is taken. */
+const tellTimes = 10
 
 type Running = {
   readonly task: TaskToRun
@@ -72,7 +74,7 @@ export class TaskDuty implements Duty {
   obey(): void {}
 
   /** Lets the task that runs come to its end. What is cut off by the time runs again elsewhere. */
-  async drain(timeoutMs: number): Promise<void> {
+  async drain({ timeoutMs }: DrainOptions): Promise<void> {
     this.#isLeaving = true
     if (this.#ended === undefined) return
     const cut = setTimeout(() => this.#cut(), timeoutMs)
@@ -123,12 +125,11 @@ export class TaskDuty implements Duty {
 
   /** Until the agent has heard it, the task counts as one that runs. */
   async #tell(outcome: Outcome): Promise<void> {
-    for (;;) {
+    for (let left = tellTimes; left > 0; left = this.#isLeaving ? 0 : left - 1) {
       try {
         return await this.#link.endTask(outcome)
       } catch (error) {
         log("WARN", `the agent did not take what became of task ${outcome.id}: ${firstLine(error)}`)
-        if (this.#isLeaving) return
         await sleep(pauseMs)
       }
     }
