@@ -189,7 +189,7 @@ export class RpcServer {
 
   #partIdle(): void {
     this.#partsWhenIdle = true
-    for (const connection of this.#open) if (connection.running.size === 0) connection.part()
+    for (const connection of this.#open) if (connection.isDone) connection.part()
   }
 
   #cut(timeoutMs: number): void {
