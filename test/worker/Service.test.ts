@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import type { MethodInfo } from "../../src/protocol/Reflection.ts"
 import { RpcError } from "../../src/protocol/RpcError.ts"
-import type { StatsSnapshot } from "../../src/protocol/Stats.ts"
+import type { StatsAnswer } from "../../src/protocol/Stats.ts"
 import { RpcConnection } from "../../src/rpc/RpcConnection.ts"
 import { pushList } from "../client/fixtures/lists.ts"
 import { assignment, callOnce, TestNode } from "../node/TestNode.ts"
@@ -115,10 +115,11 @@ test("methods describes what the module exports", async () => {
 test("ping, methods and stats are the worker's own, and the log says that the module exports one in vain", async () => {
   await failure(call("deny"))
   const stats = await waitFor(async () => {
-    const stats = (await call("stats")) as StatsSnapshot
+    const stats = (await call("stats")) as StatsAnswer
     return stats.methods["deny"]?.errors.not_found === 1 && stats
   })
   expect(stats).toMatchObject({ worker_num: 1, methods: { deny: { calls: 1, running: 0, errors: { not_found: 1 } } } })
+  expect(stats.settings).toMatchObject({ workers: 1, drainTimeoutMs: 2_000, maxFrameBytes: 2_097_152, legacy: false })
   expect(stats.start_time).toBeGreaterThan(1_700_000_000_000)
   expect(stats.rss_bytes).toBeGreaterThan(10_000_000)
   for (const name of ["accept_count", "close_count", "request_count", "response_count", "total_recv_bytes"] as const)
