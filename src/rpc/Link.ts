@@ -39,7 +39,7 @@ interface Chunk {
   readonly bytes: Uint8Array
   readonly arrivedAt: number
   /** To be done after what came before it. */
-  readonly then?: () => void
+  readonly afterwards?: () => void
 }
 
 /** What both ends of a connection share: frames in and out, back-pressure, signs of life, and how to part. */
@@ -105,9 +105,9 @@ export class Link implements Swept, Turned {
   }
 
   /** Does it when all that has come by now is read: at once, when nothing waits. */
-  whenRead(then: () => void): void {
-    if (this.#inLine) this.#waiting.push({ bytes: nothing, arrivedAt: now(), then })
-    else then()
+  whenRead(afterwards: () => void): void {
+    if (this.#inLine) this.#waiting.push({ bytes: nothing, arrivedAt: now(), afterwards })
+    else afterwards()
   }
 
   /** Asks for a sign of life, unless one is awaited already. */
@@ -286,10 +286,10 @@ export class Link implements Swept, Turned {
     this.#reading = true
     let end = this.#read()
     while (end === "done" && this.#canRead && this.#waiting.length > 0) {
-      const { arrivedAt, bytes, then } = this.#waiting.shift() as Chunk
+      const { afterwards, arrivedAt, bytes } = this.#waiting.shift() as Chunk
       this.#waitingBytes -= bytes.length
       this.arrivedAt = arrivedAt
-      then?.()
+      afterwards?.()
       if (bytes.length > 0) this.#reader.push(bytes)
       end = this.#read()
     }
