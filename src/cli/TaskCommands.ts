@@ -140,10 +140,11 @@ const changeCommand = ({ all, done, example, summary, verb }: ChangeTexts) =>
       const isWhole = values.all || changed >= new Set(ids).size
       if (json) writeOut(`${JSON.stringify({ changed, failed })}\n`)
       else {
+        const strange = isWhole || failed.length > 0 ? 0 : new Set(ids).size - changed
         const missing =
-          isWhole || failed.length > 0
+          strange === 0
             ? ""
-            : `; of ${new Set(ids).size} that were named, the others are no dead letters`
+            : `; ${strange} of the named ${strange === 1 ? "is no dead letter" : "are no dead letters"}`
         writeOut(`${numbers.count(changed)} ${changed === 1 ? "task" : "tasks"} ${done}${missing}\n`)
         writeSilent(failed)
       }

@@ -22,6 +22,15 @@ export interface CallMessage {
   readonly settings: SyncCallSettings
 }
 
+/** The first step of a stream, which has a number from then on. */
+export interface StreamMessage extends Omit<CallMessage, "kind"> {
+  readonly kind: "stream"
+  readonly stream: number
+}
+
+/** The thread answers a step of a stream after so long, with an item or without. Milliseconds. */
+export const streamStepMs = 500
+
 /** What the thread is told. `client` is the number that the other side gave it. */
 export type ThreadMessage =
   | {
@@ -31,6 +40,9 @@ export type ThreadMessage =
       readonly options: SyncConnectOptions
     }
   | CallMessage
+  | StreamMessage
+  | { readonly kind: "next"; readonly stream: number }
+  | { readonly kind: "return"; readonly stream: number }
   | { readonly kind: "close"; readonly client: number }
 
 /** A CallError on its way between threads. */
@@ -42,6 +54,12 @@ export interface PassedError extends CallPlace {
 }
 
 export type ThreadAnswer = { readonly value: unknown } | { readonly error: PassedError }
+
+/** `waiting`: there is no item yet. */
+export type StepAnswer =
+  | { readonly step: IteratorResult<unknown> }
+  | { readonly waiting: true }
+  | { readonly error: PassedError }
 
 export const passError = (error: CallError): PassedError => {
   const { code, details, endpoint, executed, method, service } = error

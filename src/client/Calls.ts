@@ -15,7 +15,7 @@ import { LaneCall, type LaneCallOwner } from "./LaneCall.ts"
 import { MethodTable } from "./MethodTable.ts"
 import { RetryBudget } from "./RetryBudget.ts"
 import { Route, type RouteHost } from "./Route.ts"
-import type { WorkerLane } from "./WorkerLane.ts"
+import type { OpenLane, WorkerLane } from "./WorkerLane.ts"
 
 export interface CallsOptions {
   readonly service: string
@@ -61,13 +61,13 @@ export class Calls implements RouteHost, LaneCallOwner {
     if (!plan.isPlain || this.discovery?.ready !== undefined)
       return this.#find(new Route(this, plan, method, time), plan, args)
     const lane = this.endpoints.pick(time)
-    const connection = lane?.connection
-    if (lane !== undefined && connection?.state === "open" && !connection.isFull) {
+    if (lane !== undefined && hasRoom(lane)) {
       if (lane.pool.isCovering) lane.pool.spread(time)
-      const call = new LaneCall(this, lane, connection, { method, args, plan })
+      const call = new LaneCall(this, lane, method, plan)
+      call.args = args
       call.startedAt = time
       lane.began(time)
-      const refusal = connection.begin(call, args, plan)
+      const refusal = lane.connection.begin(call, args, plan)
       if (refusal !== undefined) call.refused(refusal)
       return call.promise
     }
@@ -208,6 +208,8 @@ interface OneTry {
   readonly plan: CallPlan
   readonly args: ReadonlyArray<unknown>
 }
+
+const hasRoom = (lane: WorkerLane): lane is OpenLane => lane.connection?.state === "open" && !lane.connection.isFull
 
 const sendError = (lane: WorkerLane, send: () => void): RpcError | undefined => {
   if (!lane.isOpen) return new RpcError("unavailable", "The connection is closed", { executed: "no" })

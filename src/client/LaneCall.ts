@@ -1,8 +1,7 @@
 import type { RpcError } from "../protocol/RpcError.ts"
-import type { RpcConnection } from "../rpc/RpcConnection.ts"
 import { OpenCall } from "../rpc/PendingCall.ts"
 import type { CallPlan } from "./CallSettings.ts"
-import type { WorkerLane } from "./WorkerLane.ts"
+import type { OpenLane, WorkerLane } from "./WorkerLane.ts"
 
 /** Who hears how a call went. */
 export interface LaneCallOwner {
@@ -12,27 +11,25 @@ export interface LaneCallOwner {
 }
 
 /**
- * A call that went straight to an open connection. Its promise is the caller's own: an answer settles it without anything
+ * A call that goes straight to an open connection. Its promise is the caller's own: an answer settles it without anything
  * in between, and after a failure the owner settles it when it has tried elsewhere.
  */
 export class LaneCall extends OpenCall {
   readonly promise: Promise<unknown>
-  readonly lane: WorkerLane
-  readonly plan: CallPlan
-  readonly args: ReadonlyArray<unknown>
   settle: (value: unknown) => void = ignore
   refuse: (error: Error) => void = ignore
+  readonly lane: WorkerLane
+  // Set by the owner before it begins, so that a call needs no object beside itself.
+  args: ReadonlyArray<unknown> = none
   startedAt = 0
+  readonly plan: CallPlan
   readonly #owner: LaneCallOwner
-  readonly #connection: RpcConnection
 
-  constructor(owner: LaneCallOwner, lane: WorkerLane, connection: RpcConnection, request: LaneRequest) {
-    super(connection, request.method, request.plan)
+  constructor(owner: LaneCallOwner, lane: OpenLane, method: string, plan: CallPlan) {
+    super(lane.connection, method, plan)
     this.#owner = owner
-    this.#connection = connection
     this.lane = lane
-    this.plan = request.plan
-    this.args = request.args
+    this.plan = plan
     this.promise = new Promise((resolve, reject) => {
       this.settle = resolve
       this.refuse = reject
@@ -40,7 +37,7 @@ export class LaneCall extends OpenCall {
   }
 
   override resolve(value: unknown): void {
-    this.#owner.answered(this.lane, this.method, this.#connection.heardAt - this.startedAt)
+    this.#owner.answered(this.lane, this.method, (this.lane.connection?.heardAt ?? 0) - this.startedAt)
     this.settle(value)
   }
 
@@ -55,10 +52,5 @@ export class LaneCall extends OpenCall {
   }
 }
 
-export interface LaneRequest {
-  readonly method: string
-  readonly args: ReadonlyArray<unknown>
-  readonly plan: CallPlan
-}
-
+const none: ReadonlyArray<unknown> = []
 const ignore = () => undefined

@@ -1,4 +1,4 @@
-import { refusalsMax, retriesDefault, retryOf, retryWaitMs, worstExecuted } from "../domain/Retry.ts"
+import { refusalsAtOnce, refusalsMax, retriesDefault, retryOf, retryWaitMs, worstExecuted } from "../domain/Retry.ts"
 import type { Executed } from "../domain/ErrorCode.ts"
 import { RpcError } from "../protocol/RpcError.ts"
 import { now } from "../rpc/Deadlines.ts"
@@ -74,10 +74,11 @@ export class Route {
     if (this.#plan.fault !== undefined) throw this.#plan.fault
     if (discovery?.ready !== undefined && !isClosed) await this.#wait(discovery.ready, "endpoint list", this.leftMs)
     for (;;) {
+      if (this.#refusals > refusalsAtOnce) await this.#pause(this.#refusals - refusalsAtOnce)
       if (this.#plan.signal?.aborted === true) throw cancelled()
       const lane = this.#choose()
       this.#pool = lane.pool
-      if (this.#failed.has(lane)) await this.#pause()
+      if (this.#failed.has(lane)) await this.#pause(this.#retries)
       if (lane.isOpen) {
         lane.pool.spread(now())
         return lane
@@ -207,9 +208,9 @@ export class Route {
     return this.#host.endpoints.hasOther(pool, avoided) ? this.leftMs / 2 : this.leftMs
   }
 
-  /** The same worker again: not at once. */
-  async #pause(): Promise<void> {
-    const waitMs = Math.min(this.leftMs, retryWaitMs(Math.max(1, this.#retries), this.#host.random()))
+  /** The same worker again, or one more that would not take it: not at once. */
+  async #pause(nth: number): Promise<void> {
+    const waitMs = Math.min(this.leftMs, retryWaitMs(Math.max(1, nth), this.#host.random()))
     await new Promise((resolve) => setTimeout(resolve, waitMs))
   }
 

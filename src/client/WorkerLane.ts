@@ -12,6 +12,9 @@ import type { RpcConnection } from "../rpc/RpcConnection.ts"
 import type { EndpointPool } from "./EndpointPool.ts"
 import type { WorkerRecord } from "./WorkerRecord.ts"
 
+/** A lane whose connection is there. */
+export type OpenLane = WorkerLane & { readonly connection: RpcConnection }
+
 /** The silence after which a worker is asked for a sign of life: one that only works on something long gives it. */
 const askAfterMs = 5
 

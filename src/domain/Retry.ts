@@ -2,8 +2,10 @@ import type { ErrorCode, Executed } from "./ErrorCode.ts"
 
 /** Further tries of one call, when it says nothing else. Those that cost the budget nothing are not among them. */
 export const retriesDefault = 2
-/** Connections and servers that would not take a call, one after the other, before it gives up. */
-export const refusalsMax = 8
+/** Connections and servers that would not take a call, one after the other, before it gives up, */
+export const refusalsMax = 24
+/** and before it waits between them: workers that are replaced need a moment. */
+export const refusalsAtOnce = 3
 
 export interface Attempted {
   readonly code: ErrorCode

@@ -6,6 +6,12 @@ export const taskBackoff: BackoffPolicy = { baseMs: 1_000, capMs: 300_000, reset
 /** Dead letters that a process set keeps; the oldest goes for a newer one. */
 export const deadTasksMax = 10_000
 
+/**
+ * Bytes that the tasks of a node take, of all its process sets together: the disk that they would fill is also the one
+ * that its lists are written to. No more are queued then.
+ */
+export const taskBytesMax = 1024 * 1024 * 1024
+
 /** Tasks of a process set that was taken from the node are kept so long, in case it comes back. */
 export const removedSetKeptMs = 7 * 24 * 3_600_000
 

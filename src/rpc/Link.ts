@@ -67,6 +67,8 @@ export class Link implements Swept, Turned {
   #frameBegunAt = 0
   #blockedAt = 0
   #pinged = false
+  /** Its HELLO was not there in time when this was last looked at. */
+  #isLate = false
   #partUntil = 0
 
   constructor(duplex: Duplex, limits: Limits, owner: LinkOwner & { readonly traffic: Traffic }) {
@@ -173,8 +175,11 @@ export class Link implements Swept, Turned {
 
   #overdue(time: number): RpcError | undefined {
     const limits = this.#limits
-    if (!this.#owner.greeted && time - this.#openedAt > limits.helloMs)
-      return protocolError(`No HELLO within ${limits.helloMs} ms`, "deadline_exceeded")
+    if (!this.#owner.greeted && time - this.#openedAt > limits.helloMs) {
+      // A busy process may not have read what is there: until it is looked at again, it has.
+      if (this.#isLate) return protocolError(`No HELLO within ${limits.helloMs} ms`, "deadline_exceeded")
+      this.#isLate = true
+    }
     if (this.out.blocked && time - this.#blockedAt > limits.slowReaderMs)
       return protocolError(`Nothing was read for ${limits.slowReaderMs} ms`, "resource_exhausted")
     if (this.#owner.pausesSlowPeer && this.out.queuedBytes > limits.queuedBytes && time - this.#blockedAt > overfullMs)
@@ -204,7 +209,25 @@ export class Link implements Swept, Turned {
     if (this.#stalled || this.#inLine) return this.#keep(bytes, time)
     this.arrivedAt = time
     this.#reader.push(bytes)
-    this.#askTurn(time)
+    // Not after the work of others: it costs nothing, and its time is short.
+    if (!this.#owner.greeted) this.#greet(time)
+    if (this.#state === "open") this.#askTurn(time)
+  }
+
+  #greet(time: number): void {
+    this.clock = time
+    this.#reading = true
+    try {
+      if (this.#reader.next()) this.#frame()
+    } catch (error) {
+      this.#broken(error)
+    }
+    this.#reading = false
+    if (this.#state === "open") this.out.flush()
+  }
+
+  #broken(error: unknown): void {
+    this.fail(error instanceof RpcError ? error : new RpcError("internal", "The connection failed", { cause: error }))
   }
 
   #keep(bytes: Uint8Array, arrivedAt: number): void {
@@ -289,7 +312,7 @@ export class Link implements Swept, Turned {
         else if (this.hasBegun) end = "later"
       }
     } catch (error) {
-      this.fail(error instanceof RpcError ? error : new RpcError("internal", "The connection failed", { cause: error }))
+      this.#broken(error)
     }
     if (this.#reader.held > 0 && (before === 0 || frames > 0)) this.#frameBegunAt = this.arrivedAt
     return end

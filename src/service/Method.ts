@@ -43,7 +43,7 @@ interface CheckedMethod<Input extends InputSchemas, Output extends AnySchema> ex
   readonly handler: (...args: [...ArgumentsOf<Input>, ctx: CallContext]) => Answer<InputOf<Output>>
 }
 
-interface FreeMethod<Args extends ReadonlyArray<never>, Output extends AnySchema> extends MethodDetails {
+interface FreeMethod<Args extends ReadonlyArray<unknown>, Output extends AnySchema> extends MethodDetails {
   readonly input?: undefined
   readonly output?: Output | undefined
   /** Given the arguments as they come; `context()` gives the context of the call. */
@@ -54,7 +54,7 @@ interface MethodMaker {
   <const Input extends InputSchemas, Output extends AnySchema = AnySchema>(
     options: CheckedMethod<Input, Output>,
   ): Method<CheckedMethod<Input, Output>["handler"]>
-  <Args extends ReadonlyArray<never>, Output extends AnySchema = AnySchema>(
+  <Args extends ReadonlyArray<unknown>, Output extends AnySchema = AnySchema>(
     options: FreeMethod<Args, Output>,
   ): Method<FreeMethod<Args, Output>["handler"]>
 }

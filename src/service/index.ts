@@ -1,5 +1,6 @@
 // The public library of service modules, `muster/service`: gathers what its users may see.
 export { type CallContext, context, type ServiceCaller } from "./CallContext.ts"
+export type { ServiceInterceptor } from "./ServiceInterceptor.ts"
 export type { LogFields } from "./Host.ts"
 export { method, type InputSchemas, type Method, type MethodDetails } from "./Method.ts"
 export type { AnySchema, InputOf, Issue, OutputOf, StandardSchema, Verdict } from "./StandardSchema.ts"

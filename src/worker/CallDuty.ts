@@ -10,7 +10,7 @@ import { type Handler, type RpcFault, type ServerCall, serverMethod, type Server
 import type { AgentLink } from "./AgentLink.ts"
 import type { Duty } from "./Duty.ts"
 import { Figures, runningOf } from "./Figures.ts"
-import { handlerOf } from "./Handlers.ts"
+import { handlerOf, withinInterceptors } from "./Handlers.ts"
 import { Journal } from "./Journal.ts"
 import { Keys } from "./Keys.ts"
 import { describe, firstLine, log } from "./Log.ts"
@@ -121,11 +121,13 @@ export class CallDuty implements Duty {
 
   #fillTable(): void {
     const { idempotencyWindowMs, methodConcurrency } = this.#settings.rpc
+    const around = { service: this.#settings.service, interceptors: this.#service.interceptors }
     const keys = new Keys(this.#link, { windowMs: idempotencyWindowMs })
     for (const [name, method] of this.#service.methods) {
       const concurrencyMax = methodConcurrency[name] ?? method.details?.concurrency ?? Infinity
       const options = { concurrencyMax, streams: isStream(method.run), meter: this.#figures.meter(name) }
-      this.#methods.set(name, serverMethod(name, keys.once(name, handlerOf(name, method)), options))
+      const once = keys.once(name, handlerOf(name, method))
+      this.#methods.set(name, serverMethod(name, withinInterceptors(name, once, around), options))
     }
     const builtIn: Readonly<Record<string, Handler>> = {
       methods: () => this.#service.described,

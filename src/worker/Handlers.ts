@@ -1,5 +1,6 @@
 import type { Handler, ServerCall } from "../rpc/Handler.ts"
-import { contextOf, runWithin } from "../service/CallContext.ts"
+import { type Interceptor, intercepted } from "../rpc/Interceptor.ts"
+import { type CallContext, contextOf, runWithin } from "../service/CallContext.ts"
 import { inputsOf } from "../service/Method.ts"
 import type { AnySchema } from "../service/StandardSchema.ts"
 import { checkArguments, checkResult } from "../service/Validation.ts"
@@ -30,6 +31,17 @@ const streamStart =
   ({ owner, run }: ExportedMethod): Run =>
   (args, call) =>
     new Items(call, run.apply(owner, args as Array<unknown>) as AsyncIterator<unknown, unknown>, undefined)
+
+type Around = { readonly service: string; readonly interceptors: ReadonlyArray<Interceptor<CallContext>> }
+
+/** The handler within the module's interceptors; without any it is the same. */
+export const withinInterceptors = (method: string, handle: Handler, { interceptors, service }: Around): Handler => {
+  if (interceptors.length === 0) return handle
+  return (args, call) => {
+    const run = intercepted(interceptors, async (inner) => await handle(inner.args, call))
+    return run?.({ service, method, args, settings: contextOf(call) })
+  }
+}
 
 type Checked = { readonly schemas: ReadonlyArray<AnySchema>; readonly run: UserFunction }
 

@@ -1,3 +1,5 @@
+import type { Interceptor } from "../rpc/Interceptor.ts"
+import type { CallContext } from "../service/CallContext.ts"
 import { isMethod, type Method } from "../service/Method.ts"
 
 export type UserFunction = (...args: ReadonlyArray<unknown>) => unknown
@@ -17,8 +19,8 @@ export type MethodTable = ReadonlyMap<string, ExportedMethod>
 
 type Found = ReadonlyArray<readonly [string, ExportedMethod]>
 
-/** Exports that are no methods: what runs before the first call, and the queued tasks. */
-const ownExports: ReadonlySet<string> = new Set(["ready", "tasks"])
+/** Exports that are no methods: what runs before the first call, the queued tasks, and what stands around each call. */
+const ownExports: ReadonlySet<string> = new Set(["ready", "tasks", "interceptors"])
 
 /** What every service answers by itself. */
 const builtInMethods: ReadonlySet<string> = new Set(["ping", "methods", "stats"])
@@ -102,6 +104,14 @@ export const readyOf = (exports: Exports): (() => unknown) | undefined => {
   const ready = ownExport(exports, "ready")
   return isPlain(ready) ? () => ready() : undefined
 }
+
+/** What the module wants to stand around each of its calls, the outermost first. */
+export const interceptorsOf = (exports: Exports): ReadonlyArray<Interceptor<CallContext>> => {
+  const interceptors = ownExport(exports, "interceptors")
+  return Array.isArray(interceptors) ? interceptors.filter(isInterceptor) : []
+}
+
+const isInterceptor = (value: unknown): value is Interceptor<CallContext> => isPlain(value)
 
 /** The queued tasks that the module can run, by name. */
 export const tasksOf = (exports: Exports): ReadonlyMap<string, UserFunction> => {

@@ -1,7 +1,7 @@
 import { ModuleFailed } from "../platform/UserModule.ts"
 import { RpcError } from "../protocol/RpcError.ts"
 import type { StatsSnapshot } from "../protocol/Stats.ts"
-import type { TaskOutcome, TaskToRun, WorkerSettings } from "../protocol/WorkerLink.ts"
+import type { TaskOutcome, TaskToRun, WorkerKey, WorkerSettings } from "../protocol/WorkerLink.ts"
 import { RunningTask } from "../service/Task.ts"
 import type { AgentLink } from "./AgentLink.ts"
 import type { Duty } from "./Duty.ts"
@@ -21,7 +21,7 @@ type Running = {
   isCut: boolean
 }
 
-type Failure = NonNullable<TaskOutcome["error"]>
+type Outcome = Omit<TaskOutcome, keyof WorkerKey>
 
 const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
 
@@ -118,8 +118,20 @@ export class TaskDuty implements Duty {
     this.#done++
     this.#figures.meter(meterName(task.task)).record((performance.now() - since) * 1_000, error?.code)
     const { attempt, id } = task
-    if (running.isCut && error !== undefined) return await this.#link.endTask({ id, attempt, isCut: true })
-    await this.#link.endTask({ id, attempt, ...(error === undefined ? {} : { error: toldOf(error) }) })
+    await this.#tell(running.isCut && error !== undefined ? { id, attempt, isCut: true } : endOf(task, error))
+  }
+
+  /** Until the agent has heard it, the task counts as one that runs. */
+  async #tell(outcome: Outcome): Promise<void> {
+    for (;;) {
+      try {
+        return await this.#link.endTask(outcome)
+      } catch (error) {
+        log("WARN", `the agent did not take what became of task ${outcome.id}: ${firstLine(error)}`)
+        if (this.#isLeaving) return
+        await sleep(pauseMs)
+      }
+    }
   }
 
   /** Undefined: done. A handler that does not stop when it is told to is left to itself. */
@@ -157,7 +169,7 @@ export class TaskDuty implements Duty {
 
 const messageMax = 4_096
 
-const toldOf = ({ code, message }: RpcError): Failure => ({
-  code,
-  message: message.slice(0, messageMax).toWellFormed(),
-})
+const endOf = ({ attempt, id }: TaskToRun, error: RpcError | undefined): Outcome => {
+  if (error === undefined) return { id, attempt }
+  return { id, attempt, error: { code: error.code, message: error.message.slice(0, messageMax).toWellFormed() } }
+}

@@ -7,8 +7,9 @@ import { pushList } from "./fixtures/lists.ts"
 import { runtimes } from "./fixtures/runtimes.ts"
 import { TestServer } from "./fixtures/TestServer.ts"
 
-const expected = { answers: ["Hello, 世界!", "Hello, b!"], ip: "127.0.0.1", refused: "permission_denied yes" }
-const more = { sum: 5_050, hedged: "Hello, c!", circuit: "closed", failures: { permission_denied: 1 }, called: 5 }
+const answers = ["Hello, 世界!", "Hello, b!"]
+const expected = { answers, ip: "127.0.0.1", refused: "permission_denied yes", sum: 5_050 }
+const more = { hedged: "Hello, c!", circuit: "closed", failures: { permission_denied: 1 }, called: 5 }
 
 /** What the two consumers in `folder` say, run one after the other. */
 const consume = async (command: ReadonlyArray<string>, folder: string, dataDir: string) => {

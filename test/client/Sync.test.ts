@@ -86,6 +86,30 @@ describe("a synchronous call", () => {
     client.close()
   })
 
+  test("for a stream brings item after item, and what it fails with after those that came", async () => {
+    await using server = await TestServer.start()
+    const client = connectSync("greeter", { endpoints: [server.endpoint()], timeoutMs: 5_000 })
+    expect([...client.stream<number>("count", 300)]).toEqual(Array.from({ length: 300 }, (_, index) => index))
+    // Longer than one step of the thread, and than a call may take.
+    expect([...client.stream("count", 3, 700)]).toEqual([0, 1, 2])
+    for (const item of client.stream<number>("count", 1_000_000)) if (item === 10) break
+    const two = [client.stream<number>("count", 5), client.stream<number>("count", 5)]
+    expect(two.map((stream) => stream.next().value)).toEqual([0, 0])
+    expect(two.map((stream) => stream.next().value)).toEqual([1, 1])
+    const late = client.with({ timeoutMs: 200 }).stream("count", 1_000, 50)
+    expect(late.next().value).toBe(0)
+    expect(failure(() => [...late])).toMatchObject({ code: "deadline_exceeded" })
+    expect(late.next()).toEqual({ done: true, value: undefined })
+    expect(failure(() => [...client.stream("deny")])).toMatchObject({ code: "permission_denied", method: "deny" })
+    const open = client.stream("count", 1_000)
+    expect(open.next().value).toBe(0)
+    callThread().end()
+    const error = failure(() => [...open])
+    expect(error).toMatchObject({ code: "unavailable", executed: "maybe" })
+    expect(error.message).toContain("the thread that read the stream has ended")
+    client.close()
+  })
+
   test("is refused after close, which leaves other clients and their one thread alone", async () => {
     await using server = await TestServer.start()
     const options = { endpoints: [server.endpoint()], timeoutMs: 5_000 }

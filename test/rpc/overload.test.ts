@@ -116,4 +116,21 @@ describe("handlers that compute", () => {
     modest.destroy()
     await local.close()
   }, 20_000)
+
+  test("who comes while others wait for their turn is greeted at once", async () => {
+    const local = await startServer({
+      burn: () => {
+        const until = performance.now() + 20
+        while (performance.now() < until);
+      },
+    })
+    const busy = await Promise.all(Array.from({ length: 40 }, () => RawClient.greeted(local.port)))
+    for (const client of busy) client.send(request(1, "burn"))
+    const answered = () => busy.filter(({ seen }) => seen.some(({ id }) => id === 1)).length
+    await waitFor(() => answered() > 0)
+    const late = await RawClient.greeted(local.port)
+    expect(answered()).toBeLessThan(20)
+    for (const client of [...busy, late]) client.destroy()
+    await local.close()
+  }, 20_000)
 })

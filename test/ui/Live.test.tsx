@@ -1,13 +1,25 @@
 import { describe, expect, test } from "bun:test"
-import { type LiveFragment, liveDashboard, liveNodes, liveService, liveServices } from "../../ui/Live.tsx"
+import {
+  liveCalls,
+  type LiveFragment,
+  liveDashboard,
+  liveNodes,
+  liveService,
+  liveServices,
+  liveTasks,
+} from "../../ui/Live.tsx"
 import { DashboardPage } from "../../ui/pages/dashboard/DashboardPage.tsx"
 import { NodesPage } from "../../ui/pages/nodes/NodesPage.tsx"
 import { ClientsPage } from "../../ui/pages/service/ClientsPage.tsx"
 import { EndpointsPage } from "../../ui/pages/service/EndpointsPage.tsx"
+import { CallsPage } from "../../ui/pages/service/calls/CallsPage.tsx"
 import { ProcessPage } from "../../ui/pages/service/ProcessPage.tsx"
+import { TasksPage } from "../../ui/pages/service/tasks/TasksPage.tsx"
 import { ServicesPage } from "../../ui/pages/services/ServicesPage.tsx"
 import { openProcessForm } from "../../ui/forms/ProcessFields.ts"
 import { render } from "../../ui/Render.ts"
+import { consoleForm, poisonedCalls, unknownCalls } from "../support/galleryCalls.ts"
+import { busyTasks, noTasks } from "../support/galleryTasks.ts"
 import * as fixtures from "../support/galleryFixtures.ts"
 import * as fleet from "../support/galleryFleet.ts"
 
@@ -39,6 +51,18 @@ const views: Readonly<Record<string, { fragments: ReadonlyArray<LiveFragment>; p
       render(<ClientsPage page={page} service={service} job={undefined} query={all} />),
       render(<ProcessPage page={page} service={service} form={openProcessForm(service.process)} />),
     ],
+  },
+  "the calls of a service": {
+    fragments: liveCalls(page, service, poisonedCalls),
+    pages: [render(<CallsPage page={page} service={service} view={poisonedCalls} console={consoleForm} />)],
+  },
+  "the calls of a service that nobody has called": {
+    fragments: liveCalls(page, service, unknownCalls),
+    pages: [render(<CallsPage page={page} service={service} view={unknownCalls} console={consoleForm} />)],
+  },
+  "the tasks of a service": {
+    fragments: liveTasks(page, service, busyTasks),
+    pages: [render(<TasksPage page={page} service={service} view={noTasks} />)],
   },
   "the nodes": {
     fragments: liveNodes(page, fleet.nodes, fleet.tokens),

@@ -46,6 +46,9 @@ export const makeTaskBook = Effect.fnUntraced(function* (path: string) {
     store,
     write,
     read,
+    /** The same where no single task is to be singled out. */
+    look: <A>(act: () => A) =>
+      read(act).pipe(Effect.catchTag("UnreadableTask", ({ message }) => storeFailed(path)(message))),
     sets,
     setOf,
     poke,

@@ -3,14 +3,13 @@ import { rpcDefaults } from "../../domain/Setting.ts"
 import type { TaskPage, TasksChange, TasksRequest } from "../../protocol/NodeManager.ts"
 import type { TaskBook } from "./TaskBook.ts"
 import type { TaskSet } from "./TaskSet.ts"
-import { TaskStoreFailed } from "./TaskStore.ts"
 import { taskView } from "./TaskView.ts"
 
 type Request = typeof TasksRequest.Type
 type Change = typeof TasksChange.Type
 
 /** What a person sees of the queues, and may do with dead letters. */
-export const makeTaskLists = ({ known, path, poke, read, store, write }: TaskBook) => {
+export const makeTaskLists = ({ known, look, poke, store, write }: TaskBook) => {
   const pageOf = (set: TaskSet, { after = "", limit, state }: Request) => {
     if (state === "dead") return store.page(set.name, "dead", after, limit)
     const ids = [...set.running.keys()].filter((id) => id > after).toSorted()
@@ -21,9 +20,7 @@ export const makeTaskLists = ({ known, path, poke, read, store, write }: TaskBoo
 
   const list = Effect.fn("TaskQueues.list")(function* (request: Request) {
     const set = yield* known(request.name)
-    const rows = yield* read(() => pageOf(set, request)).pipe(
-      Effect.catchTag("UnreadableTask", ({ message }) => new TaskStoreFailed({ path, reason: message })),
-    )
+    const rows = yield* look(() => pageOf(set, request))
     const page: TaskPage = {
       tasks: rows.map((row) => taskView(row, set.running.get(row.id)?.attempt)),
       counts: { waiting: set.waiting, running: set.running.size, dead: set.dead },

@@ -1,4 +1,5 @@
 import { Clock, Context, Data, Effect, Layer } from "effect"
+import { taskBytesMax } from "../../domain/Task.ts"
 import { newId } from "../../platform/Ids.ts"
 import type { TaskPage, TasksChange, TasksRequest } from "../../protocol/NodeManager.ts"
 import type { TaskOptions } from "../../protocol/TaskOptions.ts"
@@ -12,11 +13,7 @@ import type { TaskStoreFailed } from "./TaskStore.ts"
 import { makeTaskTurns } from "./TaskTurns.ts"
 
 /** As many tasks wait as may: nothing was queued. */
-export class TaskQueueFull extends Data.TaggedError("TaskQueueFull")<{ readonly name: string; readonly max: number }> {
-  override get message() {
-    return `${this.max} tasks of ${this.name} wait already, which is the most (taskQueueMax)`
-  }
-}
+export class TaskQueueFull extends Data.TaggedError("TaskQueueFull")<{ readonly message: string }> {}
 
 /** Nobody would ever run the task: nothing was queued. */
 export class NoTaskWorkers extends Data.TaggedError("NoTaskWorkers")<{ readonly name: string }> {
@@ -64,7 +61,7 @@ export class TaskQueues extends Context.Service<
     readonly counts: (name: string) => TaskCounts
   }
 >()("muster/node/tasks/TaskQueues") {
-  static readonly layer = (path: string) =>
+  static readonly layer = (path: string, bytesMax = taskBytesMax) =>
     Layer.effect(
       TaskQueues,
       Effect.gen(function* () {
@@ -72,14 +69,24 @@ export class TaskQueues extends Context.Service<
         const runs = makeTaskRuns(book)
         const { leave, take } = yield* makeTaskTurns(book, runs)
         const assign = yield* makeRemovedSets(book)
-        const { poke, setOf, sets, store, write } = book
+        const { look, poke, setOf, sets, store, write } = book
 
         const queue = Effect.fnUntraced(function* (name: string, { options, payload, task, traceparent }: NewTask) {
           const set = setOf(name)
           const { settings } = set
           if (settings === undefined || settings.taskWorkers === 0) return yield* new NoTaskWorkers({ name })
           const max = settings.taskQueueMax
-          if (set.room(max) === 0) return yield* new TaskQueueFull({ name, max })
+          if (set.room(max) === 0) {
+            return yield* new TaskQueueFull({
+              message: `${max} tasks of ${name} wait already, which is the most (taskQueueMax)`,
+            })
+          }
+          const bytes = yield* look(() => store.bytes())
+          if (bytes > bytesMax) {
+            return yield* new TaskQueueFull({
+              message: `the tasks of this node take ${bytes} bytes, and no more are queued above ${bytesMax}`,
+            })
+          }
           const now = yield* Clock.currentTimeMillis
           const stored = {
             id: newId(),

@@ -45,6 +45,7 @@ const storedState = { waiting: 0, dead: 1 } as const
 
 const Due = Schema.Struct({ id: Schema.String, due_at: Schema.Int })
 const Counted = Schema.Struct({ name: Schema.String, state: Schema.Literals([0, 1]), number: Schema.Int })
+const Size = Schema.Struct({ bytes: Schema.Int })
 const RemovedSet = Schema.Struct({ name: Schema.String, removed_at: Schema.Int })
 const Health = Schema.Struct({ quick_check: Schema.String })
 
@@ -127,6 +128,12 @@ export const taskStore = (file: SqliteFile) => {
      from task where name = ? and state = ? and id > ? order by id limit ?`,
   )
   const counted = rows(file, Counted, "select name, state, count(*) as number from task group by name, state")
+  const size = rows(
+    file,
+    Size,
+    `select (page_count - freelist_count) * page_size as bytes
+     from pragma_page_count, pragma_freelist_count, pragma_page_size`,
+  )
   const removed = rows(file, RemovedSet, "select name, removed_at from removed_set")
 
   return {
@@ -173,6 +180,8 @@ export const taskStore = (file: SqliteFile) => {
       page(name, storedState[state], after, limit),
     counted: () => counted().map(({ name, number, state }) => ({ name, number, isDead: state === storedState.dead })),
     removedSets: () => removed(),
+    /** What the tasks take of the disk; what they took before is used again first. */
+    bytes: () => size()[0]?.bytes ?? 0,
   }
 }
 export type TaskStore = ReturnType<typeof taskStore>

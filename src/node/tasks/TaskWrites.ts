@@ -1,4 +1,4 @@
-import { Deferred, Effect, Queue } from "effect"
+import { Deferred, Effect, Exit, Queue } from "effect"
 import { storeFailed, type TaskStore, type TaskStoreFailed } from "./TaskStore.ts"
 
 /** A change of the file, and of what is kept in memory of it. */
@@ -19,23 +19,35 @@ export const makeTaskWrites = Effect.fnUntraced(function* (store: TaskStore, pat
   type Waiting = TaskWrite & { readonly answer: Deferred.Deferred<void, TaskStoreFailed> }
   const waiting = yield* Queue.unbounded<Waiting>()
 
-  const commit = (writes: ReadonlyArray<Waiting>) =>
+  const transaction = (writes: ReadonlyArray<Waiting>) =>
     Effect.try({
       try: () =>
         store.transaction(() => {
           for (const write of writes) write.run(store)
         }),
       catch: storeFailed(path),
-    }).pipe(
+    })
+
+  const answer = (write: Waiting, exit: Exit.Exit<void, TaskStoreFailed>) => {
+    if (exit._tag === "Success") write.done()
+    else write.undone?.()
+    Deferred.doneUnsafe(write.answer, exit)
+  }
+
+  const alone = (write: Waiting) =>
+    transaction([write]).pipe(
       Effect.tapError((error) => Effect.logError(error.message)),
       Effect.exit,
-      Effect.map((exit) => {
-        for (const write of writes) {
-          if (exit._tag === "Success") write.done()
-          else write.undone?.()
-          Deferred.doneUnsafe(write.answer, exit)
-        }
+      Effect.map((exit) => answer(write, exit)),
+    )
+
+  /** When they can't be written together, each is tried by itself: on a full disk a task can still be removed. */
+  const commit = (writes: ReadonlyArray<Waiting>) =>
+    transaction(writes).pipe(
+      Effect.map(() => {
+        for (const write of writes) answer(write, Exit.void)
       }),
+      Effect.catch(() => Effect.forEach(writes, alone, { discard: true })),
       Effect.uninterruptible,
     )
 

@@ -87,6 +87,12 @@ describe("the step between two looks", () => {
       4,
     ],
     [
+      "also where it has answered more since than before",
+      { one: { at: 0, start: 1, methods: { a: { calls: 10 } } } },
+      { one: { at: 2_000, start: 900, methods: { a: { calls: 40 } } } },
+      20,
+    ],
+    [
       "counts that went down are those of a new set, whatever its start says",
       { one: { at: 0, methods: { a: { calls: 5_000 } } } },
       { one: { at: 2_000, methods: { a: { calls: 8 } } } },

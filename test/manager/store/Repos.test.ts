@@ -1,7 +1,7 @@
-import { defaultRpcSettings } from "../../../src/domain/RpcSettings.ts"
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
 import { Effect, type Layer, ManagedRuntime, Schema } from "effect"
 import type { Endpoint } from "../../../src/domain/Endpoint.ts"
+import { defaultRpcSettings } from "../../../src/domain/RpcSettings.ts"
 import { ServiceName } from "../../../src/domain/ServiceName.ts"
 import { AuditRepo } from "../../../src/manager/store/AuditRepo.ts"
 import { type Client, ClientsRepo } from "../../../src/manager/store/ClientsRepo.ts"

@@ -99,6 +99,28 @@ describe("a task queue", () => {
   )
 
   effect(
+    "refuses a task when those of the node take all of their room on the disk, until some are done",
+    Effect.gen(function* () {
+      const { open } = yield* folder
+      const { close, queues } = yield* open({ taskQueueMax: 1_000 }, 300_000)
+      const large = "x".repeat(10_000)
+      let queued = 0
+      let refused = yield* Effect.result(queue(queues, large))
+      for (; refused._tag === "Success" && queued < 100; queued++) refused = yield* Effect.result(queue(queues, large))
+      expect(queued).toBeWithin(15, 31)
+      expect(refused).toMatchObject({
+        failure: { _tag: "TaskQueueFull", message: expect.stringContaining("no more are queued above 300000") },
+      })
+      for (let n = 0; n < 5; n++) {
+        const { attempt, id } = yield* taken(queues)
+        yield* queues.end(worker, { id, attempt })
+      }
+      yield* queue(queues, large)
+      yield* close
+    }),
+  )
+
+  effect(
     "runs a task that failed again after a growing time, and then puts it with the dead letters",
     Effect.gen(function* () {
       const { queues } = yield* opened

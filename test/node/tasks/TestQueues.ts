@@ -33,10 +33,10 @@ export const folder = Effect.gen(function* () {
     (made) => Effect.sync(() => made[Symbol.dispose]()),
   )
   const path = join(temporary.path, "tasks.db")
-  const open = (over: Partial<TaskSettings> = {}) =>
+  const open = (over: Partial<TaskSettings> = {}, bytesMax?: number) =>
     Effect.gen(function* () {
       const scope = yield* Scope.make()
-      const queues = Context.get(yield* Layer.buildWithScope(TaskQueues.layer(path), scope), TaskQueues)
+      const queues = Context.get(yield* Layer.buildWithScope(TaskQueues.layer(path, bytesMax), scope), TaskQueues)
       yield* queues.assign([{ name, settings: { ...settings, ...over } }])
       return { queues, close: Scope.close(scope, Exit.void) }
     })

@@ -103,6 +103,7 @@ export const callsEn = {
       timeoutRange: "Must be 1 ms to 30 s",
       endpoint: "Endpoint",
       all: (count: number) => `All ${count}`,
+      first: (count: number) => `The first ${count}`,
       call: "Call",
       noEndpoints: "There is nothing to call: the service has no released endpoint.",
       choose: "Call it",

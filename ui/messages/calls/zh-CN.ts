@@ -100,6 +100,7 @@ export const callsZhCN: Pick<Messages, "calls"> = {
       timeoutRange: "必须为 1 ms 到 30 s",
       endpoint: "端点",
       all: (count) => `全部 ${count} 个`,
+      first: (count) => `前 ${count} 个`,
       call: "调用",
       noEndpoints: "没有可调用的端点：此服务尚未发布端点。",
       choose: "调用此方法",

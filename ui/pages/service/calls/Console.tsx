@@ -1,3 +1,4 @@
+import { endpointsCalledMax } from "../../../../src/domain/CallOutcome.ts"
 import type { CallFormModel, CallFormValues, MethodView } from "../../../CallModels.ts"
 import { callErrorCount } from "../../../forms/CallFields.ts"
 import { described, ErrorSummary, Field, FieldError, TextField } from "../../../parts/Field.tsx"
@@ -129,7 +130,9 @@ const Endpoint = ({ page, model }: { page: PageContext; model: CallFormModel }) 
         ))}
         {endpoints.length > 1 && (
           <option value="all" selected={values.endpoint === "all"}>
-            {page.t.calls.console.all(endpoints.length)}
+            {endpoints.length > endpointsCalledMax
+              ? page.t.calls.console.first(endpointsCalledMax)
+              : page.t.calls.console.all(endpoints.length)}
           </option>
         )}
       </select>

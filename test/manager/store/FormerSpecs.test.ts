@@ -1,0 +1,50 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test"
+import { Effect, type Layer, ManagedRuntime } from "effect"
+import { defaultRpcSettings } from "../../../src/domain/RpcSettings.ts"
+import { ServiceName } from "../../../src/domain/ServiceName.ts"
+import { Database } from "../../../src/manager/store/Database.ts"
+import { ProcessSpecsRepo } from "../../../src/manager/store/ProcessSpecsRepo.ts"
+import { ServicesRepo } from "../../../src/manager/store/ServicesRepo.ts"
+import { storeLayer } from "../../../src/manager/store/Store.ts"
+import { engines, removeFresh, startMs } from "./engines.ts"
+
+type Store = Layer.Success<ReturnType<typeof storeLayer>>
+
+const spec = {
+  kind: "module" as const,
+  module: "/srv/a.ts",
+  workers: 2,
+  env: {},
+  tls: "auto" as const,
+  desired: "running" as const,
+  drainTimeoutMs: 30_000,
+}
+
+afterAll(removeFresh)
+
+describe.each(engines)("process specs on $name", ({ fresh }) => {
+  let runtime: ManagedRuntime.ManagedRuntime<Store, unknown>
+  beforeAll(async () => void (runtime = ManagedRuntime.make(storeLayer(await fresh()))), startMs)
+  afterAll(() => runtime.dispose())
+
+  test("of before the settings have their defaults, and keep those that are set", () =>
+    runtime.runPromise(
+      Effect.gen(function* () {
+        const service = { name: ServiceName.make("former"), description: "", tls: "auto" as const }
+        const { id } = yield* (yield* ServicesRepo).create(service, "ann")
+        const specs = yield* ProcessSpecsRepo
+        yield* specs.set(id, { ...spec, rpc: defaultRpcSettings }, "ann")
+        yield* (yield* Database).run((db) =>
+          db
+            .updateTable("process_spec")
+            .set({ spec: JSON.stringify(spec) })
+            .where("service_id", "=", id)
+            .execute(),
+        )
+        expect((yield* specs.get(id))?.spec.rpc).toEqual(defaultRpcSettings)
+        const rpc = { ...defaultRpcSettings, maxConnections: 5, methodConcurrency: { hello: 1 }, legacy: true }
+        yield* specs.set(id, { ...spec, rpc }, "ann")
+        expect((yield* specs.get(id))?.spec.rpc).toEqual(rpc)
+      }),
+    ))
+})
