@@ -1,21 +1,30 @@
 import type { Counts } from "./ServerFigures.ts"
 
+/** A timer so late says that the event loop is behind; one so late does not say that it keeps up. */
 const lateMs = 60
+const nearlyLateMs = 30
+const growth = 1.1
+const slackMax = 16
 const runningLeast = 8
 const sampleMs = 200
 
 /** Whether the event loop of this process keeps up, from how late its timers are. */
 class Loop {
+  /**
+   * How many times the calls that can be done in time are let in; Infinity: it keeps up, all are. To refuse calls is what
+   * makes it better, so after that more and more are let in, and not all at once.
+   */
+  slack = Infinity
   #late = 0
 
-  /** One timer was so late. */
+  /** One timer was so late. Twice in a row is more than one handler that computed for long. */
   note(byMs: number): void {
-    this.#late = byMs > lateMs ? this.#late + 1 : 0
-  }
-
-  /** Late twice in a row: more than one handler that computed for long. */
-  get isLagging(): boolean {
-    return this.#late > 1
+    if (byMs > lateMs) {
+      if (++this.#late > 1 || this.slack !== Infinity) this.slack = 1
+      return
+    }
+    this.#late = 0
+    if (byMs < nearlyLateMs) this.slack = this.slack * growth > slackMax ? Infinity : this.slack * growth
   }
 }
 
@@ -47,7 +56,9 @@ export class Pace {
    * those that run will take more than half of that time.
    */
   isTooSlowFor(leftMs: number): boolean {
+    const { slack } = loop
+    if (slack === Infinity) return false
     const { running } = this.#counts
-    return loop.isLagging && running >= runningLeast && running > (this.#perMs * leftMs) / 2
+    return running >= runningLeast && running > ((this.#perMs * leftMs) / 2) * slack
   }
 }
