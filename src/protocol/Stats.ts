@@ -1,5 +1,6 @@
 import type { ErrorCode } from "../domain/ErrorCode.ts"
 import type { SparseBuckets } from "../domain/Histogram.ts"
+import type { RpcSettings } from "../domain/RpcSettings.ts"
 
 /** What became of the calls of one method, since the start. */
 export interface MethodFigures {
@@ -17,7 +18,7 @@ export interface MethodFigures {
 
 /**
  * The figures of one worker or, added up, of all workers of a process set on a node. Swoole's names where it has one.
- * Counts are since the start of the process set: those of workers that have left are kept. Answer of the method `stats`.
+ * Counts are since the start of the process set: those of workers that have left are kept.
  */
 export interface StatsSnapshot {
   /** Milliseconds since 1970. */
@@ -44,6 +45,18 @@ export interface StatsSnapshot {
   /** The longest time in the last second that an event loop was late. Milliseconds. */
   readonly loop_lag_ms: number
   readonly methods: Readonly<Record<string, MethodFigures>>
+}
+
+/** How the workers are run: the process spec, less what only the node needs. */
+export interface StatsSettings extends RpcSettings {
+  /** Worker processes of the set. */
+  readonly workers: number
+  readonly drainTimeoutMs: number
+}
+
+/** What the method `stats` answers. */
+export interface StatsAnswer extends StatsSnapshot {
+  readonly settings: StatsSettings
 }
 
 export const emptyStats: StatsSnapshot = {

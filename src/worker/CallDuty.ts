@@ -4,7 +4,7 @@ import { join } from "../platform/Paths.ts"
 import { ModuleFailed } from "../platform/UserModule.ts"
 import { readTls } from "../platform/WorkerHost.ts"
 import type { Limits } from "../protocol/Limits.ts"
-import type { StatsSnapshot } from "../protocol/Stats.ts"
+import type { StatsAnswer, StatsSnapshot } from "../protocol/Stats.ts"
 import type { WorkerOrders, WorkerSettings } from "../protocol/WorkerLink.ts"
 import { type Handler, type RpcFault, type ServerCall, serverMethod, type ServerMethod } from "../rpc/RpcServer.ts"
 import type { AgentLink } from "./AgentLink.ts"
@@ -131,9 +131,16 @@ export class CallDuty implements Duty {
     }
     const builtIn: Readonly<Record<string, Handler>> = {
       methods: () => this.#service.described,
-      stats: () => this.#link.stats().catch(() => this.#stats()),
+      stats: () => this.#answerStats(),
     }
     for (const [name, handle] of Object.entries(builtIn)) this.#methods.set(name, serverMethod(name, handle))
+  }
+
+  /** Of the whole set, as the agent knows it; of this worker alone when that can't be asked. */
+  async #answerStats(): Promise<StatsAnswer> {
+    const { count, drainTimeoutMs, rpc } = this.#settings
+    const stats = await this.#link.stats().catch(() => this.#stats())
+    return { ...stats, settings: { workers: count, drainTimeoutMs, ...rpc } }
   }
 
   /** Without a file that can be mapped calls are answered as well, only that nobody knows which one crashed a worker. */

@@ -22,17 +22,23 @@ export class Items implements AsyncIterableIterator<unknown> {
     this.#check = check
   }
 
-  async next(): Promise<Step> {
-    const step = await (runWithin(this.#call, this.#source.next, this.#source, []) as Step | Promise<Step>)
-    if (step.done === true) return { done: true, value: undefined }
-    // A plain generator may yield promises.
-    const item: unknown = await step.value
-    return { done: false, value: this.#check === undefined ? item : await this.#check(item) }
+  next(): Promise<Step> {
+    const step = runWithin(this.#call, this.#source.next, this.#source, []) as Step | Promise<Step>
+    // An asynchronous generator has awaited its item itself.
+    return step instanceof Promise && this.#check === undefined ? step : this.#finish(step)
   }
 
   async return(): Promise<Step> {
     await this.#source.return?.()
     return { done: true, value: undefined }
+  }
+
+  async #finish(given: Step | Promise<Step>): Promise<Step> {
+    const step = await given
+    if (step.done === true) return { done: true, value: undefined }
+    // A plain generator may yield promises.
+    const item: unknown = await step.value
+    return { done: false, value: this.#check === undefined ? item : await this.#check(item) }
   }
 
   [Symbol.asyncIterator](): this {

@@ -99,9 +99,15 @@ export class Keys {
     }
   }
 
+  /** A call is answered even when its outcome can't be kept; a repeat of it then hears of that. */
   async #end(key: string, outcome: KeyOutcome): Promise<void> {
-    // The call is answered all the same; a repeat of it then hears that nobody knows.
-    await this.#link.endKey({ key, outcome }).catch(() => undefined)
+    try {
+      await this.#link.endKey({ key, outcome })
+    } catch (error) {
+      const message = `The call was made, but its outcome could not be kept for a repeat: ${textOf(error)}`
+      const told: KeyOutcome = { ok: false, code: "failed_precondition", message, details: null }
+      await this.#link.endKey({ key, outcome: told }).catch(() => undefined)
+    }
   }
 }
 
@@ -111,10 +117,12 @@ const requestOf = ({ args, name }: Call): string => {
   return hashText(callHash.low, callHash.high)
 }
 
+const textOf = (error: unknown) => (error instanceof Error ? error.message : String(error))
+
 const failureOf = (error: unknown): KeyOutcome =>
   error instanceof RpcError
     ? { ok: false, code: error.code, message: error.message, details: error.details }
-    : { ok: false, code: "internal", message: error instanceof Error ? error.message : String(error), details: null }
+    : { ok: false, code: "internal", message: textOf(error), details: null }
 
 const again = (outcome: KeyOutcome): unknown => {
   if (outcome.ok) return outcome.value

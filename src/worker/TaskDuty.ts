@@ -12,6 +12,8 @@ import type { UserService } from "./UserService.ts"
 
 /** After an answer that says that the agent can't give tasks now. */
 const pauseMs = 1_000
+/** How often the agent is told what became of a task, before the next one is taken. */
+const tellTimes = 10
 
 type Running = {
   readonly task: TaskToRun
@@ -123,12 +125,11 @@ export class TaskDuty implements Duty {
 
   /** Until the agent has heard it, the task counts as one that runs. */
   async #tell(outcome: Outcome): Promise<void> {
-    for (;;) {
+    for (let left = tellTimes; left > 0; left = this.#isLeaving ? 0 : left - 1) {
       try {
         return await this.#link.endTask(outcome)
       } catch (error) {
         log("WARN", `the agent did not take what became of task ${outcome.id}: ${firstLine(error)}`)
-        if (this.#isLeaving) return
         await sleep(pauseMs)
       }
     }

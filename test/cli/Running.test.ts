@@ -99,6 +99,11 @@ describe("muster stats", () => {
       return lines(stdout).find((line) => /^fail +6 /.test(line))
     })
     expect(row).toMatch(/^fail +6 +- +0 +6 +[\d.]+ ms +[\d.]+ ms +[\d.]+ ms {2}internal 6$/)
+    const settings = await onNode("stats", "shop", "--settings")
+    expect(settings.code).toBe(0)
+    expect(settings.stdout).toMatch(/^maxFrameBytes +2 MiB *$/m)
+    expect(settings.stdout).toMatch(/^maxRequests +never *$/m)
+    expect(settings.stdout).toMatch(/^workers +2 *$/m)
     const one = JSON.parse((await onNode("stats", "shop", "--node", ips[0], "--json")).stdout) as {
       readonly endpoints: ReadonlyArray<{ endpoint: string; stats: { worker_num: number } }>
       readonly methods: Record<string, unknown>

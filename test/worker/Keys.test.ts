@@ -21,6 +21,8 @@ const module = `
     while (!existsSync(until)) await new Promise((resolve) => setTimeout(resolve, 5))
     return "waited"
   }
+  export const large = (path: string, bytes: number) => { note(path); return new Uint8Array(bytes) }
+  export const unsendable = (path: string) => { note(path); return () => 0 }
   export const items = async function* () { yield 1 }
   export const die = (path: string) => { note(path); process.kill(process.pid, "SIGKILL") }
 `
@@ -113,6 +115,24 @@ test("when its worker has died nobody knows what became of a call, and it does n
   })
   expect(error).toMatchObject({ code: "aborted", executed: "maybe" })
   expect(times(path)).toBe(1)
+})
+
+test("a result that can't be kept reaches the caller, and a repetition hears that it was made", async () => {
+  const [large, unsendable] = [node.path("large"), node.path("unsendable")]
+  // Just below what one frame takes, so that it can be sent, but not with the key around it.
+  const bytes = 2 * 1024 * 1024 - 40
+  const result = (await call("large", [large, bytes], { key: "k9" })) as Uint8Array
+  expect(result.length).toBe(bytes)
+  expect(await failure(call("unsendable", [unsendable], { key: "k10" }))).toMatchObject({ code: "internal" })
+  for (const [method, args, key] of [
+    ["large", [large, bytes], "k9"],
+    ["unsendable", [unsendable], "k10"],
+  ] as const) {
+    const error = await failure(call(method, args, { key }))
+    expect(error).toMatchObject({ code: "failed_precondition", executed: "yes" })
+    expect(error.message).toContain("The call was made")
+  }
+  expect([times(large), times(unsendable)]).toEqual([1, 1])
 })
 
 test("a key that is none, a stream with a key, and keys where they are switched off are refused", async () => {

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test"
-import { mkdirSync, readFileSync, symlinkSync } from "node:fs"
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import type { MethodInfo } from "../../src/protocol/Reflection.ts"
 import { RpcError } from "../../src/protocol/RpcError.ts"
-import type { StatsSnapshot } from "../../src/protocol/Stats.ts"
+import type { StatsAnswer } from "../../src/protocol/Stats.ts"
 import { RpcConnection } from "../../src/rpc/RpcConnection.ts"
 import { pushList } from "../client/fixtures/lists.ts"
 import { assignment, callOnce, TestNode } from "../node/TestNode.ts"
@@ -15,11 +15,13 @@ import { waitFor } from "../support/waitFor.ts"
 setDefaultTimeout(60_000)
 
 const module = `
+  import { existsSync } from "node:fs"
   import { context, method, RpcError } from "muster/service"
   import { Schema } from "effect"
   let isReady = false
   export const ready = async () => {
-    await new Promise((resolve) => setTimeout(resolve, 50))
+    console.log("preparing")
+    while (!existsSync(process.env["GO"] ?? "")) await new Promise((resolve) => setTimeout(resolve, 10))
     isReady = true
   }
   export const stats = () => "mine"
@@ -51,12 +53,24 @@ const module = `
 
 let node: TestNode
 let port = 0
+let stateBefore: string | undefined
+let answeredBefore: boolean | undefined
 beforeAll(async () => {
   node = await (await new TestNode().join()).start()
   port = await freePort()
   mkdirSync(node.path("code", "node_modules"), { recursive: true })
   symlinkSync(join(root, "node_modules/effect"), node.path("code", "node_modules/effect"))
-  await node.apply(1, assignment({ ip: "127.0.0.1", port }, node.module("service.ts", module), { workers: 1 }))
+  const path = node.module("service.ts", module)
+  const env = { GO: node.path("go") }
+  await node.apply(1, assignment({ ip: "127.0.0.1", port }, path, { workers: 1, env }))
+  await waitFor(() => log().includes("preparing"))
+  // It is no worker that calls could go to, as long as its ready() has not returned.
+  stateBefore = (await node.process()).workers[0]?.state
+  answeredBefore = await callOnce(port, "ping").then(
+    () => true,
+    () => false,
+  )
+  writeFileSync(env.GO, "")
   await node.running(1)
   pushList(node.dataDir, { revision: 1, endpoints: [{ ip: "127.0.0.1", port }] })
 })
@@ -69,6 +83,10 @@ const failure = async (promise: Promise<unknown>) => {
   if (!(error instanceof RpcError)) throw new Error(`no RpcError: ${String(error)}`)
   return error
 }
+
+test("a worker is ready when the module's ready() is done, and not before", () => {
+  expect([stateBefore, answeredBefore]).toEqual(["STARTING", false])
+})
 
 test("a method with a schema checks its arguments, and runs after ready() is done", async () => {
   expect(await call("resize", { width: 640 })).toEqual({ width: 320, isReady: true, by: "test" })
@@ -97,10 +115,11 @@ test("methods describes what the module exports", async () => {
 test("ping, methods and stats are the worker's own, and the log says that the module exports one in vain", async () => {
   await failure(call("deny"))
   const stats = await waitFor(async () => {
-    const stats = (await call("stats")) as StatsSnapshot
+    const stats = (await call("stats")) as StatsAnswer
     return stats.methods["deny"]?.errors.not_found === 1 && stats
   })
   expect(stats).toMatchObject({ worker_num: 1, methods: { deny: { calls: 1, running: 0, errors: { not_found: 1 } } } })
+  expect(stats.settings).toMatchObject({ workers: 1, drainTimeoutMs: 2_000, maxFrameBytes: 2_097_152, legacy: false })
   expect(stats.start_time).toBeGreaterThan(1_700_000_000_000)
   expect(stats.rss_bytes).toBeGreaterThan(10_000_000)
   for (const name of ["accept_count", "close_count", "request_count", "response_count", "total_recv_bytes"] as const)

@@ -118,6 +118,9 @@ test("a task worker that is stopped finishes its task first", async () => {
   const [worker] = (await node.process()).taskWorkers
   process.kill(worker?.pid ?? 0, "SIGTERM")
   await waitFor(() => log().includes(`[${worker?.pid}] draining: asked to stop`))
+  // Long enough for a worker that did not wait.
+  await Bun.sleep(300)
+  expect(log()).not.toContain(`[${worker?.pid}] stopped`)
   writeFileSync(node.path("go"), "")
   await waitFor(() => log().includes(`[${worker?.pid}] stopped`))
   expect(lines(path)).toEqual(["begun", "done"])

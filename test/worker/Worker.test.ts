@@ -12,6 +12,7 @@ setDefaultTimeout(60_000)
 const files: Record<string, string> = {
   "main.ts": `
     import { pid } from "node:process"
+    import { context } from "muster/service"
     import { shout } from "./lib/shout"
     import { seven } from "seven"
     enum Color { Red = 1 }
@@ -19,6 +20,7 @@ const files: Record<string, string> = {
       static test(name: string) { return shout(name) + seven }
       static async later(ms: number) { await new Promise((r) => setTimeout(r, ms)); return { color: Color.Red, none: undefined } }
     }
+    export const whoami = () => context().caller
     export const nothing = () => undefined
     export const no = () => false
     export const bytes = () => new Uint8Array([1, 2, 3])
@@ -125,6 +127,8 @@ test("a service port with TLS lets in certificates of the cluster and drops thos
   const [friend, foe] = [await certificate("node:n2"), await certificate("node:n3")]
   await waitFor(async () => (await callOnce(secure, "ping", [], friend)) === "pong")
   expect(await callOnce(secure, "ping", [], foe)).toBe("pong")
+  expect(await callOnce(secure, "whoami", [], friend)).toMatchObject({ name: "test", certificate: "node:n2" })
+  expect(await call("whoami")).not.toHaveProperty("certificate")
   expect(await failure(callOnce(secure, "ping"))).toMatchObject({ code: "unavailable" })
   await node.call("Trust.apply", { revision: 1, revoked: [foe.serial] })
   await waitFor(async () => (await failure(callOnce(secure, "ping", [], foe))).message.includes("revoked"))

@@ -22,6 +22,9 @@ export interface AskOptions {
 }
 
 const readStats = Schema.decodeUnknownOption(Stats)
+const readSettings = Schema.decodeUnknownOption(
+  Schema.Struct({ settings: Schema.Record(Schema.String, Schema.Unknown) }),
+)
 
 /** A client for each endpoint of a service that is online, to ask them all. */
 export class Endpoints {
@@ -62,8 +65,10 @@ export class Endpoints {
     const endpoints = await Promise.all(
       this.#clients.map(async ({ client, endpoint, ip }): Promise<EndpointStats> => {
         try {
-          const stats = readStats(await client.with({ ip }).call("stats"))
-          if (Option.isSome(stats)) return { endpoint, stats: stats.value }
+          const answer = await client.with({ ip }).call("stats")
+          const stats = readStats(answer)
+          const settings = Option.getOrUndefined(readSettings(answer))?.settings
+          if (Option.isSome(stats)) return { endpoint, stats: stats.value, settings }
           return { endpoint, error: "its stats are of a form that is not known here" }
         } catch (error) {
           return { endpoint, error: messageOf(error) }

@@ -2,9 +2,12 @@ import { quantile, subtractBuckets } from "../../domain/Histogram.ts"
 import { addStats } from "../../protocol/AddStats.ts"
 import type { MethodFigures, StatsSnapshot } from "../../protocol/Stats.ts"
 
+/** How the workers of an endpoint are run, by the names of the process spec. */
+export type Settings = Readonly<Record<string, unknown>>
+
 /** What one endpoint answered, or why it did not. */
 export type EndpointStats =
-  | { readonly endpoint: string; readonly stats: StatsSnapshot }
+  | { readonly endpoint: string; readonly stats: StatsSnapshot; readonly settings: Settings | undefined }
   | { readonly endpoint: string; readonly error: string }
 
 /** One look at all endpoints. */

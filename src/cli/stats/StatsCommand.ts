@@ -9,6 +9,7 @@ import * as numbers from "../Numbers.ts"
 import { dataFlag, jsonFlag } from "../SharedFlags.ts"
 import { table } from "../Table.ts"
 import { Endpoints } from "./Ask.ts"
+import { settingsText } from "./SettingsTable.ts"
 import { type EndpointStats, type Look, type MethodRow, methodRows } from "./Figures.ts"
 
 /** Agents hear of their workers once a second: rates over less would jump. */
@@ -20,6 +21,7 @@ const flags = {
   watch: toggle("watch", "Go on until Ctrl-C; rates, errors and times are then of the time between two looks"),
   every: optional("every", duration, "With --watch: the time between two looks (default 2s)"),
   timeout: flag("timeout", duration, "How long an endpoint may take; milliseconds when there is no unit", "2s"),
+  settings: toggle("settings", "Show how the workers are run: all limits and times of the process spec"),
   json: jsonFlag,
 }
 
@@ -31,6 +33,7 @@ export const statsCommand = command({
   examples: [
     ["muster stats greeter", "all endpoints, since their workers were first started"],
     ["muster stats greeter --watch --node 10.0.0.11", "one of them, as it goes"],
+    ["muster stats greeter --settings", "what they are set to, and what differs from the default"],
     ["muster stats greeter --json", "for a script; with --watch a line for each look"],
   ],
   notes: [
@@ -38,13 +41,14 @@ export const statsCommand = command({
     "Files: DATA/discovery/SERVICE.json says where the service answers, DATA/tls is this node's certificate.",
     "Exit codes: 0 done, 1 an endpoint did not answer, 2 the command line is wrong, 130 ended by Ctrl-C.",
   ],
-  run: async ({ data, every, json, node, timeout, watch }, [service = ""]) => {
+  run: async ({ data, every, json, node, settings, timeout, watch }, [service = ""]) => {
+    if (settings && watch) throw new UsageError({ message: "--settings and --watch don't go together" })
     if (every !== undefined && !watch) throw new UsageError({ message: "--every is for --watch" })
     const endpoints = await Endpoints.of(service, { data, node, timeout })
     try {
       if (watch) return await goOn(endpoints, { every: every ?? everyMs, json, stop: interruption() })
       const look = await endpoints.look()
-      writeOut(json ? lookJson(look, undefined) : lookText(look, undefined))
+      writeOut(json ? lookJson(look, undefined) : settings ? settingsText(look) : lookText(look, undefined))
       return look.endpoints.every((one) => "stats" in one) ? exitCodes.done : exitCodes.failed
     } finally {
       endpoints.close()

@@ -1,0 +1,32 @@
+import { expect, test } from "bun:test"
+import { LoopLag } from "../../src/worker/LoopLag.ts"
+import { waitFor } from "../support/waitFor.ts"
+
+const block = (ms: number) => {
+  const until = performance.now() + ms
+  while (performance.now() < until);
+}
+
+test("the longest time that the loop was stuck is told once, also when it ends in the asking itself", async () => {
+  const lag = new LoopLag()
+  try {
+    block(150)
+    expect(lag.take()).toBeGreaterThanOrEqual(130)
+    block(200)
+    // By its own timer, before anybody asks.
+    const asked = Promise.withResolvers<number>()
+    setTimeout(() => asked.resolve(lag.take()), 40)
+    expect(await asked.promise).toBeGreaterThanOrEqual(170)
+    await waitFor(() => lag.take() < 100)
+  } finally {
+    lag.stop()
+  }
+})
+
+test("its rough clock goes on", async () => {
+  const lag = new LoopLag()
+  const first = lag.now
+  await waitFor(() => lag.now > first)
+  expect(Math.abs(lag.now - Date.now())).toBeLessThan(5_000)
+  lag.stop()
+})
