@@ -2,7 +2,9 @@ import { cheaperOf, type Load, loadCost } from "../domain/Balance.ts"
 import { pickWeighted, weightedTable, type WeightedTable } from "../domain/WeightedTable.ts"
 import type { WorkerLane } from "./WorkerLane.ts"
 
-/** How far a worker may fall behind its share, or run ahead of it, and have that made up for; in calls of a mean one. */
+/**
+ * How far a worker may fall behind its share, or run ahead of it, and have that made up for; in calls of a mean one.
+ */
 const slackMax = 100
 const nothing = weightedTable([])
 const idle: Load = { inFlight: 0, share: 1, paceMs: 0, overdueMs: 0, slowness: 1 }

@@ -17,11 +17,14 @@ export interface CallSettings {
    */
   readonly idempotent?: boolean | undefined
   /**
-   * Names this call, 1 to 255 characters. An endpoint answers a repetition of it from memory, so it may be repeated there, by
-   * the client and by its caller, whatever the method.
+   * Names this call, 1 to 255 characters. An endpoint answers a repetition of it from memory, so it may be repeated
+   * there, by the client and by its caller, whatever the method.
    */
   readonly idempotencyKey?: string | undefined
-  /** Idempotent methods only: ask a second worker when there is no answer after so many milliseconds; the first answer counts. */
+  /**
+   * Idempotent methods only: ask a second worker when there is no answer after so many milliseconds; the first answer
+   * counts.
+   */
   readonly hedgeAfterMs?: number | undefined
   /** How often the call may be repeated, 0 to 10; default 2. What no server took goes elsewhere all the same. */
   readonly retries?: number | undefined

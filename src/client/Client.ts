@@ -14,8 +14,8 @@ export interface Caller {
   call<Result = unknown>(method: string, ...args: ReadonlyArray<unknown>): Promise<Result>
   /**
    * The items of a method that is a generator, as they come; leaving a `for await` cancels the call. Begins with the
-   * first `next()`, and rejects with a CallError. Goes to another worker only before the first item. Interceptors do not
-   * see it.
+   * first `next()`, and rejects with a CallError. Goes to another worker only before the first item. Interceptors do
+   * not see it.
    */
   stream<Item = unknown>(method: string, ...args: ReadonlyArray<unknown>): AsyncIterableIterator<Item>
   /**

@@ -8,7 +8,10 @@ import type { WorkerLane } from "./WorkerLane.ts"
 export interface WorkerStats {
   readonly id: number
   readonly pid: number
-  /** `draining`: finishes its calls and gets no new ones. `ejected`: gets no calls for `ejectedMs`. `probing`: one call tells. */
+  /**
+   * `draining`: finishes its calls and gets no new ones. `ejected`: gets no calls for `ejectedMs`. `probing`: one call
+   * tells.
+   */
   readonly state: "open" | "draining" | "ejected" | "probing"
   readonly ejectedMs: number
   readonly inFlight: number

@@ -130,7 +130,10 @@ export class EndpointPool {
     return opening
   }
 
-  /** A host that vanishes closes nothing. A call without an answer, and not a byte since, is the first that is seen of it. */
+  /**
+   * A host that vanishes closes nothing. A call without an answer, and not a byte since, is the first that is seen of
+   * it.
+   */
   unanswered(lane: WorkerLane, timeoutMs: number): void {
     const heardAt = lane.connection?.heardAt ?? Infinity
     if (heardAt > now() - timeoutMs || this.#asking || !this.lanes.includes(lane)) return
@@ -189,7 +192,9 @@ export class EndpointPool {
       connection.close()
       throw new RpcError("unavailable", "the endpoint left the list", { executed: "no" })
     }
-    const { id } = connection.hello.worker
+    const { count, id } = connection.hello.worker
+    // Also of one that is reached already: there may be fewer by now.
+    this.#workerCount = count
     const same = this.lanes.find(({ worker }) => worker.id === id)
     if (same !== undefined) {
       connection.close()
@@ -203,7 +208,6 @@ export class EndpointPool {
   #add(connection: RpcConnection): WorkerLane {
     const lane = new WorkerLane(this, this.#record(connection.hello.worker), connection)
     this.lanes.push(lane)
-    this.#workerCount = connection.hello.worker.count
     if (!this.isCovering) this.#settled = true
     connection.onState((state) => this.#changed(lane, state))
     if (connection.state === "open") this.#options.onChange()

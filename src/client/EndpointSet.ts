@@ -218,7 +218,10 @@ export class EndpointSet {
 const isEligible = ({ endpoint }: EndpointPool, ip: string | undefined): boolean =>
   ip === undefined ? endpoint.weight > 0 : endpoint.ip === ip
 
-/** How far one would rather not: a worker that failed this call before one that is left out, both before one that is away. */
+/**
+ * How far one would rather not: a worker that failed this call before one that is left out, both before one that is
+ * away.
+ */
 const rankOf = (lane: WorkerLane, { ip, lanes }: Avoided): number => {
   if (lane.pool.isAway) return 3
   if (lanes.has(lane)) return 1

@@ -2,8 +2,8 @@ const keysMax = 1_000
 const rememberMs = 600_000
 
 /**
- * Where calls with an idempotency key were made that may have been executed: the only place that knows whether they were. The newest
- * thousand, for ten minutes.
+ * Where calls with an idempotency key were made that may have been executed: the only place that knows whether they
+ * were. The newest thousand, for ten minutes.
  */
 export class KeyedCalls {
   readonly #places = new Map<string, { readonly endpoint: string; readonly until: number }>()

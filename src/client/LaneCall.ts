@@ -11,8 +11,8 @@ export interface LaneCallOwner {
 }
 
 /**
- * A call that goes straight to an open connection. Its promise is the caller's own: an answer settles it without anything
- * in between, and after a failure the owner settles it when it has tried elsewhere.
+ * A call that goes straight to an open connection. Its promise is the caller's own: an answer settles it without
+ * anything in between, and after a failure the owner settles it when it has tried elsewhere.
  */
 export class LaneCall extends OpenCall {
   readonly promise: Promise<unknown>

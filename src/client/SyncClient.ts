@@ -16,7 +16,9 @@ import {
 import { SyncStream } from "./SyncStream.ts"
 
 export interface SyncCaller {
-  /** As that of the asynchronous client, but blocks the calling thread until the answer is there. Throws a CallError. */
+  /**
+   * As that of the asynchronous client, but blocks the calling thread until the answer is there. Throws a CallError.
+   */
   call<Result = unknown>(method: string, ...args: ReadonlyArray<unknown>): Result
   /** As that of the asynchronous client; each step of the loop blocks until its item is there. Throws a CallError. */
   stream<Item = unknown>(method: string, ...args: ReadonlyArray<unknown>): IterableIterator<Item>

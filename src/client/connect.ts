@@ -25,8 +25,8 @@ export interface ConnectOptions {
   /** Stand around every call, the first outermost: `(call, next) => next(call)`. */
   readonly interceptors?: ReadonlyArray<CallInterceptor> | undefined
   /**
-   * Retries and hedges in ten seconds: `ratio` of the calls, default 0.2, or `perSecond` of each second if that is more,
-   * default 10.
+   * Retries and hedges in ten seconds: `ratio` of the calls, default 0.2, or `perSecond` of each second if that is
+   * more, default 10.
    */
   readonly retryBudget?: Partial<RetryLimits> | undefined
   /** How this program calls itself to the servers. */

@@ -13,9 +13,9 @@ interface ConnectSync {
 
 /**
  * A client of `service` whose calls block until they are answered, for programs that are not asynchronous: nothing else
- * runs in the calling thread meanwhile, so a server should use `connect`. All such clients share one thread, which makes
- * the calls and is started by the first of them (that start does not count to the call's timeout). Neither it nor open
- * connections keep the process alive.
+ * runs in the calling thread meanwhile, so a server should use `connect`. All such clients share one thread, which
+ * makes the calls and is started by the first of them (that start does not count to the call's timeout). Neither it nor
+ * open connections keep the process alive.
  */
 export const connectSync: ConnectSync = (service: string, options: SyncConnectOptions = {}): SyncClient => {
   const { certificates, dataDir, discovery, endpoints, idempotent, name, retryBudget, timeoutMs, tls } = options

@@ -77,8 +77,8 @@ export const loadCost = (load: Load, other: Load): number => {
 
 /**
  * Which of two workers, both picked by weight, takes the call: 0 for the first, 1 for the second, `undefined` when they
- * cost about the same and the weights decide. The costlier one keeps a small chance, the smaller the costlier it is: its
- * calls show when it is well again. `random` is in [0, 1).
+ * cost about the same and the weights decide. The costlier one keeps a small chance, the smaller the costlier it is:
+ * its calls show when it is well again. `random` is in [0, 1).
  */
 export const cheaperOf = (first: number, second: number, random: number): 0 | 1 | undefined => {
   if (first > second * evenFactor) return random < ((second * evenFactor) / first) ** 2 ? 0 : 1

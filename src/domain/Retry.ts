@@ -19,8 +19,8 @@ export interface Attempted {
 }
 
 /**
- * What may follow a failed try: `free` another one, as nobody has seen it; `budget` another one, as far as the budget goes;
- * `never`. A call that may have been executed is repeated only when that does no harm.
+ * What may follow a failed try: `free` another one, as nobody has seen it; `budget` another one, as far as the budget
+ * goes; `never`. A call that may have been executed is repeated only when that does no harm.
  */
 export const retryOf = ({ code, executed, idempotent, keyed, untaken }: Attempted): "free" | "budget" | "never" => {
   if (executed === "no") {
@@ -33,7 +33,9 @@ export const retryOf = ({ code, executed, idempotent, keyed, untaken }: Attempte
   return code === "unavailable" || code === "internal" || code === "resource_exhausted" ? "budget" : "never"
 }
 
-/** The wait before retry `nth` (from 1) of a call that has nowhere else to go, in milliseconds. `random` is in [0, 1). */
+/**
+ * The wait before retry `nth` (from 1) of a call that has nowhere else to go, in milliseconds. `random` is in [0, 1).
+ */
 export const retryWaitMs = (nth: number, random: number): number =>
   Math.min(250, 5 * 2 ** Math.min(10, nth)) * (0.5 + random / 2)
 

@@ -13,7 +13,7 @@ export type ProcessIdentity = {
 
 export type Exit = { readonly code: number | null; readonly signal: string | null }
 
-export type Signal = "SIGTERM" | "SIGKILL" | "SIGINT" | "SIGHUP"
+export type Signal = "SIGTERM" | "SIGUSR2" | "SIGKILL" | "SIGINT" | "SIGHUP"
 
 export interface Child {
   readonly identity: ProcessIdentity

@@ -26,16 +26,20 @@ export const setTitle = async (title: string, short: string): Promise<void> => {
   )
 }
 
-/** SIGTERM or SIGINT: `first` once, `again` at each further one. */
-export const onTermination = (first: () => void, again: () => void): void => {
+/**
+ * SIGTERM, SIGINT or, when another process listens on the inherited socket by now, SIGUSR2: `first` once, `again` at
+ * each further one.
+ */
+export const onTermination = (first: (isSucceeded: boolean) => void, again: () => void): void => {
   let asked = false
-  const listener = () => {
+  const listener = (isSucceeded: boolean) => () => {
     if (asked) return again()
     asked = true
-    first()
+    first(isSucceeded)
   }
-  process.on("SIGTERM", listener)
-  process.on("SIGINT", listener)
+  process.on("SIGTERM", listener(false))
+  process.on("SIGINT", listener(false))
+  process.on("SIGUSR2", listener(true))
   // A terminal that goes away is no reason to stop a service.
   process.on("SIGHUP", () => undefined)
 }

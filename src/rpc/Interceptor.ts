@@ -16,7 +16,10 @@ export type Interceptor<Settings = unknown> = (
   next: (call: InterceptedCall<Settings>) => Promise<unknown>,
 ) => Promise<unknown>
 
-/** The first interceptor is the outermost; `last` makes the call. Undefined when there are none, so that none cost nothing. */
+/**
+ * The first interceptor is the outermost; `last` makes the call. Undefined when there are none, so that none cost
+ * nothing.
+ */
 export const intercepted = <Settings>(
   interceptors: ReadonlyArray<Interceptor<Settings>>,
   last: (call: InterceptedCall<Settings>) => Promise<unknown>,

@@ -151,8 +151,9 @@ export class RpcConnection implements LinkOwner, StreamOwner {
   }
 
   /**
-   * Calls and waits; with as many open calls as the server takes, first for room. Rejects with an RpcError: the server's, or `deadline_exceeded`, `cancelled`, `unavailable` of this
-   * side, whose `executed` tells whether the call may have been run.
+   * Calls and waits; with as many open calls as the server takes, first for room. Rejects with an RpcError: the
+   * server's, or `deadline_exceeded`, `cancelled`, `unavailable` of this side, whose `executed` tells whether the call
+   * may have been run.
    */
   call(method: string, args: ReadonlyArray<unknown>, options: CallOptions): Promise<unknown> {
     const refusal = this.#refusal(options.signal)
@@ -166,8 +167,8 @@ export class RpcConnection implements LinkOwner, StreamOwner {
   }
 
   /**
-   * Sends a call of its caller's own making, which hears of its end itself, and costs nothing beside. Answers why it can't be sent; a
-   * full connection makes it wait no more than any other refusal.
+   * Sends a call of its caller's own making, which hears of its end itself and costs nothing beside. Answers why it
+   * can't be sent; it does not wait for room, as `call` does.
    */
   begin(call: OpenCall, args: ReadonlyArray<unknown>, options: CallOptions): RpcError | undefined {
     const refusal = this.#refusal(options.signal)

@@ -8,7 +8,7 @@ import type { StatsAnswer, StatsSnapshot } from "../protocol/Stats.ts"
 import type { WorkerOrders, WorkerSettings } from "../protocol/WorkerLink.ts"
 import { type Handler, type RpcFault, type ServerCall, serverMethod, type ServerMethod } from "../rpc/RpcServer.ts"
 import type { AgentLink } from "./AgentLink.ts"
-import type { Duty } from "./Duty.ts"
+import type { DrainOptions, Duty } from "./Duty.ts"
 import { Figures, runningOf } from "./Figures.ts"
 import { handlerOf, withinInterceptors } from "./Handlers.ts"
 import { Journal } from "./Journal.ts"
@@ -115,8 +115,8 @@ export class CallDuty implements Duty {
     this.#journal?.obey(orders)
   }
 
-  async drain(timeoutMs: number): Promise<void> {
-    await this.#port.drain(timeoutMs)
+  async drain(options: DrainOptions): Promise<void> {
+    await this.#port.drain(options)
   }
 
   #fillTable(): void {

@@ -1,5 +1,11 @@
 import type { WorkerKey, WorkerOrders, WorkerReady, WorkerReport } from "../protocol/WorkerLink.ts"
 
+export interface DrainOptions {
+  readonly timeoutMs: number
+  /** Another worker accepts on the same socket by now: whoever comes is its guest. */
+  readonly isSucceeded: boolean
+}
+
 /** What a worker process is for: to answer calls, or to run queued tasks. */
 export interface Duty {
   /** What it tells its agent when it is ready. */
@@ -13,5 +19,5 @@ export interface Duty {
   /** What the agent said to the last report. */
   obey(orders: WorkerOrders): void
   /** Takes nothing more, and returns when what runs is done, or the time is up. */
-  drain(timeoutMs: number): Promise<void>
+  drain(options: DrainOptions): Promise<void>
 }

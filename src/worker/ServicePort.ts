@@ -1,6 +1,7 @@
 import { type Duplex, listen, type Listener, type TlsMaterial } from "../platform/Transport.ts"
 import { RpcError } from "../protocol/RpcError.ts"
 import { RpcServer, type RpcServerOptions } from "../rpc/RpcServer.ts"
+import type { DrainOptions } from "./Duty.ts"
 import type { TrustFile } from "./TrustFile.ts"
 
 export type ServicePortOptions = {
@@ -14,6 +15,7 @@ export type ServicePortOptions = {
 
 const acceptGraceMs = 150
 const helloGraceMs = 100
+const succeededGraceMs = 250
 
 const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
 
@@ -70,12 +72,13 @@ export class ServicePort {
 
   /**
    * Returns when the open calls are answered or the time is up. What the kernel has handed to this worker before the
-   * agent turned new connections elsewhere is still taken in and greeted: closing at once would reset it.
+   * agent turned new connections elsewhere is still taken in and greeted: closing at once would reset it. A successor
+   * on the same socket takes that in instead, and those that are here already get the time for their first call.
    */
-  async drain(timeoutMs: number): Promise<void> {
-    await sleep(Math.min(acceptGraceMs, timeoutMs))
+  async drain({ isSucceeded, timeoutMs }: DrainOptions): Promise<void> {
+    if (!isSucceeded) await sleep(Math.min(acceptGraceMs, timeoutMs))
     await this.#listener?.close()
-    await sleep(Math.min(helloGraceMs, timeoutMs))
+    await sleep(Math.min(isSucceeded ? succeededGraceMs : helloGraceMs, timeoutMs))
     await this.server.drain(timeoutMs)
   }
 }

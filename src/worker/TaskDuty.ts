@@ -4,7 +4,7 @@ import type { StatsSnapshot } from "../protocol/Stats.ts"
 import type { TaskOutcome, TaskToRun, WorkerKey, WorkerSettings } from "../protocol/WorkerLink.ts"
 import { RunningTask } from "../service/Task.ts"
 import type { AgentLink } from "./AgentLink.ts"
-import type { Duty } from "./Duty.ts"
+import type { DrainOptions, Duty } from "./Duty.ts"
 import { Figures } from "./Figures.ts"
 import { describe, firstLine, log } from "./Log.ts"
 import type { UserFunction } from "./MethodTable.ts"
@@ -74,7 +74,7 @@ export class TaskDuty implements Duty {
   obey(): void {}
 
   /** Lets the task that runs come to its end. What is cut off by the time runs again elsewhere. */
-  async drain(timeoutMs: number): Promise<void> {
+  async drain({ timeoutMs }: DrainOptions): Promise<void> {
     this.#isLeaving = true
     if (this.#ended === undefined) return
     const cut = setTimeout(() => this.#cut(), timeoutMs)

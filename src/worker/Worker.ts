@@ -27,6 +27,9 @@ const readSettings = (): WorkerSettings => {
   return JSON.parse(text) as WorkerSettings
 }
 
+/** Why it ends. */
+type Reason = { readonly why: string; readonly isSucceeded: boolean }
+
 /** One worker process: a user's module behind one slot of a service port. */
 class Worker {
   readonly #settings: WorkerSettings
@@ -77,11 +80,11 @@ class Worker {
   }
 
   /** Finishes the open calls, within the drain timeout, and ends the process. */
-  async drain(why: string): Promise<void> {
+  async drain({ isSucceeded, why }: Reason): Promise<void> {
     if (this.#ending) return
     this.#ending = true
     log("INFO", `draining: ${why}`)
-    await this.#duty?.drain(this.#settings.drainTimeoutMs)
+    await this.#duty?.drain({ timeoutMs: this.#settings.drainTimeoutMs, isSucceeded })
     await this.#lastReport()
     this.#link.close()
     log("INFO", "stopped")
@@ -115,13 +118,13 @@ export const runWorker = async (): Promise<void> => {
   provideModule("muster/service", service)
   useThreadEntry(executableEntry(["--role=calls"]))
   let worker: Worker | undefined
-  let asked: string | undefined
-  const stop = (why: string) => {
-    asked = why
-    if (worker !== undefined) void worker.drain(why)
+  let asked: Reason | undefined
+  const stop = (why: string, isSucceeded = false) => {
+    asked = { why, isSucceeded }
+    if (worker !== undefined) void worker.drain(asked)
   }
   onTermination(
-    () => stop("asked to stop"),
+    (isSucceeded) => stop(isSucceeded ? "its successor is ready" : "asked to stop", isSucceeded),
     () => {
       log("WARN", "asked to stop a second time: not waiting for open calls")
       exit(1)

@@ -66,6 +66,27 @@ describe("a call", () => {
     for (const server of both) await server.drain(0)
   })
 
+  test("waits for room where the server takes only so many at once", async () => {
+    const server = new RpcServer({
+      service: "greeter",
+      worker: { id: 0, count: 1 },
+      methods: (name) => serverMethod(name, ([nth]) => Bun.sleep(2).then(() => nth)),
+      limits: { inFlight: 16 },
+    })
+    const listener = await listen({
+      on: { host: "127.0.0.1", port: 0 },
+      onConnection: (duplex) => server.accept(duplex),
+    })
+    const client = connect("greeter", { endpoints: [{ ip: "127.0.0.1", port: listener.port }], timeoutMs: 10_000 })
+    await client.call("first", 0)
+    const numbers = Array.from({ length: 300 }, (_, nth) => nth)
+    expect(await Promise.all(numbers.map((nth) => client.call<number>("say", nth)))).toEqual(numbers)
+    expect(client.stats()).toMatchObject({ calls: 301, inFlight: 0, failures: {}, retries: 0 })
+    client.close()
+    await listener.close()
+    await server.drain(0)
+  })
+
   test("passes the server's error on, with where it came from", async () => {
     await using server = await TestServer.start()
     const client = connect("greeter", { endpoints: [server.endpoint()] })

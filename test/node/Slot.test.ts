@@ -33,6 +33,7 @@ const scripted = () => {
       ready: Deferred.await(ready),
       exited: Deferred.await(exited),
       terminate: Effect.sync(() => void log.push(`TERM ${pid}`)),
+      retire: Effect.sync(() => void log.push(`USR2 ${pid}`)),
       kill: Effect.sync(() => {
         log.push(`KILL ${pid}`)
         end("killed by SIGKILL")
@@ -230,7 +231,7 @@ it(
     script.started[1]?.ready()
     yield* settle
     expect(yield* Fiber.join(replacing)).toEqual({ _tag: "Ready" })
-    expect(script.log).toEqual(["TERM 1"])
+    expect(script.log).toEqual(["USR2 1"])
     expect(slot.status).toMatchObject({ state: "RUNNING", pid: 2, restarts: 0 })
     expect(slot.generation).toBe(2)
     const alone = yield* Effect.forkChild(slot.alone)
@@ -365,7 +366,7 @@ it(
     expect(slot.state).toBe("STOPPED")
     expect(slot.isVacant).toBe(false)
     yield* TestClock.adjust(7_000)
-    expect(script.log).toEqual(["TERM 1", "TERM 2", "KILL 1"])
+    expect(script.log).toEqual(["USR2 1", "TERM 2", "KILL 1"])
     expect(slot.isVacant).toBe(true)
   }),
 )

@@ -19,7 +19,7 @@ describe("a chart", () => {
 
   test("draws what is within its span, from left to right, and leaves gaps where nothing is known", () => {
     const times = [0, 98_000, 100_000, 102_000, 150_000, 152_000]
-    const parts = lineParts({ now: 200_000, spanMs: 200_000, times }, [1, 5, null, 10, 20, 10], 10)
+    const parts = lineParts({ now: 200_000, spanMs: 200_000, gapMs: 5_000, times }, [1, 5, null, 10, 20, 10], 10)
     const drawn = parts.map((part) => part.map(({ x, y }) => [Math.round(x), Math.round(y)]))
     expect(drawn).toEqual([
       [[0, 108]],
@@ -30,7 +30,7 @@ describe("a chart", () => {
         [456, 0],
       ],
     ])
-    const later = lineParts({ now: 250_000, spanMs: 200_000, times }, [1, 5, null, 10, 20, 10], 10)
+    const later = lineParts({ now: 250_000, spanMs: 200_000, gapMs: 5_000, times }, [1, 5, null, 10, 20, 10], 10)
     expect(later.flat()).toHaveLength(4)
   })
 
@@ -42,6 +42,7 @@ describe("a chart", () => {
         times={[1, 2_001]}
         now={2_001}
         spanMs={100_000}
+        gapMs={2_500}
         series={[{ tone: "info", label: "rate", value: "3", filled: true, values: [1, 3] }]}
         format={(value) => value.toFixed(1)}
         ends={["then", "now"]}

@@ -18,6 +18,8 @@ type ChartProps = {
   times: ReadonlyArray<number>
   now: number
   spanMs: number
+  /** A longer silence is a gap in the line. */
+  gapMs: number
   series: ReadonlyArray<Series>
   format: (value: number) => string
   /** Under the left end, and under the right one. */
@@ -26,8 +28,6 @@ type ChartProps = {
 
 const width = 600
 const height = 120
-/** Of the span: a longer silence is a gap in the line. */
-const gap = 1 / 40
 
 /** 1, 2 or 5 with noughts, so that half of it is a number to read. */
 export const niceMaximum = (value: number): number => {
@@ -41,7 +41,7 @@ type Point = { readonly x: number; readonly y: number }
 
 /** The parts of a line between its gaps, in the picture's own units; what is older than the span is left out. */
 export const lineParts = (
-  { now, spanMs, times }: Pick<ChartProps, "times" | "now" | "spanMs">,
+  { gapMs, now, spanMs, times }: Pick<ChartProps, "times" | "now" | "spanMs" | "gapMs">,
   values: ReadonlyArray<number | null>,
   maximum: number,
 ): ReadonlyArray<ReadonlyArray<Point>> => {
@@ -54,7 +54,7 @@ export const lineParts = (
       last = undefined
       continue
     }
-    if (last === undefined || x - last > gap) parts.push([])
+    if (last === undefined || (x - last) * spanMs > gapMs) parts.push([])
     parts.at(-1)?.push({ x: x * width, y: height - (Math.min(value, maximum) / maximum) * height })
     last = x
   }

@@ -130,7 +130,8 @@ export const makeSlot = Effect.fnUntraced(function* (options: SlotOptions) {
       ended: (why) => Effect.flatMap(monotonicMs, (at) => offer({ _tag: "Exited", run, at, reason: why })),
     }).pipe(Effect.forkScoped)
 
-  const drain = (run: WorkerRun) => Effect.forkScoped(drainRun(run, options.drainTimeoutMs()))
+  const drain = (run: WorkerRun, ask: Effect.Effect<void>) =>
+    Effect.forkScoped(drainRun(run, ask, options.drainTimeoutMs()))
 
   const spawn = Effect.fnUntraced(function* (recipe: Recipe) {
     generation = recipe.generation
@@ -183,7 +184,7 @@ export const makeSlot = Effect.fnUntraced(function* (options: SlotOptions) {
     if (action === "retire" && former !== undefined) {
       leaving.add(former)
       noneLeaves.closeUnsafe()
-      yield* drain(former)
+      yield* drain(former, former.worker.retire)
     }
     yield* resolve(outcome, { _tag: "Ready" })
     yield* options.changed
@@ -232,7 +233,7 @@ export const makeSlot = Effect.fnUntraced(function* (options: SlotOptions) {
     const action = yield* move(event)
     if (action === "spawn") yield* spawn(options.recipe())
     if (action === "wait") yield* waitOut
-    if (action === "terminate" && current !== undefined) yield* drain(current)
+    if (action === "terminate" && current !== undefined) yield* drain(current, current.worker.terminate)
   })
 
   const handle = (event: SlotEvent) => {

@@ -39,6 +39,8 @@ export interface LaunchedWorker {
   readonly exited: Effect.Effect<string>
   /** Asks it to drain and end. */
   readonly terminate: Effect.Effect<void>
+  /** The same, when its successor accepts on the same socket. */
+  readonly retire: Effect.Effect<void>
   /** Ends it and all it has started, at once. */
   readonly kill: Effect.Effect<void>
   /** What it has said of itself last. */
@@ -153,6 +155,7 @@ export class WorkerLauncher extends Context.Service<
               ready: Deferred.await(registered.ready),
               exited: Deferred.await(ended),
               terminate: Effect.sync(() => void child.signal("SIGTERM")),
+              retire: Effect.sync(() => void child.signal("SIGUSR2")),
               kill: Effect.sync(() => void child.signalGroup("SIGKILL")),
               report: () => registered.report,
               heard: () => registered.heard,

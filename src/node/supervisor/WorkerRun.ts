@@ -79,8 +79,8 @@ const openCallsOf = ({ worker }: WorkerRun): string | undefined => {
   return `${count} open ${count === 1 ? "call" : "calls"}: ${told.join(", ")}${count > told.length ? ", …" : ""}`
 }
 
-/** Asks it to end, and kills it when it has not done so `drainTimeoutMs` and a little later. */
-export const drainRun = (run: WorkerRun, drainTimeoutMs: number) => {
+/** Asks it to end by `ask`, and kills it when it has not done so `drainTimeoutMs` and a little later. */
+export const drainRun = (run: WorkerRun, ask: Effect.Effect<void>, drainTimeoutMs: number) => {
   const tell = Effect.sleep(tellOpenCallsMs).pipe(
     Effect.andThen(
       Effect.suspend(() => {
@@ -100,7 +100,7 @@ export const drainRun = (run: WorkerRun, drainTimeoutMs: number) => {
     Effect.andThen(run.worker.kill),
     Effect.andThen(Effect.never),
   )
-  return run.worker.terminate.pipe(
+  return ask.pipe(
     Effect.andThen(Effect.raceFirst(run.worker.exited, Effect.raceFirst(tell, late))),
     Effect.annotateLogs({ pid: run.worker.pid }),
     Effect.asVoid,
