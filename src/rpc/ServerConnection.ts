@@ -116,6 +116,7 @@ export class ServerConnection implements LinkOwner, RunnerOwner {
   }
 
   swept(time: number): void {
+    this.#host.pace.sample(time)
     const { idleMs } = this.#host.limits
     if (idleMs === 0 || this.running.size > 0) return
     const quietMs = time - this.#calledAt
