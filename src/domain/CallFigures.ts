@@ -35,7 +35,8 @@ export type MethodRow = RecentCalls & {
   readonly name: string
   readonly signature: string
   readonly description: string | null
-  readonly kind: "unary" | "stream"
+  /** `task`: runs of a queued task. */
+  readonly kind: "unary" | "stream" | "task"
   readonly running: number
   readonly errors: CallErrors
   /** Since the start of the processes. */

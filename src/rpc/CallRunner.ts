@@ -8,6 +8,7 @@ import { RpcError } from "../protocol/RpcError.ts"
 import { deadlines, now } from "./Deadlines.ts"
 import { type RpcFault, type RpcServerOptions, serverMethod } from "./Handler.ts"
 import type { Link } from "./Link.ts"
+import type { Pace } from "./Pace.ts"
 import { type CallHost, RunningCall } from "./RunningCall.ts"
 import type { Counts } from "./ServerFigures.ts"
 import { ServerStream, type StreamHost } from "./ServerStream.ts"
@@ -18,6 +19,7 @@ export interface RunnerHost {
   readonly options: RpcServerOptions
   readonly limits: Limits
   readonly counts: Counts
+  readonly pace: Pace
   fault(fault: RpcFault): void
 }
 
@@ -193,10 +195,9 @@ export class CallRunner implements CallHost, StreamHost {
     const { entry } = call
     const { clock } = this.#owner.link
     if (call.dueAt <= clock) return notRun("deadline_exceeded", "The deadline had passed before the call began")
-    // In the order of their arrival, each call would begin when its time is nearly over, and none be done in time.
-    if (call.dueAt - clock < clock - call.arrivedAt && turns.isOverloaded(clock)) {
+    if (this.#isInVain(call, clock)) {
       this.#host.counts.aborted++
-      return notRun("resource_exhausted", "Too busy: half of the call's time was over before it could begin")
+      return notRun("resource_exhausted", "Too busy to be done within the deadline")
     }
     if (entry.running >= entry.concurrencyMax) {
       this.#host.counts.aborted++
@@ -205,6 +206,13 @@ export class CallRunner implements CallHost, StreamHost {
     if (isStream) return this.#streamRefusal(call, request)
     if (entry.streams) return notRun("failed_precondition", notAsked(entry.name))
     return undefined
+  }
+
+  /** In the order of their arrival, each call would begin when its time is nearly over, and none be done in time. */
+  #isInVain({ arrivedAt, dueAt }: RunningCall, clock: number): boolean {
+    if (dueAt === Infinity) return false
+    if (dueAt - clock < clock - arrivedAt && turns.isOverloaded(clock)) return true
+    return this.#host.pace.isTooSlowFor(dueAt - clock)
   }
 
   #streamRefusal(call: RunningCall, request: Request): RpcError | undefined {

@@ -17,6 +17,8 @@ export interface ServerCall {
   readonly signal: AbortSignal
   /** The caller asked for a stream of items. */
   readonly isStream: boolean
+  /** Whatever the handler's side keeps with the call; the server doesn't look at it. */
+  context?: unknown
   /** Milliseconds left, never below 0; Infinity without a deadline. */
   remainingMs(): number
 }

@@ -33,10 +33,13 @@ const bytesPerSecondLeast = 64 * 1024
 const aheadBytes = 256 * 1024
 /** With more waiting than it may keep, a peer that takes nothing for so long is sent away. */
 const overfullMs = 1_000
+const nothing = new Uint8Array(0)
 
 interface Chunk {
   readonly bytes: Uint8Array
   readonly arrivedAt: number
+  /** To be done after what came before it. */
+  readonly afterwards?: () => void
 }
 
 /** What both ends of a connection share: frames in and out, back-pressure, signs of life, and how to part. */
@@ -99,6 +102,12 @@ export class Link implements Swept, Turned {
   /** What came before this connection was made. */
   take(chunk: Uint8Array): void {
     this.#data(chunk)
+  }
+
+  /** Does it when all that has come by now is read: at once, when nothing waits. */
+  whenRead(afterwards: () => void): void {
+    if (this.#inLine) this.#waiting.push({ bytes: nothing, arrivedAt: now(), afterwards })
+    else afterwards()
   }
 
   /** Asks for a sign of life, unless one is awaited already. */
@@ -277,10 +286,11 @@ export class Link implements Swept, Turned {
     this.#reading = true
     let end = this.#read()
     while (end === "done" && this.#canRead && this.#waiting.length > 0) {
-      const { arrivedAt, bytes } = this.#waiting.shift() as Chunk
+      const { afterwards, arrivedAt, bytes } = this.#waiting.shift() as Chunk
       this.#waitingBytes -= bytes.length
       this.arrivedAt = arrivedAt
-      this.#reader.push(bytes)
+      afterwards?.()
+      if (bytes.length > 0) this.#reader.push(bytes)
       end = this.#read()
     }
     return this.#canRead ? end : "done"

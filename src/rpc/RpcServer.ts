@@ -9,6 +9,7 @@ import { now } from "./Deadlines.ts"
 import { type Detected, Detector } from "./legacy/Detector.ts"
 import { LegacyDuplex } from "./legacy/LegacyDuplex.ts"
 import type { RpcServerOptions } from "./Handler.ts"
+import { Pace } from "./Pace.ts"
 import { leaveMs, ServerConnection, type ServerHost } from "./ServerConnection.ts"
 import { Counts, type ServerFigures } from "./ServerFigures.ts"
 
@@ -63,6 +64,7 @@ export class RpcServer {
       options,
       limits,
       counts: this.#counts,
+      pace: new Pace(this.#counts),
       hello: encode(serverHello({ idempotent: options.idempotent ?? [], limits, service: options.service, worker })),
       fault: (fault) => options.onFault?.(fault),
       idle: (connection) => {
@@ -189,7 +191,7 @@ export class RpcServer {
 
   #partIdle(): void {
     this.#partsWhenIdle = true
-    for (const connection of this.#open) if (connection.running.size === 0) connection.part()
+    for (const connection of this.#open) if (connection.isDone) connection.part()
   }
 
   #cut(timeoutMs: number): void {

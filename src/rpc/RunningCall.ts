@@ -32,6 +32,7 @@ export class RunningCall extends Timed implements ServerCall {
   place = 0
   /** Its items, when the caller asked for a stream. */
   stream: ServerStream | undefined
+  context: unknown
   readonly #host: CallHost
   readonly #request: Request
   #controller: AbortController | undefined

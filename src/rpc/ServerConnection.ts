@@ -85,12 +85,19 @@ export class ServerConnection implements LinkOwner, RunnerOwner {
     this.link.fail(error)
   }
 
-  /** Takes no more requests than have come. Who has not said HELLO yet is told when it has, and can go elsewhere. */
+  /**
+   * Takes no more requests than have come, those that wait for their turn among them. Who has not said HELLO yet is told
+   * when it has, and can go elsewhere.
+   */
   goAway(reason: string): void {
-    if (!this.link.open || this.#lastTaken !== everyId) return
-    this.#lastTaken = this.#lastId
+    if (!this.link.open || this.#leaving !== undefined) return
     this.#leaving = reason
-    if (this.greeted) this.#tellLeaving(reason)
+    if (this.greeted) this.link.whenRead(() => this.#tellLeaving(reason))
+  }
+
+  /** Nothing runs, and nothing that came before it was told to leave waits. */
+  get isDone(): boolean {
+    return this.running.size === 0 && (this.#lastTaken !== everyId || !this.greeted)
   }
 
   part(): void {
@@ -109,6 +116,7 @@ export class ServerConnection implements LinkOwner, RunnerOwner {
   }
 
   swept(time: number): void {
+    this.#host.pace.sample(time)
     const { idleMs } = this.#host.limits
     if (idleMs === 0 || this.running.size > 0) return
     const quietMs = time - this.#calledAt
@@ -119,7 +127,7 @@ export class ServerConnection implements LinkOwner, RunnerOwner {
 
   settled(): void {
     this.#calledAt = this.link.clock
-    if (this.#lastTaken !== everyId && this.running.size === 0) this.#host.idle(this)
+    if (this.isDone) this.#host.idle(this)
   }
 
   failed(error: RpcError): void {
@@ -132,9 +140,12 @@ export class ServerConnection implements LinkOwner, RunnerOwner {
   }
 
   #tellLeaving(reason: string): void {
+    if (!this.link.open) return
+    this.#lastTaken = this.#lastId
     this.link.out.begin(FrameType.goaway, 0, 0).value({ last: this.#lastTaken, reason, holdOffMs: 0 })
     this.link.out.commit()
     this.link.flush()
+    if (this.running.size === 0) this.#host.idle(this)
   }
 
   #hello(reader: FrameReader): void {

@@ -1,4 +1,5 @@
 import { now } from "./Deadlines.ts"
+import { loop } from "./Pace.ts"
 
 export interface Swept {
   /** Looks whether a time is over. `pausedMs`: how long this process itself stood still, which is nobody's fault. */
@@ -28,6 +29,7 @@ export const endSweep = (swept: Swept): void => {
 const turn = () => {
   const time = now()
   const pausedMs = Math.max(0, time - lastAt - 2 * intervalMs)
+  loop.note(time - lastAt - intervalMs)
   lastAt = time
   for (const swept of open) swept.sweep(time, pausedMs)
 }

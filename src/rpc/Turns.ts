@@ -45,7 +45,16 @@ class Turns {
     this.#go(time)
   }
 
-  readonly #goOn = (): void => this.#go(now())
+  /** What the first in line has begun has had its first turn. */
+  readonly #goOn = (): void => {
+    const time = now()
+    const first = time < this.until ? undefined : this.#queue.shift()
+    if (first !== undefined) {
+      this.#queue.push(first)
+      first.turnOver(false)
+    }
+    this.#go(time)
+  }
 
   readonly #begin = (): void => {
     const time = now()

@@ -18,7 +18,7 @@ export interface CallContext extends WorkContext {
 }
 
 class RunningContext extends Context implements CallContext {
-  readonly of: ServerCall
+  readonly #call: ServerCall
 
   constructor(call: ServerCall) {
     super({
@@ -28,15 +28,15 @@ class RunningContext extends Context implements CallContext {
       traceparent: call.meta["traceparent"],
       remainingMs: () => call.remainingMs(),
     })
-    this.of = call
+    this.#call = call
   }
 
   get method(): string {
-    return this.of.method
+    return this.#call.method
   }
 
   get caller(): ServiceCaller {
-    const { client, peer, remote } = this.of
+    const { client, peer, remote } = this.#call
     return { name: client, certificate: peer?.commonName, remote }
   }
 }
@@ -44,8 +44,6 @@ class RunningContext extends Context implements CallContext {
 type Invoked = (...args: ReadonlyArray<unknown>) => unknown
 
 let running: ServerCall | undefined
-/** The last one that was made: a handler may ask several times. */
-let latest: RunningContext | undefined
 
 /** Runs a function of the module; while it has not awaited anything, `context` gives the context of `call`. */
 export const runWithin = (call: ServerCall, run: Invoked, owner: unknown, args: ReadonlyArray<unknown>): unknown => {
@@ -58,11 +56,9 @@ export const runWithin = (call: ServerCall, run: Invoked, owner: unknown, args: 
   }
 }
 
-/** The context of a call that is known. */
-export const contextOf = (call: ServerCall): CallContext => {
-  if (latest?.of !== call) latest = new RunningContext(call)
-  return latest
-}
+/** The context of a call that is known: one for each call, whoever asks. */
+export const contextOf = (call: ServerCall): CallContext =>
+  (call.context ??= new RunningContext(call)) as RunningContext
 
 /**
  * The context of the call that a handler answers. To be asked for before its first `await`: later the process may be

@@ -31,7 +31,7 @@ export const checkArguments = (
   const verdicts: Verdicts = []
   let isSync = true
   for (const [index, schema] of schemas.entries()) {
-    const verdict = schema["~standard"].validate(args[index])
+    const verdict = verdictOf(schema, args[index])
     verdicts.push(verdict)
     if (verdict instanceof Promise) isSync = false
     else if (verdict.issues === undefined) values.push(verdict.value)
@@ -40,6 +40,15 @@ export const checkArguments = (
   }
   if (!isSync) return Promise.all(verdicts).then((settled) => valuesOf(method, args, settled))
   return values.length === schemas.length ? values : valuesOf(method, args, verdicts as ReadonlyArray<Verdict>)
+}
+
+const verdictOf = (schema: AnySchema, value: unknown): Verdict | Promise<Verdict> => {
+  const standard = schema["~standard"]
+  const verdict = standard.validate(value)
+  if (value !== null || verdict instanceof Promise || verdict.issues === undefined) return verdict
+  // An argument that the caller left out in the middle comes as null.
+  const without = standard.validate(undefined)
+  return without instanceof Promise || without.issues !== undefined ? verdict : without
 }
 
 const count = (arguments_: number) =>

@@ -9,7 +9,7 @@ import { Cluster, online } from "../support/cluster.ts"
 import { logIn, press, shows } from "../support/pages.ts"
 
 const module = join(import.meta.dirname, "../flows/modules/probe.ts")
-const { calls, process } = en
+const { calls, process, tasks } = en
 
 const violations = async (page: Page) => {
   await page.evaluate(axe.source)
@@ -106,6 +106,35 @@ describe("the calls of a service that runs", () => {
     expect(await page.locator("#maxFrameBytes").inputValue()).toBe("2 MiB")
     expect(await back.isVisible()).toBe(false)
   }, 60_000)
+
+  test("that queue work show what was given up, which is queued again or thrown away", async () => {
+    const agent = cluster.agents[0]
+    const queued = join(import.meta.dirname, "../flows/modules/queued.ts")
+    await cluster.greeter("queue", [online(agent?.ip ?? "", 9101)], { module: queued, rpc: { taskWorkers: 1 } })
+    const client = connect("queue", { dataDir: agent?.data ?? "", timeoutMs: 5_000 })
+    for (const file of ["a.png", "b.png", "c.png"]) await client.call("later", file)
+    client.close()
+    const { id } = await cluster.api.service("queue")
+    await page.goto(`${cluster.url}/services/${id}/tasks`)
+    const letters = page.locator("#task-letters tbody tr")
+    await letters.nth(2).waitFor()
+    await shows(page, "#task-letters", "no space left for c.png")
+    expect(await violations(page)).toEqual([])
+    const [first] = await page.locator("#task-letters tbody input").all()
+    await first?.check()
+    await page.getByRole("button", { name: tasks.discardSelected }).click()
+    await page.locator("dialog").getByRole("button", { name: tasks.discardSelected, exact: true }).click()
+    await shows(page, "#toasts", tasks.discarded(1))
+    await page.getByRole("button", { name: tasks.requeueAll, exact: true }).click()
+    await page.locator("dialog").getByRole("button", { name: tasks.requeueAll, exact: true }).click()
+    await shows(page, "#toasts", tasks.requeued(2))
+    // They fail again, and come back by themselves.
+    await letters.nth(1).waitFor()
+    await page.getByRole("button", { name: tasks.discardAll, exact: true }).click()
+    await page.locator("dialog input").fill("queue")
+    await page.locator("dialog").getByRole("button", { name: tasks.discardAll, exact: true }).click()
+    await shows(page, "#task-letters", tasks.none)
+  }, 90_000)
 
   test("no page of these breaks the policy or throws", () => {
     expect(errors.filter((error) => !error.includes("422"))).toEqual([])

@@ -152,6 +152,26 @@ describe("going away", () => {
     await drained
   })
 
+  test("requests that have come and wait for their turn are run before the client is told to leave", async () => {
+    await start({
+      burn: ([ms]) => {
+        const until = performance.now() + Number(ms)
+        while (performance.now() < until);
+      },
+    })
+    const raw = await RawClient.greeted(server.port)
+    raw.send(...Array.from({ length: 10 }, (_, index) => request(index + 1, "burn", [20])))
+    await raw.answer(1)
+    const drained = server.server.drain(5000)
+    await raw.frame(({ type }) => type === FrameType.goaway)
+    raw.send(request(11, "burn", [20]))
+    expect((await raw.answer(11)).body).toContain("no")
+    const answers = raw.seen.filter(({ type }) => type === FrameType.response)
+    expect(answers.map(({ id }) => id)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
+    raw.destroy()
+    await drained
+  })
+
   test("a drain that waited long enough cuts off, and says the call was begun", async () => {
     const connection = await start({ wait: () => new Promise(() => {}) })
     const pending = failure(connection.call("wait", [], inTime))

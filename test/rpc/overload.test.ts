@@ -67,18 +67,33 @@ const goodput = async (method: string, perSecond: number, forMs: number) => {
 }
 
 describe("three times as many calls as can be done", () => {
-  test("as many are answered in time as at the peak, and none is begun too late", async () => {
-    // The best of a few rounds: other processes share this machine.
+  /** The best of a few rounds: other processes share this machine. */
+  const share = async (method: string, wanted: number) => {
     let best = 0
-    for (let round = 0; round < 3 && best < 0.9; round++) {
-      const before = await peak("burn", 1000)
-      const { errors, rate } = await goodput("burn", before * 3, 3000)
-      const after = await peak("burn", 1000)
-      best = Math.max(best, rate / Math.max(before, after))
+    for (let round = 0; round < 3 && best < wanted; round++) {
+      const before = await peak(method, 1000)
+      // Until it is known that it is too much, calls are taken that cannot be done in time.
+      await goodput(method, before * 3, 1500)
+      const { errors, rate } = await goodput(method, before * 3, 3000)
+      const after = await peak(method, 1000)
+      best = Math.max(best, rate / ((before + after) / 2))
       expect(errors).toContain("resource_exhausted no")
     }
-    expect(best).toBeGreaterThanOrEqual(0.9)
+    return best
+  }
+
+  test("as many are answered in time as at the peak, and none is begun too late", async () => {
+    expect(await share("burn", 0.9)).toBeGreaterThanOrEqual(0.9)
     expect(await at(0).call("begunLate", [], { timeoutMs: 10_000 })).toBe(0)
+  }, 60_000)
+
+  test("also when the handler computes after it has given way once", async () => {
+    expect(await share("burnLater", 0.9)).toBeGreaterThanOrEqual(0.9)
+    expect(await at(0).call("begunLate", [], { timeoutMs: 10_000 })).toBe(0)
+  }, 60_000)
+
+  test("most of them when it computes after it has waited for something else", async () => {
+    expect(await share("burnAfterIo", 0.6)).toBeGreaterThanOrEqual(0.6)
   }, 60_000)
 })
 

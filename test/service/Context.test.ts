@@ -43,6 +43,16 @@ test("a call within a call gets its own context, and the outer one has its own a
   expect(names).toEqual(["inner", "outer"])
 })
 
+test("a call keeps its context, whatever other calls come in between", () => {
+  const [one, other] = [makeCall({ method: "one" }), makeCall({ method: "other" })]
+  const ask = (call: typeof one) => runWithin(call, () => context(), undefined, [])
+  const first = ask(one)
+  const second = ask(other)
+  expect(ask(one)).toBe(first)
+  expect(ask(other)).toBe(second)
+  expect(second).not.toBe(first)
+})
+
 test("a call goes on in its caller's trace, as a span of its own", () => {
   const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
   const { trace } = runWithin(makeCall({ meta: { traceparent } }), () => context(), undefined, []) as ReturnType<

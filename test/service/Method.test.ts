@@ -63,6 +63,12 @@ test("a handler gets what the schemas made of the arguments, and the context las
   expect(run(method({ input: [], handler: (ctx) => ctx.method }))).toBe("find")
 })
 
+test("an argument that the caller left out in the middle comes as null, and counts as left out", async () => {
+  const list = method({ input: [optionalNumber, text], handler: (from, name) => [from ?? "none", name] })
+  expect(run(list, null, "a")).toEqual(["none", "a"])
+  expect((await failure(list, 1, null)).message).toBe('"it": [1]: Expected string, given null')
+})
+
 test("bad arguments are invalid_argument, not executed, with the path and what was given", async () => {
   let ran = false
   const place = method({ input: order, handler: () => (ran = true) })

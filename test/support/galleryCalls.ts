@@ -74,6 +74,14 @@ const methods: ReadonlyArray<MethodRow> = [
     spark: spark(4),
   }),
   method("exportEverythingThatIsKnownOfACustomerForTheAuthorities", { signature: "customer" }),
+  method("tasks.invoice", {
+    kind: "task",
+    perSecond: 1.4,
+    errorShare: 0,
+    p50: 82_000,
+    p99: 310_000,
+    since: busy(9_114),
+  }),
   method("ping", { perSecond: 3, errorShare: 0, p50: 38, p99: 120, since: busy(64_000), spark: spark(1) }),
 ]
 

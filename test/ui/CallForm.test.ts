@@ -62,6 +62,7 @@ describe("a parameter", () => {
     ["nothing is no number", { type: "number" }, false, "", { problem: { kind: "missing" } }],
     ["an unknown one is JSON where it is", undefined, false, "[1]", { value: [1] }],
     ["and text where it is not", undefined, false, "世界", { value: "世界" }],
+    ["and nothing where it is empty: nobody knows whether it may be left out", undefined, false, "", undefined],
     ["a choice is its value", level, false, '"high"', { value: "high" }],
     ["a switch is one", { type: "boolean" }, false, "true", { value: true }],
     ["null is a value", order, true, "null", { value: null }],

@@ -19,7 +19,7 @@ describe("a chart", () => {
 
   test("draws what is within its span, from left to right, and leaves gaps where nothing is known", () => {
     const times = [0, 98_000, 100_000, 102_000, 150_000, 152_000]
-    const parts = lineParts({ now: 200_000, spanMs: 200_000, times }, [1, 5, null, 10, 20, 10], 10)
+    const parts = lineParts({ now: 200_000, spanMs: 200_000, gapMs: 5_000, times }, [1, 5, null, 10, 20, 10], 10)
     const drawn = parts.map((part) => part.map(({ x, y }) => [Math.round(x), Math.round(y)]))
     expect(drawn).toEqual([
       [[0, 108]],
@@ -30,7 +30,7 @@ describe("a chart", () => {
         [456, 0],
       ],
     ])
-    const later = lineParts({ now: 250_000, spanMs: 200_000, times }, [1, 5, null, 10, 20, 10], 10)
+    const later = lineParts({ now: 250_000, spanMs: 200_000, gapMs: 5_000, times }, [1, 5, null, 10, 20, 10], 10)
     expect(later.flat()).toHaveLength(4)
   })
 
@@ -42,6 +42,7 @@ describe("a chart", () => {
         times={[1, 2_001]}
         now={2_001}
         spanMs={100_000}
+        gapMs={2_500}
         series={[{ tone: "info", label: "rate", value: "3", filled: true, values: [1, 3] }]}
         format={(value) => value.toFixed(1)}
         ends={["then", "now"]}
@@ -56,7 +57,16 @@ describe("a chart", () => {
   test("of nothing is empty, not broken", () => {
     const html = render(<Spark values={[]} count={150} tone="info" />)
     expect(html).not.toContain("<path")
-    expect(render(<Spark values={[0, 0, 0]} count={150} tone="info" />)).not.toContain("NaN")
+    expect(render(<Spark values={[0, 0, 0]} count={150} tone="info" />)).not.toContain("<path")
+  })
+
+  test("of a row has few points, the last of them now, and is no higher than its room", () => {
+    const values = Array.from({ length: 150 }, (_, index) => (index < 147 ? 1 : 2))
+    const path = / d="([^"]+)"/.exec(render(<Spark values={values} count={150} tone="info" />))?.[1] ?? ""
+    const points = path.slice(1).split("L")
+    expect(points).toHaveLength(50)
+    expect([points[0], points.at(-1)]).toEqual(["0.0 12.0", "100.0 1.0"])
+    expect(render(<Spark values={[1, 2]} count={30} tone="info" />)).toContain(`d="M96.6 12.0L100.0 1.0"`)
   })
 })
 

@@ -106,7 +106,9 @@ const readNumber = (text: string, isWhole: boolean): Read => {
 /** The argument that a field stands for; undefined: it is left out. */
 export const readParameter = ({ optional, schema }: Pick<ParameterView, "optional" | "schema">, text: string): Read => {
   const kind = parameterKind(schema)
-  if (text === "" && (optional || kind !== "text")) return optional ? undefined : { problem: { kind: "missing" } }
+  // A plain function does not say which of its parameters may be left out.
+  if (text === "" && (optional || kind === "any")) return undefined
+  if (text === "" && kind !== "text") return { problem: { kind: "missing" } }
   switch (kind) {
     case "text":
       return { value: text }

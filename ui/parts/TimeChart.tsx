@@ -18,6 +18,8 @@ type ChartProps = {
   times: ReadonlyArray<number>
   now: number
   spanMs: number
+  /** A longer silence is a gap in the line. */
+  gapMs: number
   series: ReadonlyArray<Series>
   format: (value: number) => string
   /** Under the left end, and under the right one. */
@@ -26,8 +28,6 @@ type ChartProps = {
 
 const width = 600
 const height = 120
-/** Of the span: a longer silence is a gap in the line. */
-const gap = 1 / 40
 
 /** 1, 2 or 5 with noughts, so that half of it is a number to read. */
 export const niceMaximum = (value: number): number => {
@@ -41,7 +41,7 @@ type Point = { readonly x: number; readonly y: number }
 
 /** The parts of a line between its gaps, in the picture's own units; what is older than the span is left out. */
 export const lineParts = (
-  { now, spanMs, times }: Pick<ChartProps, "times" | "now" | "spanMs">,
+  { gapMs, now, spanMs, times }: Pick<ChartProps, "times" | "now" | "spanMs" | "gapMs">,
   values: ReadonlyArray<number | null>,
   maximum: number,
 ): ReadonlyArray<ReadonlyArray<Point>> => {
@@ -54,7 +54,7 @@ export const lineParts = (
       last = undefined
       continue
     }
-    if (last === undefined || x - last > gap) parts.push([])
+    if (last === undefined || (x - last) * spanMs > gapMs) parts.push([])
     parts.at(-1)?.push({ x: x * width, y: height - (Math.min(value, maximum) / maximum) * height })
     last = x
   }
@@ -125,12 +125,31 @@ export const TimeChart = (props: ChartProps) => {
 
 const sparkHeight = 24
 
-/** A small line without numbers: the row beside it has them. */
+/** More than a line of this width shows, and every row is sent again with each look. */
+const sparkPointsMax = 50
+
+/** Means of so many values at a time, counted from the end, which is now. */
+const thinned = (values: ReadonlyArray<number>, size: number): ReadonlyArray<number> => {
+  const means: Array<number> = []
+  for (let end = values.length; end > 0; end -= size) {
+    const part = values.slice(Math.max(0, end - size), end)
+    means.unshift(part.reduce((sum, value) => sum + value, 0) / part.length)
+  }
+  return means
+}
+
+/**
+ * A small line without numbers: the row beside it has them. `count`: of the values that would fill it. Nothing where
+ * nothing happened, so that the row of a method that nobody calls stays the same.
+ */
 export const Spark = ({ values, count, tone }: { values: ReadonlyArray<number>; count: number; tone: Tone }) => {
-  const highest = values.reduce((max, value) => Math.max(max, value), 0)
-  const points = values.slice(-count).map((value, index, shown) => ({
-    x: 100 - ((shown.length - 1 - index) / Math.max(1, count - 1)) * 100,
-    y: highest === 0 ? sparkHeight - 1 : sparkHeight - 1 - (value / highest) * (sparkHeight - 2),
+  const size = Math.max(1, Math.ceil(count / sparkPointsMax))
+  const shown = thinned(values.slice(-count), size)
+  const highest = shown.reduce((max, value) => Math.max(max, value), 0)
+  const places = Math.max(1, Math.ceil(count / size) - 1)
+  const points = shown.map((value, index) => ({
+    x: 100 - ((shown.length - 1 - index) / places) * 100,
+    y: sparkHeight - 1 - (value / Math.max(highest, 1e-9)) * (sparkHeight - 2),
   }))
   return (
     <svg
@@ -140,7 +159,7 @@ export const Spark = ({ values, count, tone }: { values: ReadonlyArray<number>; 
       aria-hidden="true"
       focusable="false"
     >
-      {points.length > 1 && <path class={`line line-${tone}`} d={draw(points)} />}
+      {highest > 0 && points.length > 1 && <path class={`line line-${tone}`} d={draw(points)} />}
     </svg>
   )
 }

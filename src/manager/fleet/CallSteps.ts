@@ -23,6 +23,9 @@ export type Readings = ReadonlyMap<string, ProcessStats>
 
 type Figures = ProcessStats["stats"]["methods"][string]
 
+/** Runs of queued tasks are counted beside the calls, under `tasks.<name>`; they are no calls. */
+export const isTask = (name: string): boolean => name.startsWith("tasks.")
+
 const nothing: Figures = { calls: 0, running: 0, errors: {}, latency: [], maxMicros: 0, totalMicros: 0 }
 
 /** A set that was started anew counts from 0 again: then all that it tells is new. */
@@ -59,6 +62,10 @@ const together = (one: MethodStep | undefined, other: MethodStep): MethodStep =>
 export const sumCounts = (counts: Readonly<Record<string, number>>) =>
   Object.values(counts).reduce((sum, count) => sum + count, 0)
 
+/** Of what is called, not of what is queued. */
+export const callsOf = (methods: ReadonlyMap<string, MethodStep>): ReadonlyArray<MethodStep> =>
+  [...methods].flatMap(([name, step]) => (isTask(name) ? [] : [step]))
+
 /** What all nodes did between two looks; undefined when no process set was seen twice. */
 export const callStep = (before: Readings, after: Readings, at: number): CallStep | undefined => {
   const methods = new Map<string, MethodStep>()
@@ -74,12 +81,12 @@ export const callStep = (before: Readings, after: Readings, at: number): CallSte
     for (const [name, figures] of Object.entries(now.stats.methods)) {
       const step = methodStep(figures, base[name], seconds)
       if (step.calls === 0) continue
-      errorsPerSecond += sumCounts(step.errors) / seconds
+      if (!isTask(name)) errorsPerSecond += sumCounts(step.errors) / seconds
       methods.set(name, together(methods.get(name), step))
     }
   }
   if (!seen) return undefined
-  const all = [...methods.values()]
+  const all = callsOf(methods)
   const latency = all.reduce<SparseBuckets>((sum, step) => mergeBuckets(sum, step.latency), [])
   const perSecond = all.reduce((sum, step) => sum + step.perSecond, 0)
   const [p50 = null, p99 = null] = [quantile(latency, 0.5), quantile(latency, 0.99)]

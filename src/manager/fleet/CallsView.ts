@@ -4,7 +4,16 @@ import type { Problem } from "../../domain/Problem.ts"
 import { addStats } from "../../protocol/AddStats.ts"
 import type { ProcessStats } from "../../protocol/NodeManager.ts"
 import { type MethodInfo, parametersText } from "../../protocol/Reflection.ts"
-import { type CallStep, type MethodStep, recentSteps, stepEveryMs, stepsMax, sumCounts } from "./CallSteps.ts"
+import {
+  type CallStep,
+  callsOf,
+  isTask,
+  type MethodStep,
+  recentSteps,
+  stepEveryMs,
+  stepsMax,
+  sumCounts,
+} from "./CallSteps.ts"
 
 /** What is known of a service's calls: one entry for each process set. */
 export type CallReadings = {
@@ -54,7 +63,7 @@ const methodRow = (name: string, figures: Figures, described: Described, steps: 
     name,
     signature: info === undefined ? "" : parametersText(info),
     description: info?.description ?? null,
-    kind: info?.kind ?? "unary",
+    kind: info?.kind ?? (isTask(name) ? "task" : "unary"),
     running: figures.running,
     ...recentOf(mine, recent.length),
     errors: errorsOf(figures.errors, mine),
@@ -114,7 +123,7 @@ export const callsView = (readings: CallReadings): CallsView => {
   const described = new Map(methodsOf(places).map((method) => [method.name, method]))
   const names = [...new Set([...described.keys(), ...Object.keys(total.methods)])].toSorted()
   const recent = steps.slice(-recentSteps)
-  const all = recent.flatMap((step) => [...step.methods.values()])
+  const all = recent.flatMap((step) => callsOf(step.methods))
   return {
     known: places.length > 0,
     now,
@@ -129,7 +138,7 @@ export const callsView = (readings: CallReadings): CallsView => {
       idleWorkers: total.idle_worker_num,
       rssBytes: total.rss_bytes,
       loopLagMs: total.loop_lag_ms,
-      calls: Object.values(total.methods).reduce((sum, { calls }) => sum + calls, 0),
+      calls: Object.entries(total.methods).reduce((sum, [name, { calls }]) => (isTask(name) ? sum : sum + calls), 0),
       refused: total.abort_count,
     },
     methods: names

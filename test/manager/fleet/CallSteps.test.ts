@@ -200,6 +200,22 @@ describe("the view", () => {
     expect(view.poison.map(({ nodeName }) => nodeName)).toEqual(["one", "two"])
   })
 
+  test("counts runs of tasks beside the calls, and not among them", () => {
+    const methods = (calls: number) => ({
+      hello: { calls },
+      "tasks.resize": { calls: 9 * calls, errors: { internal: calls } },
+    })
+    const found = step({ one: { at: 0, methods: methods(0) } }, { one: { at: 2_000, methods: methods(4) } })
+    expect(found).toMatchObject({ perSecond: 2, errorsPerSecond: 0 })
+    const steps = found === undefined ? [] : [found]
+    const view = callsView({ now: 1, steps, places: [place("one", { at: 1, methods: methods(4) })], silent: [] })
+    expect(view.totals).toMatchObject({ perSecond: 2, errorShare: 0, calls: 4 })
+    expect(view.methods.map(({ kind, name, perSecond }) => [name, kind, perSecond])).toEqual([
+      ["hello", "unary", 2],
+      ["tasks.resize", "task", 18],
+    ])
+  })
+
   test("knows nothing without a node, and no rates before the second look", () => {
     const nothing = callsView({ now: 1, steps: [], places: [], silent: [] })
     expect(nothing).toMatchObject({ known: false, methods: [], totals: { perSecond: null, p50: null, calls: 0 } })

@@ -90,7 +90,7 @@ export const callsEn = {
         boolean: "Yes or no",
         choice: "One of these",
         json: "JSON",
-        any: "JSON; other text is taken as text",
+        any: "JSON; other text is taken as text. Empty is left out.",
       },
       missing: "Must be given",
       numberError: "Must be a number",

@@ -87,7 +87,7 @@ export const callsZhCN: Pick<Messages, "calls"> = {
         boolean: "是或否",
         choice: "选择其一",
         json: "JSON 值",
-        any: "JSON，其他内容按文本处理",
+        any: "JSON，其他内容按文本处理，留空则省略",
       },
       missing: "必须填写",
       numberError: "必须是数字",

@@ -128,6 +128,7 @@ const Charts = ({ page, view }: Props) => {
     times: points.map(({ at }) => at),
     now,
     spanMs,
+    gapMs: 3 * view.stepMs,
     ends: [calls.minutesAgo(Math.round(spanMs / 60_000)), calls.nowValue] as const,
   }
   return (

@@ -97,15 +97,19 @@ const Details = ({ page, serviceId, method }: MethodProps) => {
     <details class="method">
       <summary>
         <code>{method.name}</code>
-        {method.kind === "stream" && <span class="pill">{calls.stream}</span>}
+        {method.kind !== "unary" && (
+          <span class="pill">{method.kind === "stream" ? calls.stream : calls.taskKind}</span>
+        )}
       </summary>
       <div class="method-more">
-        <p class="quiet">
-          <code class="break">
-            {method.name}({method.signature})
-          </code>
-          {method.signature === "" && ` · ${calls.takesNothing}`}
-        </p>
+        {method.kind !== "task" && (
+          <p class="quiet">
+            <code class="break">
+              {method.name}({method.signature})
+            </code>
+            {method.signature === "" && ` · ${calls.takesNothing}`}
+          </p>
+        )}
         {method.description !== null && <p>{method.description}</p>}
         <dl class="facts">
           <dt>{calls.sinceStart}</dt>
@@ -138,21 +142,29 @@ const Details = ({ page, serviceId, method }: MethodProps) => {
             </tbody>
           </table>
         )}
-        <div>
-          <button
-            type="button"
-            class="button button-small"
-            hx-get={paths.callOf(serviceId, method.name)}
-            hx-select="#call-console"
-            hx-target="#call-console"
-            hx-swap="outerHTML"
-            aria-label={calls.console.chooseOf(method.name)}
-          >
-            <Icon name="calls" />
-            {calls.console.choose}
-          </button>
-        </div>
+        {method.kind !== "task" && <CallIt page={page} serviceId={serviceId} method={method} />}
       </div>
     </details>
+  )
+}
+
+/** Takes the method to the console below. */
+const CallIt = ({ page, serviceId, method }: MethodProps) => {
+  const { calls } = page.t
+  return (
+    <div>
+      <button
+        type="button"
+        class="button button-small"
+        hx-get={paths.callOf(serviceId, method.name)}
+        hx-select="#call-console"
+        hx-target="#call-console"
+        hx-swap="outerHTML"
+        aria-label={calls.console.chooseOf(method.name)}
+      >
+        <Icon name="calls" />
+        {calls.console.choose}
+      </button>
+    </div>
   )
 }
