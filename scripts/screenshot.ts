@@ -30,7 +30,6 @@ const take = async () => {
   const { id } = await cluster.api.service("greeter")
   await page.goto(`${cluster.url}/services/${id}/clients`)
   const count = agents.length + 3
-  await press(page, en.action.close)
   await press(page, en.clients.pushAll(count))
   await page
     .locator("dialog")

@@ -28,6 +28,8 @@ const launchFields = ({ env, module, rpc, tls }: ProcessSpec) =>
     rpcSettingNames.filter((name) => !agentsOwn.has(name)).map((name) => rpc[name]),
     sorted(rpc.methodConcurrency),
     rpc.legacy,
+    // A worker asks the agent about keys, or refuses them.
+    rpc.idempotencyWindowMs === 0,
   ])
 
 /** Whether workers that were started by `before` have to be replaced to be as `after` says. */

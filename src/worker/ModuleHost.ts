@@ -12,13 +12,11 @@ export class ModuleHost implements ServiceHost {
   readonly service: string
   readonly log = logForService
   readonly #link: AgentLink
-  readonly #taskWorkers: number
   /** Undefined while the module is being loaded. */
   #tasks: ReadonlyArray<string> | undefined
 
   constructor(settings: WorkerSettings, link: AgentLink) {
     this.service = settings.service
-    this.#taskWorkers = settings.rpc.taskWorkers
     this.#link = link
   }
 
@@ -34,8 +32,6 @@ export class ModuleHost implements ServiceHost {
     traceparent: string | undefined,
   ): Promise<string> {
     if (this.#tasks?.includes(task) === false) throw notQueued(`Cannot queue "${task}": ${this.#instead(this.#tasks)}`)
-    if (this.#taskWorkers === 0)
-      throw notQueued(`Cannot queue "${task}": "${this.service}" has no task workers, its process spec says 0`)
     const trace = traceparent === undefined ? {} : { traceparent }
     const { id } = await this.#link.queueTask({ task, payload, options, ...trace })
     return id

@@ -27,6 +27,8 @@ const changes: ReadonlyArray<readonly [what: string, change: Partial<ProcessSpec
   ["whether it is to run", { desired: "stopped" }, false],
   ["the number of task workers", rpc({ taskWorkers: 2 }), false],
   ["when workers are recycled", rpc({ maxRequests: 100, maxRssBytes: 1, maxLifetimeMs: 1 }), false],
+  ["how long keys are kept", rpc({ idempotencyWindowMs: 5_000 }), false],
+  ["whether keys are kept", rpc({ idempotencyWindowMs: 0 }), true],
   ["the queue of the port", rpc({ backlog: 1 }), false],
   ["the largest frame", rpc({ maxFrameBytes: 65_536 }), true],
   ["a method's concurrency", rpc({ methodConcurrency: { one: 1, two: 3 } }), true],

@@ -3,7 +3,7 @@ import { defaultRpcSettings } from "../../src/domain/RpcSettings.ts"
 import { nodeMethods, type ProcessStats } from "../../src/protocol/NodeManager.ts"
 import { freePort } from "../support/muster.ts"
 import { waitFor } from "../support/waitFor.ts"
-import { assignment, TestNode } from "./TestNode.ts"
+import { assignment, callOnce, TestNode } from "./TestNode.ts"
 
 // Real processes on a busy machine.
 setDefaultTimeout(60_000)
@@ -62,4 +62,26 @@ test("task workers run beside those for calls, are replaced with them, and come 
   await waitFor(async () => (await node.process()).taskWorkers.length === 0)
   expect(await node.running(2)).toEqual(after.slice(0, 2))
   await waitFor(() => node.left().length === 2)
+})
+
+test("workers that answered calls before there were task workers queue tasks for them", async () => {
+  await using node = await new TestNode().join()
+  await node.start()
+  const listen = { ip: "127.0.0.1", port: await freePort() }
+  const path = node.module(
+    "mailer.js",
+    `import { writeFileSync } from "node:fs"
+     import { task } from "muster/service"
+     export const later = async (file) => await task("write", file)
+     export const tasks = { write: async (file) => writeFileSync(file, String(process.pid)) }`,
+  )
+  const file = node.path("written")
+  await node.apply(1, assignment(listen, path, taskWorkers(0)))
+  const calls = await node.running(2)
+  await expect(callOnce(listen.port, "later", [file])).rejects.toThrow("has no task workers: set taskWorkers above 0")
+  await node.apply(2, assignment(listen, path, { ...taskWorkers(1), specRevision: 2 }))
+  const [pid] = await running(node, 1)
+  expect(await callOnce(listen.port, "later", [file])).toBeString()
+  await waitFor(async () => (await Bun.file(file).text()) === `${pid}`)
+  expect(await node.running(2)).toEqual(calls)
 })

@@ -57,7 +57,16 @@ describe("a chart", () => {
   test("of nothing is empty, not broken", () => {
     const html = render(<Spark values={[]} count={150} tone="info" />)
     expect(html).not.toContain("<path")
-    expect(render(<Spark values={[0, 0, 0]} count={150} tone="info" />)).not.toContain("NaN")
+    expect(render(<Spark values={[0, 0, 0]} count={150} tone="info" />)).not.toContain("<path")
+  })
+
+  test("of a row has few points, the last of them now, and is no higher than its room", () => {
+    const values = Array.from({ length: 150 }, (_, index) => (index < 147 ? 1 : 2))
+    const path = / d="([^"]+)"/.exec(render(<Spark values={values} count={150} tone="info" />))?.[1] ?? ""
+    const points = path.slice(1).split("L")
+    expect(points).toHaveLength(50)
+    expect([points[0], points.at(-1)]).toEqual(["0.0 12.0", "100.0 1.0"])
+    expect(render(<Spark values={[1, 2]} count={30} tone="info" />)).toContain(`d="M96.6 12.0L100.0 1.0"`)
   })
 })
 

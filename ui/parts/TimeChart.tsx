@@ -125,12 +125,31 @@ export const TimeChart = (props: ChartProps) => {
 
 const sparkHeight = 24
 
-/** A small line without numbers: the row beside it has them. */
+/** More than a line of this width shows, and every row is sent again with each look. */
+const sparkPointsMax = 50
+
+/** Means of so many values at a time, counted from the end, which is now. */
+const thinned = (values: ReadonlyArray<number>, size: number): ReadonlyArray<number> => {
+  const means: Array<number> = []
+  for (let end = values.length; end > 0; end -= size) {
+    const part = values.slice(Math.max(0, end - size), end)
+    means.unshift(part.reduce((sum, value) => sum + value, 0) / part.length)
+  }
+  return means
+}
+
+/**
+ * A small line without numbers: the row beside it has them. `count`: of the values that would fill it. Nothing where
+ * nothing happened, so that the row of a method that nobody calls stays the same.
+ */
 export const Spark = ({ values, count, tone }: { values: ReadonlyArray<number>; count: number; tone: Tone }) => {
-  const highest = values.reduce((max, value) => Math.max(max, value), 0)
-  const points = values.slice(-count).map((value, index, shown) => ({
-    x: 100 - ((shown.length - 1 - index) / Math.max(1, count - 1)) * 100,
-    y: highest === 0 ? sparkHeight - 1 : sparkHeight - 1 - (value / highest) * (sparkHeight - 2),
+  const size = Math.max(1, Math.ceil(count / sparkPointsMax))
+  const shown = thinned(values.slice(-count), size)
+  const highest = shown.reduce((max, value) => Math.max(max, value), 0)
+  const places = Math.max(1, Math.ceil(count / size) - 1)
+  const points = shown.map((value, index) => ({
+    x: 100 - ((shown.length - 1 - index) / places) * 100,
+    y: sparkHeight - 1 - (value / Math.max(highest, 1e-9)) * (sparkHeight - 2),
   }))
   return (
     <svg
@@ -140,7 +159,7 @@ export const Spark = ({ values, count, tone }: { values: ReadonlyArray<number>; 
       aria-hidden="true"
       focusable="false"
     >
-      {points.length > 1 && <path class={`line line-${tone}`} d={draw(points)} />}
+      {highest > 0 && points.length > 1 && <path class={`line line-${tone}`} d={draw(points)} />}
     </svg>
   )
 }
