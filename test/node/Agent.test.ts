@@ -1,5 +1,6 @@
 import { afterEach, expect, setDefaultTimeout, test } from "bun:test"
 import { join } from "node:path"
+import { connect } from "../../src/client/index.ts"
 import { nodeMethods } from "../../src/protocol/NodeManager.ts"
 import { denoPath, greeterModule, root } from "../support/executable.ts"
 import { freePort } from "../support/muster.ts"
@@ -74,6 +75,43 @@ for (const runtime of ["bun", "deno"] as const) {
     await node.apply(1, assignment(listen, module))
     await node.running(2)
     expect(await callOnce(listen.port, "relay", ["you"])).toBe("hello you")
+    child.kill("SIGTERM")
+    await child.exited
+    expect(node.left()).toEqual([])
+  })
+
+  test(`a reload on ${runtime} fails no call, and a version that is broken replaces nobody`, async () => {
+    await using node = await new TestNode().join()
+    const child = await startAgent(node, runtime)
+    const listen = { ip: "127.0.0.1", port: await freePort() }
+    const name = `greeter@${listen.port}`
+    const text = "export const slow = async (ms) => { await new Promise((r) => setTimeout(r, ms)); return process.pid }"
+    const module = node.module("slow.js", text)
+    await node.list(listen)
+    await node.apply(1, assignment(listen, module, { drainTimeoutMs: 10_000 }))
+    const before = await node.running(2)
+    const client = connect("greeter", { dataDir: node.dataDir, timeoutMs: 20_000 })
+    const state = { stopped: false, answered: 0 }
+    const loops = Array.from({ length: 16 }, async () => {
+      while (!state.stopped) {
+        await client.call("slow", 5)
+        state.answered += 1
+      }
+    })
+    await waitFor(() => state.answered > 50)
+    expect(await node.reload(name)).toMatchObject({ outcome: "done", replaced: 2, total: 2 })
+    const after = await node.running(2)
+    expect(after.filter((pid) => before.includes(pid))).toEqual([])
+    node.module("slow.js", `${text}\nthrow new TypeError("not today")`)
+    const verdict = await node.reload(name)
+    expect(verdict).toMatchObject({ outcome: "failed", replaced: 0, total: 2 })
+    expect(verdict.reason).toContain("not today")
+    expect(await node.running(2)).toEqual(after)
+    const soFar = state.answered
+    await waitFor(() => state.answered > soFar + 50)
+    state.stopped = true
+    await Promise.all(loops)
+    client.close()
     child.kill("SIGTERM")
     await child.exited
     expect(node.left()).toEqual([])

@@ -79,6 +79,6 @@ export const settingsZhCN: Pick<Messages, "settings"> = {
     legacy: "应答旧版客户端",
     legacyHelp: "在同一端口上支持 JSON 和 PHP 序列化。它们只能使用明文 TCP。",
     legacyOn: "应答旧版客户端",
-    legacyTls: "旧版客户端不支持 TLS，而此端口使用 TLS：请将“服务端口的 TLS”设为从不，或不启用此项",
+    legacyTls: "旧版客户端不支持 TLS，而此端口使用 TLS：请将“服务端口的 TLS”设为“不启用”，或取消此项",
   },
 }
