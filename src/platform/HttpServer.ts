@@ -97,7 +97,8 @@ const whereBun = (options: HttpServerOptions | HttpSocketOptions) => {
   if ("path" in options) return { unix: options.path, idleTimeout: 0 } as { readonly unix: string }
   const { hostname, port, tls } = options
   const secure = tls === undefined ? {} : { tls: { key: tls.key, cert: tls.cert }, http2: true }
-  return { hostname, port, idleTimeout: idleTimeoutSeconds, ...secure }
+  // Without `development` Bun shares the port with whoever else asks for that, unless it is told not to.
+  return { hostname, port, reusePort: false, idleTimeout: idleTimeoutSeconds, ...secure }
 }
 
 const startBun = (options: HttpServerOptions | HttpSocketOptions, closing: AbortSignal): Started => {

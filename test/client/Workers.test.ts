@@ -18,7 +18,7 @@ const settled = async <A>(count: number, call: () => Promise<A>) => {
 
 describe("the workers behind one port", () => {
   test("are all reached, and get equal shares", async () => {
-    const workers = await TestServer.startWorkers("127.1.1.130", 4)
+    await using workers = await TestServer.startWorkers("127.1.1.130", 4)
     const client = connect("greeter", { endpoints: [workers[0]!.endpoint()], timeoutMs: 10_000 })
     await waitFor(async () => {
       await client.call("who")
@@ -37,11 +37,10 @@ describe("the workers behind one port", () => {
     await Promise.all(Array.from({ length: 16 }, caller))
     for (const id of [1, 2, 3, 4]) expect(counts.get(id)).toBeWithin(8_000 * 0.2, 8_000 * 0.3)
     client.close()
-    for (const worker of workers) await worker.kill()
   })
 
   test("cost few calls their time when one of them stands still for half of each second", async () => {
-    const workers = await TestServer.startWorkers("127.1.1.131", 4)
+    await using workers = await TestServer.startWorkers("127.1.1.131", 4)
     const client = connect("greeter", { endpoints: [workers[0]!.endpoint()], timeoutMs: 10_000 })
     await waitFor(async () => {
       await client.call("who")
@@ -65,11 +64,10 @@ describe("the workers behind one port", () => {
     expect(times.filter((ms) => ms > 200).length / times.length).toBeLessThan(0.01)
     expect((shares.get(blocked) ?? 0) / times.length).toBeLessThan(0.2)
     client.close()
-    for (const worker of workers) await worker.kill()
   }, 20_000)
 
   test("go on without one that stops altogether, after the calls of a moment, and use it again when it goes on", async () => {
-    const workers = await TestServer.startWorkers("127.1.1.146", 4)
+    await using workers = await TestServer.startWorkers("127.1.1.146", 4)
     const client = connect("greeter", { endpoints: [workers[0]!.endpoint()], timeoutMs: 300 })
     const reached = async () => {
       await client.call("who")
@@ -88,11 +86,10 @@ describe("the workers behind one port", () => {
     await waitFor(async () => (await reached()) === 4, { timeoutMs: 15_000 })
     await waitFor(async () => (await client.call<Who>("who")).worker === 3)
     client.close()
-    for (const worker of workers) await worker.kill()
   }, 30_000)
 
   test("are reached anew one by one as they are replaced, and no call fails", async () => {
-    const workers = [...(await TestServer.startWorkers("127.1.1.132", 3))]
+    await using workers = await TestServer.startWorkers("127.1.1.132", 3)
     const client = connect("greeter", { endpoints: [workers[0]!.endpoint()], timeoutMs: 10_000 })
     const stop = new AbortController()
     let answered = 0
@@ -119,7 +116,6 @@ describe("the workers behind one port", () => {
     stop.abort()
     await Promise.all(load)
     client.close()
-    for (const worker of workers) await worker.kill()
   }, 30_000)
 })
 

@@ -44,6 +44,17 @@ test("an IPv4 address keeps its form on a server that listens on all of IPv6", a
   await server.stop(100)
 })
 
+test("a port is one server's, also where both are of this kind", async () => {
+  const first = await serve({ hostname: "127.0.0.1", port: 0, fetch: () => new Response("first") })
+  const second = serve({ hostname: "127.0.0.1", port: first.port, fetch: () => new Response("second") })
+  try {
+    await expect(second).rejects.toThrow(`Cannot listen on 127.0.0.1:${first.port}: the port is in use`)
+  } finally {
+    await first.stop(0)
+    await second.then((server) => server.stop(0)).catch(() => undefined)
+  }
+})
+
 test("a port in use is told in one sentence that names the place", async () => {
   const other = createServer()
   const port = await new Promise<number>((resolve) =>
