@@ -1,3 +1,4 @@
+import { encode, type Writer } from "../protocol/Encode.ts"
 import { FrameType } from "../protocol/Frame.ts"
 import { RpcError } from "../protocol/RpcError.ts"
 import type { Link } from "./Link.ts"
@@ -8,6 +9,28 @@ export type Arguments = ReadonlyArray<unknown> | Uint8Array
 type Fields = Readonly<Record<string, unknown>>
 
 const idHighest = 0xffffffff
+
+export interface RequestMap {
+  readonly meta: Fields | undefined
+  /** Milliseconds that are left; Infinity: no deadline. */
+  readonly timeoutMs: number
+  readonly credit?: number
+}
+
+const listOfThree = 0x83
+const deadlineHighest = 0xffffffff
+/** A map of one entry, and its key: what nearly every request has. */
+const onlyDeadline = Uint8Array.of(0xa1, ...encode("deadline"))
+
+const writeMap = (writer: Writer, { credit, meta, timeoutMs }: RequestMap): void => {
+  const deadline = Math.max(0, Math.ceil(timeoutMs))
+  if (meta === undefined && credit === undefined && deadline <= deadlineHighest) {
+    writer.raw(onlyDeadline)
+    return writer.uint(deadline)
+  }
+  const given = credit === undefined ? {} : { credit }
+  writer.value(deadline === Infinity ? { ...meta, ...given } : { ...meta, deadline, ...given })
+}
 
 /** Writes the requests of one connection, and gives them their ids. */
 export class RequestWriter {
@@ -24,13 +47,18 @@ export class RequestWriter {
   }
 
   /** Returns the id. Throws an RpcError when the arguments have no form or are too large. */
-  request(flags: number, method: string, args: Arguments, fields: Fields): number {
+  request(flags: number, method: string, args: Arguments, map: RequestMap): number {
     const id = this.lastId + 1
     const out = this.#link.out
     try {
       const writer = out.begin(FrameType.request, flags, id)
       if (args instanceof Uint8Array) writer.raw(args)
-      writer.value(args instanceof Uint8Array ? fields : [method, args, fields])
+      else {
+        writer.uint8(listOfThree)
+        writer.value(method)
+        writer.value(args)
+      }
+      writeMap(writer, map)
       out.commit()
     } catch (error) {
       out.rollback()

@@ -14,7 +14,7 @@ import { CallStream, type StreamOptions, type StreamOwner } from "./CallStream.t
 import { deadlines, now } from "./Deadlines.ts"
 import { Link, type LinkOwner } from "./Link.ts"
 import { type CallOptions, type OpenCall, PendingCall } from "./PendingCall.ts"
-import { type Arguments, RequestWriter, unsendable } from "./RequestWriter.ts"
+import { type Arguments, type RequestMap, RequestWriter, unsendable } from "./RequestWriter.ts"
 import type { Traffic } from "./ServerFigures.ts"
 import { type WaitingCall, WaitingCalls } from "./WaitingCalls.ts"
 
@@ -46,8 +46,6 @@ export type ConnectionState = "open" | "draining" | "closed"
 
 const defaultHandshakeTimeoutMs = 5_000
 const everyId = 0xffffffff
-
-const deadlineOf = (ms: number) => Math.max(0, Math.ceil(ms))
 
 const unavailable = (message: string, executed: "no" | "maybe", cause?: unknown) =>
   new RpcError("unavailable", message, { executed, cause })
@@ -245,23 +243,22 @@ export class RpcConnection implements LinkOwner, StreamOwner {
   }
 
   #launch(call: OpenCall, args: Arguments, { meta, timeoutMs }: CallOptions): void {
-    const fields = Number.isFinite(timeoutMs) ? { ...meta, deadline: deadlineOf(timeoutMs) } : { ...meta }
-    const id = this.#request(0, call.method, args, fields)
+    const isBounded = Number.isFinite(timeoutMs)
+    const id = this.#request(0, call.method, args, { meta, timeoutMs: isBounded ? timeoutMs : Infinity })
     call.id = id
     this.#pending.set(id, call)
-    if (Number.isFinite(timeoutMs)) deadlines.add(call, now() + timeoutMs)
+    if (isBounded) deadlines.add(call, now() + timeoutMs)
   }
 
   #open(stream: CallStream, args: Arguments, options: StreamOptions): void {
-    const left = stream.slot < 0 ? Infinity : stream.dueAt - now()
-    const deadline = left === Infinity ? {} : { deadline: deadlineOf(left) }
-    const fields = { ...options.meta, ...deadline, credit: stream.window }
-    stream.id = this.#request(FrameFlag.answersStream, stream.method, args, fields)
+    const timeoutMs = stream.slot < 0 ? Infinity : stream.dueAt - now()
+    const map = { meta: options.meta, timeoutMs, credit: stream.window }
+    stream.id = this.#request(FrameFlag.answersStream, stream.method, args, map)
     this.#pending.set(stream.id, stream)
   }
 
-  #request(flags: number, method: string, args: Arguments, fields: Readonly<Record<string, unknown>>): number {
-    const id = this.#requests.request(flags, method, args, fields)
+  #request(flags: number, method: string, args: Arguments, map: RequestMap): number {
+    const id = this.#requests.request(flags, method, args, map)
     if (this.#requests.isUsedUp) this.#change("draining")
     return id
   }

@@ -189,3 +189,33 @@ describe("Writer", () => {
     expect(() => writer.raw(new Uint8Array(100_001))).toThrow(EncodeError)
   })
 })
+
+describe("what is written by hand", () => {
+  const written = (write: (writer: Writer) => void) => {
+    const writer = new Writer(4)
+    write(writer)
+    return writer.bytes.slice(0, writer.length)
+  }
+
+  test("texts of every length, in ASCII and beyond, are those of the encoder", () => {
+    for (let length = 0; length < 300; length++)
+      for (const letter of ["a", "é", "世", "𝄞"]) {
+        const text = `${"x".repeat(Math.max(0, length - 1))}${length > 0 ? letter : ""}`
+        const bytes = written((writer) => writer.value(text))
+        expect(toHex(bytes)).toBe(toHex(encode(text)))
+        expect(decode(bytes)).toBe(text)
+      }
+    expect(() => written((writer) => writer.value("\ud800"))).toThrow("well-formed")
+  })
+
+  test("unsigned integers are as short as they can be", () => {
+    for (const value of [0, 1, 23, 24, 255, 256, 65_535, 65_536, 0xffffffff])
+      expect(toHex(written((writer) => writer.uint(value)))).toBe(toHex(encode(value)))
+  })
+
+  test("a short text above the limit is refused as any value is", () => {
+    const writer = new Writer()
+    writer.limit = 10
+    expect(() => writer.value("eleven chars")).toThrow("larger than the receiver takes")
+  })
+})
