@@ -53,7 +53,7 @@ export class CallPlan implements CallOptions {
     this.timeoutMs = settings.timeoutMs ?? timeoutMs
     this.signal = signal
     this.meta = key === undefined ? meta : { ...meta, key }
-    this.fault = faultOf(settings)
+    this.fault = faultOf({ ...settings, timeoutMs: this.timeoutMs })
     this.isPlain = this.fault === undefined && ip === undefined && key === undefined && hedgeAfterMs === undefined
   }
 }
@@ -65,6 +65,9 @@ const faultOf = ({ hedgeAfterMs = 0, idempotencyKey = "-", retries = 0, timeoutM
   if (!(Number.isInteger(retries) && retries >= 0 && retries <= retriesMax))
     return wrong("retries", retries, `a whole number, 0 to ${retriesMax}`)
   if (Number.isNaN(timeoutMs)) return wrong("timeoutMs", timeoutMs, "a number")
+  // Asking all the same would make the endpoint look silent.
+  if (timeoutMs <= 0)
+    return new RpcError("deadline_exceeded", `no time is left: "timeoutMs" is ${timeoutMs}`, { executed: "no" })
   return undefined
 }
 

@@ -42,7 +42,7 @@ export abstract class OpenCall extends Timed {
   abstract reject(error: RpcError): void
 
   override expire(): void {
-    this.abandon("deadline_exceeded", `No answer to "${this.method}" within ${this.#timeoutMs} ms`)
+    this.abandon("deadline_exceeded", `No answer to "${this.method}" within ${Math.round(this.#timeoutMs)} ms`)
   }
 
   /** Takes back what would wake the call up again. */

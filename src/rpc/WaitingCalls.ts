@@ -51,7 +51,7 @@ export class WaitingCall extends Timed {
   }
 
   override expire(): void {
-    const message = `No room for "${this.method}" on the connection within ${this.options.timeoutMs} ms`
+    const message = `No room for "${this.method}" on the connection within ${Math.round(this.options.timeoutMs)} ms`
     this.giveUp(new RpcError("deadline_exceeded", message, { executed: "no" }))
   }
 

@@ -48,6 +48,34 @@ describe("a call", () => {
     }
   })
 
+  test("without any time left is not sent, and is held against nobody", async () => {
+    await using server = await TestServer.start()
+    for (const timeoutMs of [0, -1]) {
+      const client = connect("greeter", { endpoints: [server.endpoint()] })
+      await client.call("hello", "you")
+      expect(await failure(client.with({ timeoutMs }).call("hello", "you"))).toMatchObject({
+        code: "deadline_exceeded",
+        executed: "no",
+      })
+      expect(client.stats()).toMatchObject({ calls: 1, failures: {}, endpoints: [{ state: "open" }] })
+      client.close()
+      const late = connect("greeter", { endpoints: [server.endpoint()], timeoutMs })
+      expect(await failure(late.call("hello", "you"))).toMatchObject({ code: "deadline_exceeded", executed: "no" })
+      late.close()
+    }
+  })
+
+  test("that gets no answer names its time in whole milliseconds", async () => {
+    await using server = await TestServer.start()
+    const client = connect("greeter", { endpoints: [server.endpoint()], timeoutMs: 5_000 })
+    await client.call("hello", "you")
+    process.kill(server.pid, "SIGSTOP")
+    const error = await failure(client.with({ timeoutMs: 60.123_456 }).call("hello", "you"))
+    process.kill(server.pid, "SIGCONT")
+    expect(error.message).toContain('No answer to "hello" within 60 ms')
+    client.close()
+  })
+
   test("reaches a worker that was away when its siblings were found, without another connection being lost", async () => {
     const worker = (id: number) =>
       new RpcServer({ service: "greeter", worker: { id, count: 2 }, methods: (name) => serverMethod(name, () => id) })
