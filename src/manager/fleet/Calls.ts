@@ -14,7 +14,13 @@ import { Sessions } from "./Sessions.ts"
 import { makeWatch } from "./Watch.ts"
 
 /** A process set of a service, on a node that has joined. */
-export type Place = { readonly session: SessionState; readonly nodeName: string; readonly name: string }
+export type Place = {
+  readonly session: SessionState
+  readonly nodeName: string
+  /** By which a person may mean the node: id, address, name. */
+  readonly meant: ReadonlyArray<string>
+  readonly name: string
+}
 
 /** What one process set told, or why it did not. */
 export type Reading = {
@@ -44,6 +50,12 @@ const placeOf = ({ name, nodeId }: Reading) => `${nodeId} ${name}`
 export const isTold = (reading: Reading): reading is Told => reading.stats !== undefined
 export const isSilent = (reading: Reading): reading is Silent => reading.problem !== undefined
 
+type Named = { readonly id: string; readonly ip: string; readonly name: string }
+
+/** Two agents of one host have the same name: their addresses then tell them apart. */
+const distinctName = (nodes: ReadonlyArray<Named>, { id, ip, name }: Named) =>
+  nodes.some((other) => other.name === name && other.id !== id) ? `${name} (${ip})` : name
+
 const make = Effect.gen(function* () {
   const changes = yield* Changes
   const desired = yield* Desired
@@ -63,11 +75,14 @@ const make = Effect.gen(function* () {
     const { released, specs } = yield* desired.index
     const spec = specs.get(serviceId)?.spec
     if (spec === undefined) return []
-    const names = new Map((yield* nodes.list).map(({ id, name }) => [id, name]))
+    const known = yield* nodes.list
     return (released.get(serviceId)?.endpoints ?? []).flatMap(({ ip, port }): ReadonlyArray<Place> => {
       const session = sessions.at(ip)
       if (session === undefined) return []
-      return [{ session, nodeName: names.get(session.node.id) ?? ip, name: processName(spec.service, port) }]
+      const node = known.find(({ id }) => id === session.node.id)
+      const nodeName = node === undefined ? ip : distinctName(known, node)
+      const meant = [session.node.id, ip, nodeName, ...(node === undefined ? [] : [node.name])]
+      return [{ session, nodeName, meant, name: processName(spec.service, port) }]
     })
   })
 

@@ -89,7 +89,7 @@ const make = Effect.gen(function* () {
   const placesOf = Effect.fnUntraced(function* (serviceId: string, node: string | undefined) {
     const places = yield* calls.places(serviceId)
     if (node === undefined) return places
-    const chosen = places.filter(({ nodeName, session }) => session.node.id === node || nodeName === node)
+    const chosen = places.filter(({ meant }) => meant.includes(node))
     return chosen.length === 0 ? yield* new NotFound({ what: "node", id: node }) : chosen
   })
 

@@ -120,3 +120,21 @@ describe("the calls of a service", () => {
     expect((await admin.ask("/events?t=calls:none")).status).toBe(404)
   })
 })
+
+test("two agents of one host, which have one name, are told apart by their addresses", async () => {
+  const manager = await startManager()
+  const ips = ["127.1.32.11", "127.1.32.12"]
+  const agents = []
+  for (const ip of ips) agents.push(await joinedAgent(manager, "twin", ip, 8821))
+  for (const agent of agents) agent.stats = growing()
+  await runService(
+    manager,
+    "pair",
+    agents,
+    ips.map((ip) => ({ ip, port: 9101 })),
+  )
+  const { body } = await api(manager)("GET", "/services/pair/stats")
+  expect(body.nodes).toMatchObject(ips.map((ip) => ({ nodeName: `twin (${ip})` })))
+  for (const agent of agents) await agent.stop()
+  await manager.stop()
+})
