@@ -23,7 +23,7 @@ export type TasksChanged = {
 }
 type Change = {
   readonly what: "requeue" | "discard"
-  /** Id or name; undefined: all nodes. */
+  /** Id, name or address; undefined: all nodes. */
   readonly node: string | undefined
   readonly ids: (typeof TasksChange.Type)["ids"]
 }
@@ -89,8 +89,10 @@ const make = Effect.gen(function* () {
   const placesOf = Effect.fnUntraced(function* (serviceId: string, node: string | undefined) {
     const places = yield* calls.places(serviceId)
     if (node === undefined) return places
-    const chosen = places.filter(({ nodeName, session }) => session.node.id === node || nodeName === node)
-    return chosen.length === 0 ? yield* new NotFound({ what: "node", id: node }) : chosen
+    const chosen = places.filter(({ nodeName, session }) => [session.node.id, session.node.ip, nodeName].includes(node))
+    return chosen.length === 0
+      ? yield* new NotFound({ what: "node", id: node, among: "that runs the service" })
+      : chosen
   })
 
   /** A set that never had a task knows of none. */
