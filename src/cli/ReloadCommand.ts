@@ -23,7 +23,7 @@ export const reloadCommand = command({
   summary: "replace the workers of a service by new ones, without a failed call",
   arguments: [{ name: "SERVICE", about: "the name of the service", kind: "one" }],
   flags: {
-    node: optional("node", text("NODE"), "On this node only, by its name or id (default: on all that run it)"),
+    node: optional("node", text("NODE"), "On this node only, by its name, address or id (default: on all that run it)"),
     timeout: flag("timeout", duration, "How long to wait for the verdict; the reload goes on without", "10m"),
     url: pageFlag,
     data: dataFlag,

@@ -12,7 +12,7 @@ import { dataFlag, jsonFlag, pageFlag } from "./SharedFlags.ts"
 import { writeTable } from "./Table.ts"
 
 const service = { name: "SERVICE", about: "the name of the service", kind: "one" } as const
-const nodeFlag = optional("node", text("NODE"), "On this node only, by its name or id (default: on all)")
+const nodeFlag = optional("node", text("NODE"), "On this node only, by its name, address or id (default: on all)")
 const files = "Files: DATA/manager/cli-token lets this command in; DATA/ca/ca.pem verifies a page with HTTPS."
 const codes =
   "Exit codes: 0 done, 1 a node was not reached, or the manager refused or did not answer, 2 the command line is wrong."

@@ -13,7 +13,8 @@ import { Figures, runningOf } from "./Figures.ts"
 import { handlerOf, withinInterceptors } from "./Handlers.ts"
 import { Journal } from "./Journal.ts"
 import { Keys } from "./Keys.ts"
-import { describe, firstLine, log } from "./Log.ts"
+import { describe, firstLine, log, oneLine } from "./Log.ts"
+import { LogPace } from "./LogPace.ts"
 import { isStream } from "./Reflect.ts"
 import { ServicePort } from "./ServicePort.ts"
 import { TrustFile } from "./TrustFile.ts"
@@ -21,14 +22,17 @@ import type { UserService } from "./UserService.ts"
 
 const openCallsMax = 20
 
-const logFault = (fault: RpcFault) => {
-  if (fault.kind === "handler")
-    log("ERROR", `${fault.method ?? "?"} failed for ${fault.remote}: ${describe(fault.error)}`)
-  else log("WARN", `${fault.kind}: ${fault.remote}: ${firstLine(fault.error)}`)
+const at = () => performance.now()
+const errors = new LogPace((line) => log("ERROR", line), at)
+const warnings = new LogPace((line) => log("WARN", line), at)
+
+const logFault = ({ error, kind, method = "?", remote }: RpcFault) => {
+  if (kind === "handler") errors.say(`${method} failed`, () => `${method} failed for ${remote}: ${describe(error)}`)
+  else warnings.say(kind, () => `${kind}: ${remote}: ${firstLine(error)}`)
 }
 
-const logSlow = (call: ServerCall, ms: number) =>
-  log("WARN", `slow: ${call.method} took ${Math.round(ms)} ms for ${call.client} at ${call.remote}`)
+const logSlow = ({ client, method, remote }: ServerCall, ms: number) =>
+  warnings.say(`slow: ${method}`, () => `slow: ${method} took ${Math.round(ms)} ms for ${oneLine(client)} at ${remote}`)
 
 const limitsOf = (rpc: RpcSettings): Partial<Limits> => ({
   frameBytes: rpc.maxFrameBytes,
@@ -101,6 +105,8 @@ export class CallDuty implements Duty {
   start(): void {}
 
   report() {
+    errors.settle()
+    warnings.settle()
     void this.#trust.refresh().then((changed) => (changed ? this.#port.dropRevoked() : undefined))
     const open = this.#port.server.openCalls()
     return {
@@ -123,6 +129,8 @@ export class CallDuty implements Duty {
     const { idempotencyWindowMs, methodConcurrency } = this.#settings.rpc
     const around = { service: this.#settings.service, interceptors: this.#service.interceptors }
     const keys = new Keys(this.#link, { windowMs: idempotencyWindowMs })
+    for (const name of Object.keys(methodConcurrency).filter((name) => !this.#service.methods.has(name)))
+      log("WARN", `rpc.methodConcurrency limits "${name}", and there is no such method in the module`)
     for (const [name, method] of this.#service.methods) {
       const concurrencyMax = methodConcurrency[name] ?? method.details?.concurrency ?? Infinity
       const options = { concurrencyMax, streams: isStream(method.run), meter: this.#figures.meter(name) }

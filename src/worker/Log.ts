@@ -28,7 +28,7 @@ const valueOf = (value: unknown): string => {
 }
 
 /** What a caller sent may be in a message: it must not end the line, nor reach a terminal as commands. */
-const oneLine = (text: string) =>
+export const oneLine = (text: string) =>
   // oxlint-disable-next-line no-control-regex
   text.replaceAll(/[\u0000-\u001f\u007f-\u009f]+/g, (controls) => JSON.stringify(controls).slice(1, -1))
 
@@ -40,8 +40,30 @@ export const logForService = (level: LogLevel, message: string, fields: LogField
   log(levels[level], marks.length === 0 ? text : `${text}  ${marks.join(" ")}`)
 }
 
-export const describe = (error: unknown): string =>
-  error instanceof Error ? (error.stack ?? `${error.name}: ${error.message}`) : String(error)
+const framesMax = 30
+const causesMax = 3
+/** Of the worker itself, in the executable: they are the same below every handler. */
+const ownFrame = /\((?:src\/(?:rpc|worker|service)\/|native:)/
+
+const frames = ({ message, stack = "" }: Error): ReadonlyArray<string> => {
+  const at = stack.indexOf(message)
+  return stack
+    .slice(at < 0 ? 0 : at + message.length)
+    .split("\n")
+    .filter((line) => /^\s+at /.test(line) && !ownFrame.test(line))
+    .slice(0, framesMax)
+}
+
+/** An error for a person: its message on one line, then where it came from, then its causes. */
+export const describe = (error: unknown, causes = causesMax): string => {
+  if (!(error instanceof Error)) return cut(oneLine(String(error)), messageMax)
+  const text = [`${error.name}: ${cut(oneLine(error.message), messageMax)}`, ...frames(error)].join("\n")
+  if (error.cause === undefined || causes === 0) return text
+  return `${text}\ncaused by ${describe(error.cause, causes - 1)}`
+}
 
 export const firstLine = (error: unknown): string =>
-  error instanceof Error ? (`${error.name}: ${error.message}`.split("\n")[0] ?? error.name) : String(error)
+  cut(
+    oneLine(error instanceof Error ? (`${error.name}: ${error.message}`.split("\n")[0] ?? "") : String(error)),
+    messageMax,
+  )

@@ -7,6 +7,7 @@ import type { AgentLink } from "./AgentLink.ts"
 import type { DrainOptions, Duty } from "./Duty.ts"
 import { Figures } from "./Figures.ts"
 import { describe, firstLine, log } from "./Log.ts"
+import { LogPace } from "./LogPace.ts"
 import type { UserFunction } from "./MethodTable.ts"
 import type { UserService } from "./UserService.ts"
 
@@ -24,6 +25,11 @@ type Running = {
 }
 
 type Outcome = Omit<TaskOutcome, keyof WorkerKey>
+
+const errors = new LogPace(
+  (line) => log("ERROR", line),
+  () => performance.now(),
+)
 
 const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
 
@@ -63,6 +69,7 @@ export class TaskDuty implements Duty {
   }
 
   report() {
+    errors.settle()
     const running = this.#running
     const open =
       running === undefined
@@ -149,7 +156,10 @@ export class TaskDuty implements Duty {
       await Promise.race([Promise.resolve().then(() => run(task.payload, context)), stopped])
       return undefined
     } catch (error) {
-      log("ERROR", `task ${task.task} ${task.id} failed at attempt ${task.attempt}: ${describe(error)}`)
+      errors.say(
+        `task ${task.task} failed`,
+        () => `task ${task.task} ${task.id} failed at attempt ${task.attempt}: ${describe(error)}`,
+      )
       return error instanceof RpcError
         ? error
         : new RpcError("internal", error instanceof Error ? error.message : String(error))

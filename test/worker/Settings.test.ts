@@ -52,7 +52,7 @@ beforeAll(async () => {
   port = await freePort()
   const rpc = {
     ...defaultRpcSettings,
-    methodConcurrency: { bySpec: 1, both: 2 },
+    methodConcurrency: { bySpec: 1, both: 2, bySpek: 1 },
     maxInFlightPerConnection: 16,
     maxConnections: 3,
     slowCallMs: 50,
@@ -90,9 +90,16 @@ test.each([
   await Promise.all(running)
 })
 
+const log = () => readFileSync(node.path("logs", `greeter@${port}.log`), "utf8")
+
+test("a limit for a method that the module does not have is told in the log", () => {
+  expect(log()).toMatch(
+    /WARN \[\d+\] rpc\.methodConcurrency limits "bySpek", and there is no such method in the module/,
+  )
+})
+
 test("a slow call is in the log, with how long it took and who made it", async () => {
   await call("slow", 80)
-  const log = () => readFileSync(node.path("logs", `greeter@${port}.log`), "utf8")
   await waitFor(() => /WARN \[\d+\] slow: slow took \d+ ms for test at 127\.0\.0\.1:\d+/.test(log()))
 })
 

@@ -26,6 +26,10 @@ const files: Record<string, string> = {
     export const bytes = () => new Uint8Array([1, 2, 3])
     export const throws = () => { throw new TypeError("it went wrong") }
     export const rejects = async () => { throw new Error("it went wrong later") }
+    export const throwsWith = (text: string) => {
+      throw new Error("cannot take " + text, { cause: new RangeError("the cause of it") })
+    }
+    export const failsOften = () => { throw new Error("once more") }
     export const throwsText = () => { throw "only a text" }
     export const unsendable = () => ({ f: () => 1 })
     export const say = (text: string) => console.log("user says", text)
@@ -87,6 +91,24 @@ test("what a handler throws is internal with its message, and its stack is in th
     ),
   )
   expect(log()).toMatch(/ERROR \[\d+\] throws failed for .*: TypeError: it went wrong\n\s+at .*main\.ts:\d+/)
+})
+
+test("an error in the log is told with its causes, and ends no line and starts none by what a caller sent", async () => {
+  await failure(call("throwsWith", "x\n2026-01-01T00:00:00.000Z INFO [1] forged\u001b[2J"))
+  await waitFor(() => log().includes("caused by RangeError: the cause of it"))
+  const lines = log().split("\n")
+  const first = lines.find((line) => line.includes("throwsWith failed for"))
+  expect(first).toEndWith("Error: cannot take x\\n2026-01-01T00:00:00.000Z INFO [1] forged\\u001b[2J")
+  expect(lines.find((line) => line.startsWith("caused by"))).toBe("caused by RangeError: the cause of it")
+})
+
+test("an error in each call is told 20 times in ten seconds by a worker, and not more", async () => {
+  const told = () => log().split("failsOften failed for").length - 1
+  for (let at = 0; at < 100; at++) await failure(call("failsOften"))
+  await call("say", "after all of them")
+  await waitFor(() => log().includes("after all of them") && told() >= 20)
+  // Two workers, and a window may have ended meanwhile.
+  expect(told()).toBeLessThanOrEqual(2 * 2 * 20)
 })
 
 test("a method that is missing is unimplemented, and one that answers what can't be sent is internal", async () => {

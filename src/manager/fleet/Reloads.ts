@@ -61,10 +61,12 @@ const make = Effect.gen(function* () {
     if (service.kernel) return yield* new KernelService({ action: "reload" })
     const { process } = service
     if (process === null) return yield* new NotFound({ what: "process", id: service.name })
+    const idAt = node === undefined ? undefined : sessions.at(node)?.node.id
     const instances = process.instances.filter(
-      ({ nodeId, nodeName }) => node === undefined || nodeId === node || nodeName === node,
+      ({ nodeId, nodeName }) => node === undefined || nodeId === node || nodeName === node || nodeId === idAt,
     )
-    if (node !== undefined && instances.length === 0) return yield* new NotFound({ what: "node", id: node })
+    if (node !== undefined && instances.length === 0)
+      return yield* new NotFound({ what: "node", id: node, among: `that runs ${service.name}` })
     const nodes = instances.map(({ nodeName }) => nodeName)
     yield* audit.add({ who: by, what: "process.reload", object: `service:${id}`, detail: { nodes } })
     return { service, process, instances } satisfies Started

@@ -23,7 +23,7 @@ export type TasksChanged = {
 }
 type Change = {
   readonly what: "requeue" | "discard"
-  /** Id or name; undefined: all nodes. */
+  /** Id, name or address; undefined: all nodes. */
   readonly node: string | undefined
   readonly ids: (typeof TasksChange.Type)["ids"]
 }
@@ -90,7 +90,9 @@ const make = Effect.gen(function* () {
     const places = yield* calls.places(serviceId)
     if (node === undefined) return places
     const chosen = places.filter(({ meant }) => meant.includes(node))
-    return chosen.length === 0 ? yield* new NotFound({ what: "node", id: node }) : chosen
+    return chosen.length === 0
+      ? yield* new NotFound({ what: "node", id: node, among: "that runs the service" })
+      : chosen
   })
 
   /** A set that never had a task knows of none. */

@@ -14,7 +14,7 @@ import { slowJson } from "./SlowJson.ts"
 /** The API of what runs: reloads, figures, tasks. */
 const reloadInput = decoder(Schema.Struct({ node: Schema.optionalKey(Schema.String) }))
 
-/** Waits for the verdict of each node. `node`: its id or name, left out: all. */
+/** Waits for the verdict of each node. `node`: its id, name or address, left out: all. */
 export const reload = Effect.fn("Api.reload")(function* (ask: SignedAsk) {
   const { service } = yield* serviceOf(ask)
   const reloads = yield* Reloads

@@ -4,9 +4,12 @@ import { Data } from "effect"
 export class NotFound extends Data.TaggedError("NotFound")<{
   readonly what: "service" | "client" | "node" | "token" | "draft" | "process" | "endpoint" | "user"
   readonly id: string
+  /** Which of them were looked at, such as "that runs greeter"; left out: all. */
+  readonly among?: string
 }> {
   override get message() {
-    return `There is no ${this.what} ${JSON.stringify(this.id)}`
+    const which = this.among === undefined ? "" : ` ${this.among}`
+    return `There is no ${this.what} ${JSON.stringify(this.id)}${which}`
   }
 }
 

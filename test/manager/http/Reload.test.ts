@@ -57,13 +57,16 @@ describe("a reload", () => {
     })
   })
 
-  test("of one node asks that node alone, by its name or id", async () => {
+  test("of one node asks that node alone, by its name, id or address", async () => {
     const asked: Array<string> = []
     for (const agent of [one, two]) agent.reload = () => (asked.push(agent.nodeId), verdict)
     expect((await reload({ node: "two" })).body.verdicts).toHaveLength(1)
     expect((await reload({ node: one.nodeId })).body.verdicts).toHaveLength(1)
-    expect(asked).toEqual([two.nodeId, one.nodeId])
-    expect((await reload({ node: "three" })).status).toBe(404)
+    expect((await reload({ node: "127.1.31.2" })).body.verdicts).toHaveLength(1)
+    expect(asked).toEqual([two.nodeId, one.nodeId, two.nodeId])
+    const unknown = await reload({ node: "three" })
+    expect(unknown.status).toBe(404)
+    expect(unknown.body.message).toBe('There is no node "three" that runs greeter')
     expect((await api(manager)("POST", "/services/node_manager/reload", {})).status).toBe(409)
   })
 

@@ -69,6 +69,7 @@ describe("the tasks of a service", () => {
     expect((await call("requeue", { ids: ["a", "c", "none"] })).body).toEqual({ changed: 2, failed: [] })
     expect(left()).toEqual(["b", ""])
     expect((await call("discard", { ids: "all", node: "two" })).body).toEqual({ changed: 0, failed: [] })
+    expect((await call("discard", { ids: "all", node: "127.1.34.2" })).body).toEqual({ changed: 0, failed: [] })
     expect((await call("discard", { ids: "all" })).body).toEqual({ changed: 1, failed: [] })
     expect(left()).toEqual(["", ""])
     expect((await call("requeue", { ids: [] })).status).toBe(422)
