@@ -1,6 +1,7 @@
 import type { ErrorCode } from "../domain/ErrorCode.ts"
 import type { Identity } from "../platform/Transport.ts"
 import { EncodeError } from "../protocol/EncodeError.ts"
+import { textOf } from "../protocol/ErrorText.ts"
 import { FrameType, type FrameReader } from "../protocol/Frame.ts"
 import type { Limits } from "../protocol/Limits.ts"
 import { readCredit, readFirstCredit, readRequest, type Request } from "../protocol/Messages.ts"
@@ -263,8 +264,7 @@ export class CallRunner implements CallHost, StreamHost {
     const { stream } = call
     if (stream !== undefined) return isItems(value) ? stream.start(value) : stream.startSingle(value)
     if (!isItems(value)) return this.settled(call, false, value)
-    // Whoever made the items is told that nobody takes them.
-    void Promise.resolve(value[Symbol.asyncIterator]().return?.()).catch(() => undefined)
+    void dismiss(value)
     this.settled(call, true, new RpcError("failed_precondition", notAsked(call.method)))
   }
 
@@ -347,4 +347,11 @@ const notAsked = (method: string) => `"${method}" answers a stream of items, and
 /** A handler that ends because its signal said so is none that failed. */
 const isAbort = (error: unknown) => error instanceof Error && error.name === "AbortError"
 
-const textOf = (error: unknown) => (error instanceof Error ? error.message : String(error))
+/** Whoever made the items is told that nobody takes them. */
+const dismiss = async (items: AsyncIterable<unknown>): Promise<void> => {
+  try {
+    await items[Symbol.asyncIterator]().return?.()
+  } catch {
+    // Its own matter: the call has its answer.
+  }
+}

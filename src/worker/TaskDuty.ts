@@ -1,4 +1,5 @@
 import { ModuleFailed } from "../platform/UserModule.ts"
+import { textOf } from "../protocol/ErrorText.ts"
 import { RpcError } from "../protocol/RpcError.ts"
 import type { StatsSnapshot } from "../protocol/Stats.ts"
 import type { TaskOutcome, TaskToRun, WorkerKey, WorkerSettings } from "../protocol/WorkerLink.ts"
@@ -162,7 +163,7 @@ export class TaskDuty implements Duty {
       )
       return error instanceof RpcError
         ? error
-        : new RpcError("internal", error instanceof Error ? error.message : String(error))
+        : new RpcError("internal", textOf(error))
     }
   }
 
