@@ -160,6 +160,7 @@ export class CallRunner implements CallHost, StreamHost {
     this.#byId.delete(call.id)
     call.entry.running--
     this.#host.counts.running--
+    if (call.isStream) this.#host.counts.streams--
     this.#finish(call, threw, outcome)
     this.#owner.link.flush()
     this.#owner.settled()
@@ -210,10 +211,11 @@ export class CallRunner implements CallHost, StreamHost {
   }
 
   /** In the order of their arrival, each call would begin when its time is nearly over, and none be done in time. */
-  #isInVain({ arrivedAt, dueAt }: RunningCall, clock: number): boolean {
+  #isInVain({ arrivedAt, dueAt, entry }: RunningCall, clock: number): boolean {
     if (dueAt === Infinity) return false
     if (dueAt - clock < clock - arrivedAt && turns.isOverloaded(clock)) return true
-    return this.#host.pace.isTooSlowFor(dueAt - clock)
+    // Those that run may be others, which only wait.
+    return entry.running > 0 && this.#host.pace.isTooSlowFor(dueAt - clock)
   }
 
   #streamRefusal(call: RunningCall, request: Request): RpcError | undefined {
@@ -257,6 +259,7 @@ export class CallRunner implements CallHost, StreamHost {
     if (call.id !== 0) this.#byId.set(call.id, call)
     call.entry.running++
     this.#host.counts.running++
+    if (call.isStream) this.#host.counts.streams++
     if (call.dueAt !== Infinity) deadlines.add(call, call.dueAt)
   }
 

@@ -58,7 +58,8 @@ export class Pace {
   isTooSlowFor(leftMs: number): boolean {
     const { slack } = loop
     if (slack === Infinity) return false
-    const { running } = this.#counts
+    // A stream may run for hours, and mostly waits.
+    const running = this.#counts.running - this.#counts.streams
     return running >= runningLeast && running > ((this.#perMs * leftMs) / 2) * slack
   }
 }
