@@ -1,4 +1,4 @@
-import { readText, writeDurably } from "../../platform/DurableFile.ts"
+import { fileVersion, readText, writeDurably } from "../../platform/DurableFile.ts"
 import { writeError, writeOut } from "../../platform/Env.ts"
 import { join } from "../../platform/Paths.ts"
 import { startCommand } from "../../platform/SelfCommand.ts"
@@ -7,7 +7,7 @@ import { CommandFailed, exitCodes, UsageError } from "../Failure.ts"
 import { type AnyFlag, choice, flag, optional, path, text, toggle, variableOf } from "../Flag.ts"
 import { type Environment, type Line, readFlags } from "../Parse.ts"
 import { isFlagOf, refuseOthers, roleFlags, settingsOf } from "../RoleCommand.ts"
-import { environmentFile, type UnitRole, unitName, unitText } from "./Unit.ts"
+import { environmentFile, stateDirectory, type UnitRole, unitName, unitText } from "./Unit.ts"
 
 const { role: _, ...passedFlags } = roleFlags
 
@@ -58,6 +58,8 @@ const refuseLineEnds = ({ flag: { name }, text: given }: Given) => {
 type Plan = {
   readonly role: UnitRole
   readonly unit: string
+  readonly data: string
+  readonly user: string | undefined
   /** Variables to be set in the file of secrets. */
   readonly secrets: ReadonlyArray<string>
 }
@@ -77,6 +79,8 @@ const plan = (line: Line, environment: Environment): Plan => {
   const reads = [values.tlsCert, values.tlsKey, values.gatewayTokenFile].filter((file) => file !== undefined)
   return {
     role,
+    data,
+    user,
     unit: unitText({
       role,
       command: [...startCommand(), `--role=${role}`, ...open.flatMap(argumentOf)],
@@ -131,9 +135,18 @@ const secretSteps = async ({ role, secrets }: Plan): Promise<ReadonlyArray<strin
   ]
 }
 
+const shellWord = (word: string) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`)
+
+/** A sandbox can't be made around a folder that is not there. */
+const folderSteps = async ({ data, role, user }: Plan): Promise<ReadonlyArray<string>> => {
+  if (role === "node" || stateDirectory(data) !== undefined || (await fileVersion(data)) !== undefined) return []
+  return [`install -d ${user === undefined ? "" : `-o ${user} `}${shellWord(data)}`]
+}
+
 const nextSteps = async (planned: Plan, written: Written): Promise<string> => {
   const name = unitName(planned.role)
   const steps = [
+    ...(await folderSteps(planned)),
     ...(await secretSteps(planned)),
     "systemctl daemon-reload",
     `systemctl enable --now ${name}`,

@@ -47,7 +47,8 @@ const lies = (path: string, folders: ReadonlyArray<string>) =>
   folders.some((folder) => path === folder || path.startsWith(`${folder}/`))
 
 /** The name below /var/lib of a folder that systemd makes itself, where it is one. */
-const stateDirectory = (data: string) => /^\/var\/lib\/((?:[\w@-][\w.@-]*\/)*[\w@-][\w.@-]*)$/.exec(data)?.[1]
+export const stateDirectory = (data: string): string | undefined =>
+  /^\/var\/lib\/((?:[\w@-][\w.@-]*\/)*[\w@-][\w.@-]*)$/.exec(data)?.[1]
 
 const unitSection = ({ data, role }: UnitSettings): ReadonlyArray<Entry> => [
   entry(`Description=Muster ${role}`),

@@ -27,14 +27,17 @@ const verifier = Bun.which("systemd-analyze")
 const verified = verifier === null ? test.skip : test
 
 const units = [
-  ["node", "--listen=10.0.0.11:8821", "--join=https://10.0.0.10:8800"],
-  ["node", "--data=/srv/100% mine", '--name=it\'s $HOME "here"; x'],
-  ["manager"],
-  ["manager", "--data=/home/me/muster", "--database=mysql://muster@10.0.0.9/muster", "--user=daemon"],
-] as const
+  { role: "node", flags: ["--listen=10.0.0.11:8821", "--join=https://10.0.0.10:8800"] },
+  { role: "node", flags: ["--data=/srv/100% mine", `--name=it's $HOME "here"; x`] },
+  { role: "manager", flags: [] },
+  {
+    role: "manager",
+    flags: ["--data=/home/me/muster", "--database=mysql://muster@10.0.0.9/muster", "--user=daemon"],
+  },
+]
 
 describe("systemd-analyze verify (where systemd is installed) accepts", () => {
-  verified.each(units)("the unit of %s %s", async (role, ...flags) => {
+  verified.each(units)("the unit of $role with $flags", async ({ flags, role }) => {
     using folder = temporaryFolder()
     const { code } = await systemd([`--role=${role}`, ...flags, "--install", `--unit-dir=${folder.path}`])
     expect(code).toBe(0)
@@ -180,6 +183,13 @@ describe("--install", () => {
     })
     expect(readdirSync(folder.path)).toEqual(["muster-node.service"])
     expect(stdout).toBe(`Wrote ${file}\nNext:\n  systemctl daemon-reload\n  systemctl enable --now muster-node\n`)
+  })
+
+  test("has the data folder made first where systemd would refuse to start without it", async () => {
+    using folder = temporaryFolder()
+    const data = join(folder.path, "its data")
+    const { stdout } = await systemd(["--role=manager", `--data=${data}`, "--install", `--unit-dir=${folder.path}`])
+    expect(stdout).toContain(`Next:\n  install -d '${data}'\n  systemctl daemon-reload\n`)
   })
 
   test("leaves a unit that differs alone, and replaces it with --force; one that is the same is fine", async () => {
