@@ -73,6 +73,11 @@ export class EndpointPool {
     this.entrance = new WorkerLane(this, new WorkerRecord(0, 0, -Infinity))
   }
 
+  /** All workers that were ever reached, whatever became of their connections. */
+  get known(): Iterable<WorkerRecord> {
+    return this.#workers.values()
+  }
+
   /** The last try to connect has failed, or it fell silent. Not yet tried counts as reachable. */
   get isAway(): boolean {
     return this.#failures > 0 || this.#doubted
