@@ -206,11 +206,11 @@ const foreign = (length: number): string => {
 }
 
 /** The first byte of a request in JSON, and of one in PHP's serialize: `{` and `a`. */
-const predecessors: ReadonlyArray<number> = [0x7b, 0x61]
+const predecessors: ReadonlySet<number> = new Set([0x7b, 0x61])
 
 const checkUnknown = (type: number, flags: number) => {
   if (type !== 0 && (flags & FrameFlag.ignore) !== 0) return
-  const hint = predecessors.includes(type) ? "; clients of the predecessor send it, and need rpc.legacy" : ""
+  const hint = predecessors.has(type) ? "; clients of the predecessor send it, and need rpc.legacy" : ""
   throw protocolError(`The frame type ${hex(type)} is unknown${hint}`, "unimplemented")
 }
 
