@@ -9,6 +9,7 @@ import { CommandFailed, exitCodes, UsageError } from "./Failure.ts"
 import type { HostPort } from "./Flag.ts"
 import { gatewaySettings } from "./GatewaySettings.ts"
 import { logLayer } from "./Log.ts"
+import { reapOrphans } from "./Reaping.ts"
 import type { RoleSettings } from "./RoleCommand.ts"
 import { makeNotice } from "./systemd/Notice.ts"
 
@@ -31,6 +32,7 @@ export const runRole = async (settings: RoleSettings): Promise<number> => {
 
 const runNoticed = Effect.fnUntraced(function* (settings: RoleSettings) {
   const notice = yield* makeNotice
+  yield* reapOrphans
   const running = roles[settings.role](settings).pipe(
     Effect.tap(notice.ready),
     Effect.andThen(Effect.never),

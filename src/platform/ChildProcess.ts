@@ -144,6 +144,9 @@ onStopAtOnce(() => {
   for (const identity of running) signalGroup(identity, "SIGKILL")
 })
 
+/** Whether a child of that number was started here, and the runtime has yet to tell how it ended. */
+export const isOwnChild = (pid: number): boolean => running.values().some((identity) => identity.pid === pid)
+
 const watch = (child: ReturnType<typeof spawn>): Child => {
   let ended: Exit | undefined
   const listeners: Array<(exit: Exit) => void> = []

@@ -10,6 +10,7 @@ const signatures = {
   fcntl: ["i32", "i32", "i32"],
   close: ["i32"],
   sendto: ["i32", "buffer", "usize", "i32", "buffer", "u32"],
+  waitpid: ["i32", "buffer", "i32"],
   prctl: ["i32", "buffer", "i32", "i32", "i32"],
 } as const satisfies Record<string, ReadonlyArray<Kind>>
 
