@@ -98,7 +98,7 @@ export class Supervisor extends Context.Service<
           if (twice !== undefined) return yield* new InvalidSet({ message: `processes: ${twice} is in the set twice` })
           yield* disk.write(path, stateText(set))
           revision = set.revision
-          yield* Effect.logInfo(`process set is now revision ${revision} with ${set.processes.length} services`)
+          yield* Effect.logInfo(`process set is now revision ${revision}; processes: ${set.processes.length}`)
           yield* run(set.processes)
           yield* changes.announce
           return revision
