@@ -1,5 +1,6 @@
 // Builds the package that a program outside of this repository installs to use muster/client, and to type a service
-// module with muster/service: plain JavaScript, its types, and a package.json. bun scripts/package.ts [a new FOLDER, default dist/package]
+// module with muster/service: plain JavaScript, its types, and a package.json, beside it packed as one file.
+// bun scripts/package.ts [a new FOLDER, default dist/package, which alone is packed]
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { dirname, join, resolve } from "node:path"
 
@@ -68,6 +69,14 @@ const describe = (folder: string) => {
   writeFileSync(join(folder, "LICENSE"), readFileSync(join(root, "LICENSE")))
 }
 
+/** A folder is only linked to by package managers, without what it needs itself; a file is installed. */
+const pack = () => {
+  const args = ["pm", "pack", "--quiet", "--destination", dirname(usual)]
+  const { exitCode, stderr, stdout } = Bun.spawnSync([process.execPath, ...args], { cwd: usual })
+  if (exitCode !== 0) throw new Error(`Cannot pack the package\n${stderr}`)
+  return stdout.toString().trim()
+}
+
 if (target !== usual && existsSync(target)) throw new Error(`${target} is there already`)
 mkdirSync(dirname(target), { recursive: true })
 const folder = mkdtempSync(join(dirname(target), ".package-"))
@@ -80,3 +89,4 @@ try {
   rmSync(folder, { recursive: true, force: true })
 }
 console.log(`Built ${target}`)
+if (target === usual) console.log(`Packed ${pack()}`)

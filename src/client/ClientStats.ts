@@ -29,6 +29,10 @@ export interface EndpointStats extends ListedEndpoint {
   readonly state: "idle" | "connecting" | "open" | "away"
   /** Why the last try to connect failed. */
   readonly reason: string | undefined
+  /** Of all its workers so far, also of those that are not reached just now. */
+  readonly calls: number
+  readonly failures: Readonly<Record<string, number>>
+  /** Those that are reached. */
   readonly workers: ReadonlyArray<WorkerStats>
 }
 
@@ -63,14 +67,13 @@ export const statsOf = ({ endpoints: set, ...figures }: StatsSource): ClientStat
   const endpoints = Array.from(set.pools, (pool) => endpointStats(pool, total, time))
   const workers = endpoints.flatMap((endpoint) => endpoint.workers)
   const failures: Record<string, number> = {}
-  for (const [code, count] of workers.flatMap((worker) => Object.entries(worker.failures)))
-    failures[code] = (failures[code] ?? 0) + count
+  for (const endpoint of endpoints) addTo(failures, Object.entries(endpoint.failures))
   return {
     ...figures,
     circuit: circuitOf(endpoints),
     endpoints,
     inFlight: workers.reduce((sum, { inFlight }) => sum + inFlight, 0),
-    calls: workers.reduce((sum, { calls }) => sum + calls, 0),
+    calls: endpoints.reduce((sum, { calls }) => sum + calls, 0),
     failures,
   }
 }
@@ -83,12 +86,26 @@ const circuitOf = (endpoints: ReadonlyArray<EndpointStats>): ClientStats["circui
   return usable.some(({ state }) => state !== "away") ? "half-open" : "open"
 }
 
-const endpointStats = (pool: EndpointPool, total: number, time: number): EndpointStats => ({
-  ...pool.endpoint,
-  state: stateOf(pool),
-  reason: pool.failure?.message,
-  workers: [...pool.lanes, ...pool.leaving].map((lane) => workerStats(lane, total, time)),
-})
+const addTo = (sums: Record<string, number>, counts: Iterable<readonly [string, number]>) => {
+  for (const [code, count] of counts) sums[code] = (sums[code] ?? 0) + count
+}
+
+const endpointStats = (pool: EndpointPool, total: number, time: number): EndpointStats => {
+  const failures: Record<string, number> = {}
+  let calls = 0
+  for (const worker of pool.known) {
+    calls += worker.calls
+    addTo(failures, worker.failures)
+  }
+  return {
+    ...pool.endpoint,
+    state: stateOf(pool),
+    reason: pool.failure?.message,
+    calls,
+    failures,
+    workers: [...pool.lanes, ...pool.leaving].map((lane) => workerStats(lane, total, time)),
+  }
+}
 
 const stateOf = (pool: EndpointPool): EndpointStats["state"] => {
   if (pool.isAway) return "away"

@@ -73,6 +73,11 @@ export class EndpointPool {
     this.entrance = new WorkerLane(this, new WorkerRecord(0, 0, -Infinity))
   }
 
+  /** All workers that were ever reached, whatever became of their connections. */
+  get known(): Iterable<WorkerRecord> {
+    return this.#workers.values()
+  }
+
   /** The last try to connect has failed, or it fell silent. Not yet tried counts as reachable. */
   get isAway(): boolean {
     return this.#failures > 0 || this.#doubted
@@ -249,9 +254,10 @@ export class EndpointPool {
     const wasHere = this.#take(lane)
     if (state === "draining") this.#leave(lane)
     else this.#leaving.delete(lane)
-    // A worker left, and another takes its place: look for it now rather than with the next call.
+    // A worker left, and another takes its place: look for it now rather than with the next call. Not for one that
+    // nobody called, or a server that closes idle connections would be dialled for ever.
     this.#tries = 0
-    if (wasHere && !this.#retired && this.lanes.length === 0) this.#reconnect()
+    if (wasHere && lane.wasUsed && !this.#retired && this.lanes.length === 0) this.#reconnect()
     if (wasHere) this.#options.onChange()
   }
 

@@ -38,3 +38,14 @@ export const recyclingReason = (
     return `it is ${duration(age.ageMs)} old, and goes after ${duration(lifetimeMs)}`
   return undefined
 }
+
+const youngMs = 10_000
+const hasteMinMs = 1_000
+const hasteMaxMs = 30_000
+
+/**
+ * How long no other worker is to be replaced after one of this age was. One that is replaced when it is hardly up was no
+ * relief, so the wait doubles from one to the next. `before`: the wait that came before it.
+ */
+export const hasteMs = (ageMs: number, before: number): number =>
+  ageMs >= youngMs + 2 * before ? 0 : Math.min(hasteMaxMs, Math.max(hasteMinMs, 2 * before))

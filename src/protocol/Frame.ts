@@ -160,7 +160,10 @@ export class FrameReader {
     const length = uint32(bytes, at)
     if (length < countedHeaderBytes) throw protocolError(`The frame's length ${length} is below ${countedHeaderBytes}`)
     if (length > this.#limit)
-      throw protocolError(`The frame's length ${length} is above the limit of ${this.#limit}`, "resource_exhausted")
+      throw protocolError(
+        `The frame's length ${length} is above the limit of ${this.#limit}${foreign(length)}`,
+        "resource_exhausted",
+      )
     return length
   }
 
@@ -195,9 +198,20 @@ const uint32 = (bytes: Uint8Array, at: number) =>
 
 const hex = (value: number) => `0x${value.toString(16).padStart(2, "0")}`
 
+/** What a peer speaks instead, whose first bytes make such a length. */
+const foreign = (length: number): string => {
+  if (length >>> 16 === 0x1603) return ": the peer speaks TLS, and this connection is plain TCP"
+  const text = String.fromCharCode(length >>> 24, (length >>> 16) & 0xff, (length >>> 8) & 0xff, length & 0xff)
+  return /^[ -~]{4}$/.test(text) ? `: it is the text ${JSON.stringify(text)}, and the peer does not speak muster/1` : ""
+}
+
+/** The first byte of a request in JSON, and of one in PHP's serialize: `{` and `a`. */
+const predecessors: ReadonlySet<number> = new Set([0x7b, 0x61])
+
 const checkUnknown = (type: number, flags: number) => {
-  if (type === 0 || (flags & FrameFlag.ignore) === 0)
-    throw protocolError(`The frame type ${hex(type)} is unknown`, "unimplemented")
+  if (type !== 0 && (flags & FrameFlag.ignore) !== 0) return
+  const hint = predecessors.has(type) ? "; clients of the predecessor send it, and need rpc.legacy" : ""
+  throw protocolError(`The frame type ${hex(type)} is unknown${hint}`, "unimplemented")
 }
 
 const checkKnown = (frame: { type: number; flags: number; length: number; id: number }) => {

@@ -275,6 +275,21 @@ describe("an endpoint that is away", () => {
     doomed.close()
   })
 
+  test("keeps the count of its calls", async () => {
+    await using survivor = await TestServer.start()
+    await using victim = await TestServer.start()
+    const client = connect("greeter", { endpoints: [survivor.endpoint(), victim.endpoint()], timeoutMs: 5_000 })
+    await Promise.all(Array.from({ length: 100 }, () => client.call("hello", "a")))
+    const before = client.stats()
+    expect(before.calls).toBe(100)
+    await victim.kill()
+    await waitFor(() => client.stats().endpoints[1]?.workers.length === 0)
+    const after = client.stats()
+    expect(after.calls).toBe(100)
+    expect(after.endpoints.map(({ calls }) => calls)).toEqual(before.endpoints.map(({ calls }) => calls))
+    client.close()
+  })
+
   test("is used again soon after it is back", async () => {
     const first = await TestServer.start({ ip: "127.1.1.104" })
     await using other = await TestServer.start({ ip: "127.1.1.105" })

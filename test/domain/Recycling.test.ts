@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test"
 import { lookAt, noSilence, stuckReason } from "../../src/domain/Heartbeat.ts"
-import { recyclingReason, type WorkerAge } from "../../src/domain/Recycling.ts"
+import { hasteMs, recyclingReason, type WorkerAge } from "../../src/domain/Recycling.ts"
 import { rpcDefaults, type RpcNumbers } from "../../src/domain/Setting.ts"
 
 const MiB = 1024 ** 2
@@ -94,4 +94,13 @@ test("a timeout below three reports counts as three, and 0 as none", () => {
   expect(afterLooks([[7, 1_000], ...silent(2)], 100)).toBeUndefined()
   expect(afterLooks([[7, 1_000], ...silent(3)], 100)).toBe("stuck: its event loop did not turn for 3.0 s")
   expect(afterLooks(silent(1_000), 0)).toBeUndefined()
+})
+
+test("workers that are too old as soon as they are up are replaced ever more slowly, others without a wait", () => {
+  expect(hasteMs(hour, 0)).toBe(0)
+  expect(hasteMs(10_000, 0)).toBe(0)
+  const waits: Array<number> = []
+  for (let nth = 0; nth < 8; nth++) waits.push(hasteMs(500 + (waits.at(-1) ?? 0), waits.at(-1) ?? 0))
+  expect(waits).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000])
+  expect(hasteMs(70_000, 30_000)).toBe(0)
 })

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test"
-import { Deferred, Effect, Fiber, Layer, Logger, type Scope } from "effect"
+import { Deferred, Effect, Exit, Fiber, Layer, Logger, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { makeSlot } from "../../src/node/supervisor/Slot.ts"
 import { type LaunchedWorker, LaunchFailed } from "../../src/node/supervisor/WorkerLauncher.ts"
@@ -383,5 +383,22 @@ it(
     yield* TestClock.adjust(7_000)
     expect(lines).toContain("drains, and waits for 3 open calls: slow for 2.1 s from 10.0.0.1:4711, …")
     expect(lines).toContain("did not stop in time, killing it with 3 open calls: slow for 2.1 s from 10.0.0.1:4711, …")
+  }),
+)
+
+it(
+  "a slot that is gone replaces nobody, and lets nobody wait for that",
+  Effect.gen(function* () {
+    const script = scripted()
+    const own = yield* Scope.make()
+    const slot = yield* running(script).pipe(Scope.provide(own))
+    const asked = yield* Effect.forkChild(slot.replace(script.recipe(2)), { startImmediately: true })
+    yield* settle
+    yield* Scope.close(own, Exit.void)
+    yield* settle
+    expect(asked.pollUnsafe()).toEqual(Exit.succeed({ _tag: "Stopped" }))
+    const late = yield* Effect.forkChild(slot.replace(script.recipe(3)), { startImmediately: true })
+    yield* settle
+    expect(late.pollUnsafe()).toEqual(Exit.succeed({ _tag: "Stopped" }))
   }),
 )

@@ -129,4 +129,16 @@ describe("FrameReader", () => {
     reader.push(Uint8Array.of(0x20))
     expect(() => reader.next()).toThrow("above the limit of 1000")
   })
+
+  test("what is no muster/1 at all is named: text, TLS, a client of the predecessor", () => {
+    const first = (...bytes: ReadonlyArray<number>) => {
+      const reader = new FrameReader(1000)
+      reader.push(Uint8Array.from(bytes))
+      return () => reader.next()
+    }
+    expect(first(0x47, 0x45, 0x54, 0x20)).toThrow(': it is the text "GET ", and the peer does not speak muster/1')
+    expect(first(0x16, 0x03, 0x01, 0x02)).toThrow(": the peer speaks TLS, and this connection is plain TCP")
+    expect(first(0x7f, 0xff, 0xff, 0xff)).toThrow(/above the limit of 1000$/)
+    expect(first(0, 0, 0, 8, 0x7b, 0, 0, 0, 0, 0, 0, 0)).toThrow("clients of the predecessor send it")
+  })
 })

@@ -52,6 +52,17 @@ test("muster/service is in the package, which types a module and loads on Bun, D
     expect(await load(command, join(project.path, "consumer.ts"), project.path)).toEqual(expected)
 })
 
+test("without a folder it is also packed as one file, which is installed with what it needs itself", () => {
+  const built = Bun.spawnSync([process.execPath, join(root, "scripts/package.ts")])
+  expect(built.stderr.toString()).toBe("")
+  const path = /^Packed (.*\.tgz)$/m.exec(built.stdout.toString())?.[1] ?? ""
+  const list = (...files: ReadonlyArray<string>) => Bun.spawnSync(["tar", "xzOf", path, ...files]).stdout.toString()
+  const manifest = JSON.parse(list("package/package.json")) as { dependencies: object }
+  expect(Object.keys(manifest.dependencies)).toEqual(["cbor-x"])
+  for (const file of ["client/index.js", "client/SyncThread.js", "service/index.d.ts"])
+    expect(list(`package/${file}`).length).toBeGreaterThan(0)
+})
+
 test("muster/service carries no Effect, and nothing of the worker, the node or the manager", async () => {
   const built = await Bun.build({ entrypoints: [join(root, "src/service/index.ts")], target: "node", metafile: true })
   expect(built.success).toBe(true)

@@ -185,8 +185,4 @@ const callOften = async (target: Target, values: CallValues): Promise<number> =>
 
 /** How many calls each endpoint has answered. */
 const endpointsOf = (client: Client) =>
-  client
-    .stats()
-    .endpoints.map(
-      (endpoint) => [endpointName(endpoint), endpoint.workers.reduce((sum, { calls }) => sum + calls, 0)] as const,
-    )
+  client.stats().endpoints.map((endpoint) => [endpointName(endpoint), endpoint.calls] as const)

@@ -3,10 +3,11 @@ import type { Ask } from "./Ask.ts"
 import { BodyTooLarge, InvalidInput, Malformed } from "./Failure.ts"
 
 const format = SchemaIssue.makeFormatterStandardSchemaV1({
-  leafHook: (issue) =>
-    issue._tag === "MissingKey" && issue.annotations?.["messageMissingKey"] === undefined
-      ? "is required"
-      : SchemaIssue.defaultLeafHook(issue),
+  leafHook: (issue) => {
+    if (issue._tag === "MissingKey" && issue.annotations?.["messageMissingKey"] === undefined) return "is required"
+    if (issue._tag === "UnexpectedKey") return "is not a field here: is its name written correctly?"
+    return SchemaIssue.defaultLeafHook(issue)
+  },
 })
 
 /** A sentence for each field that doesn't fit, by its path: `endpoints.0.port`; `body` for the whole. */

@@ -1,4 +1,5 @@
 import { Clock, Deferred, Effect, FiberHandle } from "effect"
+import { hasteMs } from "../../domain/Recycling.ts"
 import type { ProcessAssignment } from "../../domain/ProcessSpec.ts"
 import { monotonicMs } from "../Monotonic.ts"
 import type { ProcessStatus, ReloadVerdict } from "../../protocol/NodeManager.ts"
@@ -22,6 +23,8 @@ export type ReloadsOptions = {
 
 /** After a fresh worker has failed to start in place of an old one, the old one may stay for so long. */
 const renewAgainMs = 60_000
+/** Shorter waits between workers that are replaced young are no news. */
+const tellHasteMs = 8_000
 
 type Progress = NonNullable<ProcessStatus["reload"]>
 type Job = { progress: Progress; readonly verdict: Deferred.Deferred<ReloadVerdict> }
@@ -37,6 +40,8 @@ export const makeReloads = Effect.fnUntraced(function* (options: ReloadsOptions)
   let active: object | undefined
   let job: Job | undefined
   let notBefore = 0
+  /** How long the last worker that was replaced young made the next one wait. */
+  let lastHasteMs = 0
 
   const tell = (own: Job, progress: Partial<Progress>) =>
     Effect.suspend(() => {
@@ -132,9 +137,22 @@ export const makeReloads = Effect.fnUntraced(function* (options: ReloadsOptions)
     return own.verdict
   })
 
+  /** A limit that each new worker is over at once, or soon, must not start one after the other. */
+  const pace = Effect.fnUntraced(function* (startedAt: number) {
+    const now = yield* monotonicMs
+    const waitMs = hasteMs(now - startedAt, lastHasteMs)
+    lastHasteMs = waitMs
+    notBefore = now + waitMs
+    if (waitMs < tellHasteMs) return
+    yield* Effect.logWarning(
+      `it is only ${seconds(now - startedAt)} old: the next one is not replaced before ${seconds(waitMs)}; is the limit too low?`,
+    )
+  })
+
   const renewOne = Effect.fnUntraced(function* (slot: Slot, version: Version, why: string) {
     const annotate = Effect.annotateLogs({ slot: slot.name, pid: slot.running?.worker.pid ?? 0 })
     yield* Effect.logInfo(`to be replaced: ${why}`).pipe(annotate)
+    yield* pace(slot.running?.startedAt ?? 0).pipe(annotate)
     const outcome = yield* slot.replace(options.recipe(slot, version))
     if (outcome._tag === "Failed") {
       notBefore = (yield* monotonicMs) + renewAgainMs

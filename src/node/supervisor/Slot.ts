@@ -68,6 +68,8 @@ export const makeSlot = Effect.fnUntraced(function* (options: SlotOptions) {
   const events = yield* Queue.unbounded<SlotEvent>()
   const backoff = yield* FiberHandle.make()
   const noneLeaves = yield* Latch.make(true)
+  const closed = yield* Deferred.make<Replacement>()
+  yield* Effect.addFinalizer(() => Deferred.succeed(closed, { _tag: "Stopped" }))
   let state: ProcessState = { _tag: "STOPPED" }
   let current: WorkerRun | undefined
   let successor: { readonly run: WorkerRun; readonly outcome: Outcome } | undefined
@@ -284,7 +286,10 @@ export const makeSlot = Effect.fnUntraced(function* (options: SlotOptions) {
     replace: Effect.fnUntraced(function* (recipe) {
       const outcome = yield* Deferred.make<Replacement>()
       yield* offer({ _tag: "Replace", recipe, outcome })
-      return yield* Effect.onInterrupt(Deferred.await(outcome), () => offer({ _tag: "GiveUp", outcome }))
+      // Once the slot is gone nobody takes its events any more.
+      return yield* Effect.raceFirst(Deferred.await(outcome), Deferred.await(closed)).pipe(
+        Effect.onInterrupt(() => offer({ _tag: "GiveUp", outcome })),
+      )
     }),
     alone: noneLeaves.await,
     kill: Effect.suspend(() => {

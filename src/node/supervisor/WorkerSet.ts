@@ -177,13 +177,14 @@ export const makeWorkerSet = Effect.fnUntraced(function* (initial: ProcessAssign
     all()
       .filter(({ retiring }) => !retiring)
       .map(({ slot }) => slot)
+  const adopt = (version: Version) => {
+    if (version.generation > proven.generation) ledger.forgive()
+    proven = version
+  }
   const reloads = yield* makeReloads({
     slots: staying,
     recipe: (slot, version) => recipe(places.get(slot.name)?.kind ?? "calls", slot.index, version),
-    adopt: (version) => {
-      if (version.generation > proven.generation) ledger.forgive()
-      proven = version
-    },
+    adopt,
     obstacle: () => blocked?.reason,
     changed,
   })
@@ -196,6 +197,8 @@ export const makeWorkerSet = Effect.fnUntraced(function* (initial: ProcessAssign
 
   const settle = Effect.gen(function* () {
     yield* shrink()
+    // Nobody is left to protect from a version that may not start: who comes next is as the spec is now.
+    if (staying().length === 0) adopt(newest)
     yield* grow().pipe(Effect.catchTag("PortUnavailable", (error) => block(error.message)))
     for (const { retiring, slot } of all()) if (!retiring && slot.isVacant) yield* slot.start
     yield* sockets.serve(serving())

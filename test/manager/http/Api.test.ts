@@ -92,6 +92,11 @@ test("a process spec is set with defaults for what is left out", async () => {
   expect((await call("GET", "/services/run")).body.process.spec).toMatchObject({ workers: 2, desired: "running" })
   const wrong = await call("PUT", "/services/run/process", { module: "run.ts" })
   expect(wrong).toMatchObject({ status: 422, body: { fields: { module: expect.stringContaining("absolute") } } })
+  const misspelt = { module: "/srv/run.ts", rpc: { maxRequest: 5 } }
+  expect(await call("PUT", "/services/run/process", misspelt)).toMatchObject({
+    status: 422,
+    body: { fields: { "rpc.maxRequest": "is not a field here: is its name written correctly?" } },
+  })
 })
 
 test("nodes and tokens are listed, and a token comes with the command for this page", async () => {
