@@ -1,5 +1,13 @@
 import type { ErrorCode } from "../domain/ErrorCode.ts"
-import { ejectionMs, type Failed, isInfrastructure, isUnfit, proveMs, timesAfter, windowMs } from "../domain/Ejection.ts"
+import {
+  ejectionMs,
+  type Failed,
+  isInfrastructure,
+  isUnfit,
+  proveMs,
+  timesAfter,
+  windowMs,
+} from "../domain/Ejection.ts"
 
 /** What a client knows of one worker of an endpoint, whatever becomes of its connections. */
 export class WorkerRecord {

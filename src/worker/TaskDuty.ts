@@ -161,9 +161,7 @@ export class TaskDuty implements Duty {
         `task ${task.task} failed`,
         () => `task ${task.task} ${task.id} failed at attempt ${task.attempt}: ${describe(error)}`,
       )
-      return error instanceof RpcError
-        ? error
-        : new RpcError("internal", textOf(error))
+      return error instanceof RpcError ? error : new RpcError("internal", textOf(error))
     }
   }
 
