@@ -17,7 +17,7 @@ const slots = 512
 /** A timer so late was held up by this process itself. */
 const lateMs = 16
 /** How often the sockets are looked at then, as this process may stand still again meanwhile. */
-const looksMax = 4
+const looksMax = 2
 /** The longest sleep. */
 const ticksMax = 8
 

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test"
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test"
 import { spawn, type ChildProcess } from "node:child_process"
 import { join } from "node:path"
 import { loop } from "../../src/rpc/Pace.ts"
@@ -146,8 +146,12 @@ describe("calls that wait for long are no load to those beside them, after a mom
     }
   }
 
-  /** What the test before did is over. */
-  const rested = () => waitFor(() => loop.slack === Infinity, { timeoutMs: 20_000 })
+  // Neither what was done before nor this is on the mind of those that come: it would be for seven seconds.
+  const rest = () => {
+    loop.slack = Infinity
+  }
+  beforeEach(rest)
+  afterEach(rest)
 
   test("streams", async () => {
     const { handler, waiting } = gate()
@@ -161,7 +165,6 @@ describe("calls that wait for long are no load to those beside them, after a mom
       held: handler,
     })
     const connection = await here.connect()
-    await rested()
     const streams = Array.from({ length: 20 }, () => connection.stream("news", [], { timeoutMs: Infinity }))
     for (const stream of streams) void stream.next()
     const first = connection.call("held", [], { timeoutMs: 10_000 })
@@ -174,13 +177,12 @@ describe("calls that wait for long are no load to those beside them, after a mom
     for (const stream of streams) await stream.return()
     connection.close()
     await here.close()
-  }, 30_000)
+  })
 
   test("calls of other methods", async () => {
     const { handler, waiting } = gate()
     const here = await startServer({ poll: handler, hello: () => "hello" })
     const connection = await here.connect()
-    await rested()
     const polls = Array.from({ length: 20 }, () => connection.call("poll", [], { timeoutMs: 60_000 }))
     await waitFor(() => waiting.length === polls.length)
     await work()
@@ -189,5 +191,18 @@ describe("calls that wait for long are no load to those beside them, after a mom
     await Promise.all(polls)
     connection.close()
     await here.close()
-  }, 30_000)
+  })
+
+  test("the first calls of a server", async () => {
+    const { handler, waiting } = gate()
+    const here = await startServer({ poll: handler })
+    const connection = await here.connect()
+    await work()
+    const polls = Array.from({ length: 20 }, () => connection.call("poll", [], { timeoutMs: 20_000 }))
+    await waitFor(() => waiting.length === polls.length)
+    for (const { go } of waiting) go("news")
+    await Promise.all(polls)
+    connection.close()
+    await here.close()
+  })
 })
