@@ -1,5 +1,5 @@
 /** A function of libc: its arguments as FFI kinds. All answer an i32. */
-type Kind = "i32" | "u32" | "buffer"
+type Kind = "i32" | "u32" | "u64" | "buffer"
 
 const signatures = {
   socket: ["i32", "i32", "i32"],
@@ -9,10 +9,10 @@ const signatures = {
   getsockname: ["i32", "buffer", "buffer"],
   fcntl: ["i32", "i32", "i32"],
   close: ["i32"],
-  prctl: ["i32", "buffer", "i32", "i32", "i32"],
+  prctl: ["i32", "u64", "i32", "i32", "i32"],
 } as const satisfies Record<string, ReadonlyArray<Kind>>
 
-type Argument = { i32: number; u32: number; buffer: Uint8Array }
+type Argument = { i32: number; u32: number; u64: bigint; buffer: Uint8Array }
 type Arguments<K extends ReadonlyArray<Kind>> = { -readonly [I in keyof K]: Argument[K[I]] }
 type Symbols = { readonly [N in keyof typeof signatures]: (...args: Arguments<(typeof signatures)[N]>) => number }
 
