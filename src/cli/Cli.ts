@@ -10,6 +10,7 @@ import { reloadCommand } from "./ReloadCommand.ts"
 import { roleCommand } from "./RoleCommand.ts"
 import { statsCommand } from "./stats/StatsCommand.ts"
 import { suggestion } from "./Suggestion.ts"
+import { systemdCommand } from "./systemd/SystemdCommand.ts"
 import { discardCommand, requeueCommand, tasksCommand } from "./TaskCommands.ts"
 import { methodsCommand } from "./types/MethodsCommand.ts"
 import { typesCommand } from "./types/TypesCommand.ts"
@@ -41,6 +42,7 @@ const commands: ReadonlyArray<Command> = [
   discardCommand,
   nodesCommand,
   tokenCommand,
+  systemdCommand,
   versionCommand,
 ]
 

@@ -15,10 +15,10 @@ import {
   toggle,
   url,
 } from "./Flag.ts"
-import type { Values } from "./Parse.ts"
+import type { Line, Values } from "./Parse.ts"
 import { dataFlag } from "./SharedFlags.ts"
 
-const flags = {
+export const roleFlags = {
   role: optional(
     "role",
     choice("manager", "node", "standalone"),
@@ -76,7 +76,7 @@ const flags = {
   ),
 } as const
 
-export type RoleFlags = Values<typeof flags>
+export type RoleFlags = Values<typeof roleFlags>
 export type Role = "manager" | "node" | "standalone"
 
 /** Flags that only some roles understand. From the environment they may be set for all. */
@@ -109,7 +109,7 @@ export const roleCommand = command({
   words: [],
   summary: "runs resident TCP services on several hosts, and manages them from one web page",
   arguments: [],
-  flags,
+  flags: roleFlags,
   examples: [
     ["muster --role=standalone --data ./data", "manager and node on this host: the page is on http://127.0.0.1:8800"],
     ["muster --role=manager --listen 0.0.0.0:8800", "the page on all addresses, with HTTPS"],
@@ -129,26 +129,31 @@ export const roleCommand = command({
     const { runRole } = await import("./Roles.ts")
     return await runRole(settingsOf(values))
   },
-  check: (line) => {
-    const role = line.texts.get("role")
-    for (const name of line.texts.keys()) {
-      const roles: ReadonlyArray<string> | undefined = rolesOf[name]
-      if (role === undefined || roles === undefined || roles.includes(role)) continue
-      throw new UsageError({ message: `--${name} is for --role=${roles.join(" and --role=")} only` })
-    }
-  },
+  check: (line) => refuseOthers(line),
 })
 
-const settingsOf = (values: RoleFlags): RoleSettings => {
-  const { join, listen, nodeListen, role, tlsCert, tlsKey, token } = values
+/** Whether a role understands a flag. */
+export const isFlagOf = (role: string, name: string): boolean => {
+  const roles: ReadonlyArray<string> | undefined = rolesOf[name]
+  return roles === undefined || roles.includes(role)
+}
+
+/** Refuses flags that the role on the line doesn't understand. */
+export const refuseOthers = ({ texts }: Line): void => {
+  const role = texts.get("role")
+  if (role === undefined) return
+  const name = [...texts.keys()].find((given) => !isFlagOf(role, given))
+  if (name === undefined) return
+  throw new UsageError({ message: `--${name} is for --role=${(rolesOf[name] ?? []).join(" and --role=")} only` })
+}
+
+export const settingsOf = (values: RoleFlags): RoleSettings => {
+  const { listen, nodeListen, role, tlsCert, tlsKey } = values
   if (role === undefined) {
     throw new UsageError({ message: "--role is missing: give manager, node or standalone; muster --help tells more" })
   }
   if ((tlsCert === undefined) !== (tlsKey === undefined)) {
     throw new UsageError({ message: `--tls-${tlsKey === undefined ? "key" : "cert"} is missing: a page needs both` })
-  }
-  if (role === "node" && join !== undefined && token === undefined) {
-    throw new UsageError({ message: "--token is missing: muster token create on the manager's host makes one" })
   }
   return {
     ...values,

@@ -9,7 +9,9 @@ import { CommandFailed, exitCodes, UsageError } from "./Failure.ts"
 import type { HostPort } from "./Flag.ts"
 import { gatewaySettings } from "./GatewaySettings.ts"
 import { logLayer } from "./Log.ts"
+import { reapOrphans } from "./Reaping.ts"
 import type { RoleSettings } from "./RoleCommand.ts"
+import { makeNotice } from "./systemd/Notice.ts"
 
 /** Runs a role until a signal stops it. Answers the exit code; throws UsageError or CommandFailed. */
 export const runRole = async (settings: RoleSettings): Promise<number> => {
@@ -17,7 +19,7 @@ export const runRole = async (settings: RoleSettings): Promise<number> => {
   await import("../platform/ReflectMetadata.ts")
   const release = keepAlive()
   const runtime = ManagedRuntime.make(logLayer(settings))
-  const fiber = runtime.runFork(Effect.scoped(roles[settings.role](settings)))
+  const fiber = runtime.runFork(Effect.scoped(runNoticed(settings)))
   onStop((signal) => {
     const note = Effect.logInfo(`${signal}: stopping; a second one stops at once`)
     runtime.runFork(Effect.andThen(note, Fiber.interrupt(fiber)))
@@ -28,11 +30,24 @@ export const runRole = async (settings: RoleSettings): Promise<number> => {
   throw failureOf(exit.cause)
 }
 
+const runNoticed = Effect.fnUntraced(function* (settings: RoleSettings) {
+  const notice = yield* makeNotice
+  yield* reapOrphans
+  const running = roles[settings.role](settings).pipe(
+    Effect.tap(notice.ready),
+    Effect.andThen(Effect.never),
+    // Before the role's scope ends, which is when it drains.
+    Effect.onExit(() => notice.stopping),
+  )
+  return yield* Effect.scoped(running)
+})
+
+/** Each answers, when it listens, what there is to say of it in one line. */
 const manager = Effect.fn("Roles.manager")(function* (settings: RoleSettings) {
   yield* claim("listen", settings.page)
   const handle = yield* startManager(settings)
   announce([...pageLines(handle), ["data", settings.data]], settings)
-  return yield* Effect.never
+  return `page on ${handle.url}`
 })
 
 const node = Effect.fn("Roles.node")(function* (settings: RoleSettings) {
@@ -41,9 +56,14 @@ const node = Effect.fn("Roles.node")(function* (settings: RoleSettings) {
   yield* claim("listen", settings.agent)
   if (gateway?.isRequired === true) yield* claim("gateway", gateway.listen)
   const given = join === undefined || token === undefined ? undefined : { url: join, token }
+  if (join !== undefined && token === undefined && !(yield* hasJoined(settings))) {
+    return yield* new UsageError({
+      message: "--token is missing: muster token create on the manager's host makes one",
+    })
+  }
   const handle = yield* startNode(settings, { join: given, gateway })
   announce([...agentLines(handle, settings.agent), ["data", settings.data]], settings)
-  return yield* Effect.never
+  return agentStatus(handle, settings.agent)
 })
 
 const standalone = Effect.fn("Roles.standalone")(function* (settings: RoleSettings) {
@@ -53,12 +73,15 @@ const standalone = Effect.fn("Roles.standalone")(function* (settings: RoleSettin
   if (gateway?.isRequired === true) yield* claim("gateway", gateway.listen)
   const page = yield* startManager(settings)
   // A node that was here before goes on as the one it is; only a new data folder needs a token, made without a person.
-  const isNew = (yield* Effect.promise(() => readText(`${settings.data}/node.json`))) === undefined
+  const isNew = !(yield* hasJoined(settings))
   const join = isNew ? { url: page.url, token: yield* page.createLocalToken } : undefined
   const agent = yield* startNode(settings, { join, gateway })
   announce([...pageLines(page), ...agentLines(agent, settings.agent), ["data", settings.data]], settings)
-  return yield* Effect.never
+  return `page on ${page.url}, ${agentStatus(agent, settings.agent)}`
 })
+
+const hasJoined = ({ data }: RoleSettings) =>
+  Effect.promise(async () => (await readText(`${data}/node.json`)) !== undefined)
 
 const roles = { manager, node, standalone } as const
 
@@ -119,6 +142,9 @@ const agentLines = ({ gatewayUrl, nodeId, port }: Agent, { host }: HostPort): Re
   ["node", `${nodeId}, agent on ${show({ host, port })}`],
   ...(gatewayUrl === undefined ? [] : [["calls", `${gatewayUrl}/rpc/SERVICE/METHOD`] as const]),
 ]
+
+const agentStatus = ({ gatewayUrl, port }: Agent, { host }: HostPort) =>
+  `agent on ${show({ host, port })}${gatewayUrl === undefined ? "" : `, gateway on ${gatewayUrl}`}`
 
 /** For the person who started it; programs ask the API. */
 const announce = (lines: ReadonlyArray<Line>, { role }: RoleSettings) => {

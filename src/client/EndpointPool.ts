@@ -254,9 +254,10 @@ export class EndpointPool {
     const wasHere = this.#take(lane)
     if (state === "draining") this.#leave(lane)
     else this.#leaving.delete(lane)
-    // A worker left, and another takes its place: look for it now rather than with the next call.
+    // A worker left, and another takes its place: look for it now rather than with the next call. Not for one that
+    // nobody called, or a server that closes idle connections would be dialled for ever.
     this.#tries = 0
-    if (wasHere && !this.#retired && this.lanes.length === 0) this.#reconnect()
+    if (wasHere && lane.wasUsed && !this.#retired && this.lanes.length === 0) this.#reconnect()
     if (wasHere) this.#options.onChange()
   }
 

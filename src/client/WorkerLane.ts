@@ -58,6 +58,11 @@ export class WorkerLane implements Load {
     return this.connection?.state === "open"
   }
 
+  /** A call was begun on it. */
+  get wasUsed(): boolean {
+    return this.#busySince > 0
+  }
+
   began(time: number): void {
     if (this.inFlight++ === 0) this.#busySince = time
   }

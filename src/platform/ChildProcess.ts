@@ -99,9 +99,10 @@ export const signalGroup = (leader: ProcessIdentity, signal: Signal): boolean =>
   return groupHasMembers(leader.pid) && send(-leader.pid, signal)
 }
 
-const dropped = /^(?:MUSTER_|BUN_|NODE_|LISTEN_(?:PID|FDS)|NOTIFY_SOCKET$|WATCHDOG_|INVOCATION_ID$)/
+const dropped =
+  /^(?:MUSTER_|BUN_|NODE_|LISTEN_(?:PID|FDS|FDNAMES|PIDFDID)$|NOTIFY_SOCKET$|WATCHDOG_(?:USEC|PID)$|INVOCATION_ID$|JOURNAL_STREAM$|SYSTEMD_EXEC_PID$)/
 
-/** Our environment without what is meant for us alone (tokens, runtime options), for a program that isn't ours. */
+/** Our environment without what is meant for us alone (tokens, runtime options, what systemd says to its unit), for a program that isn't ours. */
 const inheritedEnv = (): Record<string, string> =>
   Object.fromEntries(
     Object.entries(process.env).filter(
@@ -142,6 +143,9 @@ const running = new Set<ProcessIdentity>()
 onStopAtOnce(() => {
   for (const identity of running) signalGroup(identity, "SIGKILL")
 })
+
+/** Whether a child of that number was started here, and the runtime has yet to tell how it ended. */
+export const isOwnChild = (pid: number): boolean => running.values().some((identity) => identity.pid === pid)
 
 const watch = (child: ReturnType<typeof spawn>): Child => {
   let ended: Exit | undefined

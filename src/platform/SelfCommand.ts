@@ -38,3 +38,10 @@ export const selfCommand = (extra: ReadonlyArray<string>, entry?: string): Comma
       : ["run", "-A", "-q", "--no-prompt", "--unstable-net", "--unstable-sloppy-imports"]
   return { file: process.execPath, args: [...flags, main, ...extra] }
 }
+
+/** How somebody else starts this program: compiled, the file that runs; from source, the runtime on main.ts. */
+export const startCommand = (): ReadonlyArray<string> => {
+  if (runtime.Bun?.isStandaloneExecutable === true) return [process.execPath]
+  const flags = runtime.Deno === undefined ? [] : ["run", "-A", "-q", "--unstable-net"]
+  return [process.execPath, ...flags, sourceEntry()]
+}

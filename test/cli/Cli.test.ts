@@ -36,6 +36,7 @@ const words = [
   "tasks discard",
   "nodes",
   "token create",
+  "systemd",
   "version",
 ]
 

@@ -47,20 +47,24 @@ const start = (task: string, o: { fds?: ReadonlyArray<number>; env?: Record<stri
 }
 const exitOf = (child: Child) => new Promise<Exit>((resolve) => child.onExit(resolve))
 
+const ofSystemd = ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"]
+
 test("the child gets the variables it was given and none that are meant for us", async () => {
   process.env["MUSTER_TOKEN"] = "secret"
   process.env["BUN_OPTIONS"] = "--smol"
+  for (const name of ofSystemd) process.env[name] = "1"
   try {
     await exitOf(start("env", { env: { NODE_ENV: "production", GREETING: "hello 世界" } }))
   } finally {
     delete process.env["MUSTER_TOKEN"]
     delete process.env["BUN_OPTIONS"]
+    for (const name of ofSystemd) delete process.env[name]
   }
   const { cwd, env } = JSON.parse(told()) as { env: Record<string, string>; cwd: string }
   expect(env["GREETING"]).toBe("hello 世界")
   expect(env["NODE_ENV"]).toBe("production")
   expect(env["PATH"]).toBe(process.env["PATH"] ?? "")
-  expect(Object.keys(env).filter((name) => /^(?:MUSTER_|BUN_)/.test(name))).toEqual([])
+  expect(Object.keys(env).filter((name) => /^(?:MUSTER_|BUN_)/.test(name) || ofSystemd.includes(name))).toEqual([])
   expect(cwd).toBe(folder.path)
 })
 

@@ -1,5 +1,6 @@
 import { Clock, Context, Data, Deferred, Effect, Exit, Layer, Scope, Semaphore } from "effect"
 import { type ProcessAssignment, ProcessSet } from "../../domain/ProcessSpec.ts"
+import { agentStopMaxMs } from "../../domain/StopTime.ts"
 import type { ProcessStats, ProcessStatus, ReloadVerdict } from "../../protocol/NodeManager.ts"
 import { type DiskFailed, Disk, readState, stateText } from "../Disk.ts"
 import { monotonicMs } from "../Monotonic.ts"
@@ -27,9 +28,6 @@ export class NoSuchProcess extends Data.TaggedError("NoSuchProcess")<{ readonly 
 
 /** The set can't be run as it is. */
 export class InvalidSet extends Data.TaggedError("InvalidSet")<{ readonly message: string }> {}
-
-/** No stop of the agent takes longer, however long the services may drain. */
-const stopMaxMs = 35_000
 
 const firstTwice = (names: ReadonlyArray<string>) => names.find((name, index) => names.indexOf(name) !== index)
 
@@ -100,7 +98,7 @@ export class Supervisor extends Context.Service<
           if (twice !== undefined) return yield* new InvalidSet({ message: `processes: ${twice} is in the set twice` })
           yield* disk.write(path, stateText(set))
           revision = set.revision
-          yield* Effect.logInfo(`process set is now revision ${revision} with ${set.processes.length} services`)
+          yield* Effect.logInfo(`process set is now revision ${revision}; processes: ${set.processes.length}`)
           yield* run(set.processes)
           yield* changes.announce
           return revision
@@ -118,7 +116,7 @@ export class Supervisor extends Context.Service<
             const all = [...sets.values(), ...leaving]
             yield* Effect.forEach(all, (set) => set.stop, { concurrency: "unbounded", discard: true }).pipe(
               Effect.timeoutOrElse({
-                duration: stopMaxMs,
+                duration: agentStopMaxMs,
                 orElse: () => Effect.forEach(all, (set) => set.kill, { discard: true }),
               }),
             )

@@ -1,0 +1,58 @@
+import { Data, Effect, type Scope } from "effect"
+import { type NotifySocket, takeNotifySocket } from "../../platform/NotifySocket.ts"
+import { oneLine } from "../OneLine.ts"
+
+class NoticeFailed extends Data.TaggedError("NoticeFailed")<{ readonly message: string }> {}
+
+/** What systemd is told of a role. Nobody is told when nobody asked. */
+export interface Notice {
+  /** The role listens. From now on, until `scope` of the notice ends, its watchdog is kept quiet. */
+  readonly ready: (status: string) => Effect.Effect<void>
+  readonly stopping: Effect.Effect<void>
+}
+
+const silent: Notice = { ready: () => Effect.void, stopping: Effect.void }
+
+const retryMs = 100
+
+/** Its fiber is one of the event loop's: when that is stuck, nothing is sent. */
+const watch = Effect.fnUntraced(function* (socket: NotifySocket, everyMs: number) {
+  for (;;) {
+    // One that could not be sent has a second chance within the span.
+    socket.send("WATCHDOG=1")
+    yield* Effect.sleep(everyMs)
+  }
+})
+
+/**
+ * Speaks for the role as long as the scope lasts: make that one longer than the role's own, as systemd expects to hear
+ * of it while it drains too.
+ */
+export const noticeBy = Effect.fnUntraced(function* (socket: NotifySocket) {
+  const scope = yield* Effect.scope
+  const { watchdogMs } = socket
+  const ready = Effect.fnUntraced(function* (status: string) {
+    let sent = socket.send(`READY=1\nSTATUS=${oneLine(status)}`)
+    while (sent === "full") {
+      yield* Effect.sleep(retryMs)
+      sent = socket.send(`READY=1\nSTATUS=${oneLine(status)}`)
+    }
+    if (sent !== "sent") {
+      yield* Effect.logWarning(`nobody could be told at NOTIFY_SOCKET ${socket.name} that it is ready (errno ${sent})`)
+    }
+    if (watchdogMs !== undefined) yield* Effect.forkIn(watch(socket, watchdogMs / 2), scope)
+  })
+  return {
+    ready,
+    stopping: Effect.sync(() => void socket.send("STOPPING=1\nSTATUS=stopping, lets open calls finish")),
+  } satisfies Notice
+})
+
+/** The notice to the socket that NOTIFY_SOCKET names. */
+export const makeNotice: Effect.Effect<Notice, never, Scope.Scope> = Effect.gen(function* () {
+  const socket = yield* Effect.tryPromise({
+    try: takeNotifySocket,
+    catch: (cause) => new NoticeFailed({ message: cause instanceof Error ? cause.message : String(cause) }),
+  })
+  return socket === undefined ? silent : yield* noticeBy(socket)
+}).pipe(Effect.catch((error) => Effect.as(Effect.logWarning(`${error.message}; systemd is told nothing`), silent)))
