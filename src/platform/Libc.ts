@@ -51,7 +51,10 @@ const firstThatLoads = <A>(load: (name: string) => A): A => {
   throw new Error("libc can't be loaded through FFI", { cause: last })
 }
 
-const kindsOfBun = { i32: "i32", u32: "u32", usize: "u64", buffer: "ptr" } as const satisfies Record<Kind, string>
+const kindsOfBun = { i32: "i32", u32: "u32", u64: "u64", usize: "u64", buffer: "ptr" } as const satisfies Record<
+  Kind,
+  string
+>
 
 const loadOnBun = async (): Promise<Libc> => {
   const { dlopen, ptr, read } = await import("bun:ffi")
