@@ -78,7 +78,7 @@ export class Calls implements RouteHost, LaneCallOwner {
     const time = now()
     this.budget.called(time)
     return new ClientStream(new Route(this, plan, method, time), { plan, args }, (lane, error, startedAt) =>
-      error === undefined ? this.#streamed(lane) : this.failed(lane, method, error, startedAt),
+      this.#streamed(lane, error, startedAt),
     )
   }
 
@@ -197,9 +197,13 @@ export class Calls implements RouteHost, LaneCallOwner {
     }
   }
 
-  #streamed(lane: WorkerLane): void {
-    lane.ended()
-    this.endpoints.answered(lane, now())
+  /** That its time was over is nothing of the worker's: a stream may be quiet for as long as it likes. */
+  #streamed(lane: WorkerLane, error: RpcError | undefined, startedAt: number): void {
+    const time = now()
+    lane.streamEnded()
+    if (error === undefined) this.endpoints.answered(lane, time)
+    else if (error.code === "deadline_exceeded") lane.pool.unanswered(lane, time - startedAt)
+    else this.endpoints.failed(lane, error, time)
   }
 }
 

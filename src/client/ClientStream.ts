@@ -92,7 +92,7 @@ export class ClientStream implements AsyncIterableIterator<unknown> {
     if (stream === undefined) throw cancelled()
     const source = { lane, stream, startedAt }
     this.#source = source
-    lane.began(startedAt)
+    lane.streamBegan()
     try {
       const result = await stream.next()
       this.#hasItems = true

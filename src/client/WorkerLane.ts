@@ -37,6 +37,8 @@ export class WorkerLane implements Load {
   overdueMs = 0
   slowness = 1
   paceMs = 0
+  /** Of what is in flight: a stream owes nothing, however long it brings nothing. */
+  #streams = 0
   #standstills = 0
   #stoodStillAt = -Infinity
   #peak = 1
@@ -64,7 +66,17 @@ export class WorkerLane implements Load {
   }
 
   began(time: number): void {
-    if (this.inFlight++ === 0) this.#busySince = time
+    if (this.inFlight++ === this.#streams) this.#busySince = time
+  }
+
+  streamBegan(): void {
+    this.inFlight++
+    this.#streams++
+  }
+
+  streamEnded(): void {
+    this.#streams--
+    this.ended()
   }
 
   /** A call was answered after `tookMs`, where `usualMs` is usual. */
@@ -94,7 +106,7 @@ export class WorkerLane implements Load {
   /** Brings what a choice depends on up to date. A worker that is long silent is asked whether it is there. */
   look(time: number): void {
     this.slowness = fadedSlowness(this.#peak, time - this.#peakAt)
-    if (this.inFlight === 0) {
+    if (this.inFlight === this.#streams) {
       this.overdueMs = 0
       return
     }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test"
-import { CallError, connect } from "../../src/client/index.ts"
+import { CallError, type CallSettings, connect } from "../../src/client/index.ts"
 import { waitFor } from "../support/waitFor.ts"
 import { failure } from "./fixtures/failure.ts"
 import { TestServer } from "./fixtures/TestServer.ts"
@@ -144,3 +144,34 @@ test("the figures of a client say what it did, and are plain", async () => {
   client.close()
   expect(client.stats().endpoints).toEqual([])
 })
+
+test("a worker is called as often as others while it has quiet streams, and after their time is over", async () => {
+  await using quiet = await TestServer.start({ ip: "127.1.1.141" })
+  await using other = await TestServer.start({ ip: "127.1.1.142" })
+  const client = connect("greeter", { endpoints: [quiet.endpoint(), other.endpoint()], timeoutMs: 5_000 })
+  await waitFor(async () => {
+    await client.call("who")
+    return client.stats().endpoints.every(({ state }) => state === "open")
+  })
+  const callsOfQuiet = async () => {
+    let count = 0
+    for (let nth = 0; nth < 40; nth++) {
+      if ((await client.call<{ ip: string }>("who")).ip === quiet.ip) count++
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+    return count
+  }
+  const subscribe = (settings: CallSettings) =>
+    Array.from({ length: 6 }, () =>
+      failure(client.with({ ip: quiet.ip, ...settings }).stream("count", 1e9, 60_000).next()),
+    )
+  const stop = new AbortController()
+  const endless = subscribe({ signal: stop.signal })
+  expect(await callsOfQuiet()).toBeWithin(8, 33)
+  stop.abort()
+  for (const { code } of await Promise.all(endless)) expect(code).toBe("cancelled")
+  for (const { code } of await Promise.all(subscribe({ timeoutMs: 100 }))) expect(code).toBe("deadline_exceeded")
+  expect(client.stats().circuit).toBe("closed")
+  expect(await callsOfQuiet()).toBeWithin(8, 33)
+  client.close()
+}, 20_000)
