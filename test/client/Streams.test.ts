@@ -163,7 +163,12 @@ test("a worker is called as often as others while it has quiet streams, and afte
   }
   const subscribe = (settings: CallSettings) =>
     Array.from({ length: 6 }, () =>
-      failure(client.with({ ip: quiet.ip, ...settings }).stream("count", 1e9, 60_000).next()),
+      failure(
+        client
+          .with({ ip: quiet.ip, ...settings })
+          .stream("count", 1e9, 60_000)
+          .next(),
+      ),
     )
   const stop = new AbortController()
   const endless = subscribe({ signal: stop.signal })
