@@ -84,7 +84,7 @@ export class Calls implements RouteHost, LaneCallOwner {
 
   /** Resolves when the call is on its way; rejects with a CallError when it can't be sent. */
   async send(plan: CallPlan, method: string, args: ReadonlyArray<unknown>): Promise<void> {
-    const route = new Route(this, plan, method, now())
+    const route = new Route(this, plan, method, now()).unanswered()
     try {
       for (;;) {
         const lane = await route.next()

@@ -81,15 +81,17 @@ export class EndpointSet {
     this.#refresh()
   }
 
-  /** Where the next call goes: by weight, load and speed. Undefined: nobody can be reached just now. */
-  pick(time: number): WorkerLane | undefined {
+  /**
+   * Where the next call goes: by weight, load and speed. Undefined: nobody can be reached just now. `proves`: its end
+   * will show whether a worker is well again.
+   */
+  pick(time: number, proves = true): WorkerLane | undefined {
     if (time >= this.#wakeAt) this.#refresh()
-    const probe = this.#probes.pop()
-    if (probe?.isOpen === true) {
-      probe.worker.probing = true
-      return probe
-    }
-    return this.#balancer.pick(time)
+    const probe = proves ? this.#probes.pop() : undefined
+    if (probe?.isOpen !== true) return this.#balancer.pick(time)
+    probe.worker.prove(time)
+    this.#wakeAt = Math.min(this.#wakeAt, probe.worker.provesUntil)
+    return probe
   }
 
   /** Where a call goes that can't go anywhere: the best that is left, by weight and load among equals. */
@@ -198,8 +200,9 @@ export class EndpointSet {
   #isIn(lane: WorkerLane, time: number): boolean {
     const { worker } = lane
     if (!worker.isOut) return true
-    if (time < worker.ejectedUntil) this.#wakeAt = Math.min(this.#wakeAt, worker.ejectedUntil)
-    else if (!worker.probing) this.#probes.push(lane)
+    const until = worker.probing ? worker.provesUntil : worker.ejectedUntil
+    if (time < until) this.#wakeAt = Math.min(this.#wakeAt, until)
+    else this.#probes.push(lane)
     return false
   }
 

@@ -14,7 +14,9 @@ const notesMax = 1_000
 
 /** The methods of a service that a client has called. `Class::method` is `Class.method`. */
 export class MethodTable {
-  readonly #idempotent: Set<string>
+  readonly #idempotent: ReadonlySet<string>
+  /** What the server that was reached last says. */
+  #told: ReadonlySet<string> = new Set()
   readonly #notes = new Map<string, MethodNote>()
   /** Of all methods above the limit. */
   readonly #others = new MethodNote()
@@ -29,12 +31,13 @@ export class MethodTable {
 
   /** Whether running it twice does what running it once does. */
   isIdempotent(method: string): boolean {
-    return this.#idempotent.has(normal(method))
+    const name = normal(method)
+    return this.#idempotent.has(name) || this.#told.has(name)
   }
 
-  /** A server has said which of its methods are idempotent. */
+  /** A server has said which of its methods are idempotent: after a new version of it others no longer are. */
   learn(methods: ReadonlyArray<string>): void {
-    for (const method of methods) if (this.#idempotent.size < notesMax) this.#idempotent.add(normal(method))
+    this.#told = new Set(methods.map(normal))
   }
 
   /** The usual time of each method in milliseconds. */

@@ -46,6 +46,7 @@ export class Route {
   #retries = 0
   /** Chosen already, and not yet tried. */
   #first: WorkerLane | undefined
+  #isAnswered = true
 
   constructor(host: RouteHost, plan: CallPlan, method: string, startedAt: number) {
     this.#host = host
@@ -57,6 +58,12 @@ export class Route {
   /** Begins at a worker that was chosen for it. */
   from(lane: WorkerLane | undefined): this {
     this.#first = lane
+    return this
+  }
+
+  /** Nobody hears how it ends: it shows nothing of the worker that it goes to. */
+  unanswered(): this {
+    this.#isAnswered = false
     return this
   }
 
@@ -174,7 +181,7 @@ export class Route {
     const place = this.#place(time)
     if (place !== undefined) return this.#at(place)
     if (ip === undefined && this.#unreached.size === 0 && this.#failed.size === 0) {
-      const lane = endpoints.pick(time)
+      const lane = endpoints.pick(time, this.#isAnswered)
       if (lane !== undefined) return lane
     }
     const lane = endpoints.pickExcept({ ip, pools: this.#unreached, lanes: this.#failed }, time)

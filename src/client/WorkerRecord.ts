@@ -1,5 +1,13 @@
 import type { ErrorCode } from "../domain/ErrorCode.ts"
-import { ejectionMs, type Failed, isInfrastructure, isUnfit, timesAfter, windowMs } from "../domain/Ejection.ts"
+import {
+  ejectionMs,
+  type Failed,
+  isInfrastructure,
+  isUnfit,
+  proveMs,
+  timesAfter,
+  windowMs,
+} from "../domain/Ejection.ts"
 
 /** What a client knows of one worker of an endpoint, whatever becomes of its connections. */
 export class WorkerRecord {
@@ -12,6 +20,8 @@ export class WorkerRecord {
   ejectedUntil = 0
   /** That one call is under way. */
   probing = false
+  /** Without a word of it by then, another call is to show it. */
+  provesUntil = 0
   calls = 0
   ejections = 0
   readonly failures = new Map<ErrorCode, number>()
@@ -72,6 +82,12 @@ export class WorkerRecord {
     this.ejectedUntil = time + ejectionMs(this.#times, random)
     this.probing = false
     this.ejections++
+  }
+
+  /** It gets the one call that shows whether it is well. */
+  prove(time: number): void {
+    this.probing = true
+    this.provesUntil = time + proveMs
   }
 
   /** It proved itself. */

@@ -9,6 +9,8 @@ const baseMs = 5_000
 const capMs = 300_000
 /** A worker that has been well for so long has one ejection less to its name. */
 export const forgiveMs = 30_000
+/** The call that shows whether a worker is well again has so long to do it: a stream may bring nothing for hours. */
+export const proveMs = 5_000
 
 /** What a call failed with, as far as it says whose fault it was. */
 export interface Failed {

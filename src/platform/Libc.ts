@@ -1,5 +1,5 @@
 /** A function of libc: its arguments as FFI kinds. All answer an i32. */
-type Kind = "i32" | "u32" | "usize" | "buffer"
+type Kind = "i32" | "u32" | "u64" | "usize" | "buffer"
 
 const signatures = {
   socket: ["i32", "i32", "i32"],
@@ -11,10 +11,10 @@ const signatures = {
   close: ["i32"],
   sendto: ["i32", "buffer", "usize", "i32", "buffer", "u32"],
   waitpid: ["i32", "buffer", "i32"],
-  prctl: ["i32", "buffer", "i32", "i32", "i32"],
+  prctl: ["i32", "u64", "i32", "i32", "i32"],
 } as const satisfies Record<string, ReadonlyArray<Kind>>
 
-type Argument = { i32: number; u32: number; usize: number; buffer: Uint8Array }
+type Argument = { i32: number; u32: number; u64: bigint; usize: number; buffer: Uint8Array }
 type Arguments<K extends ReadonlyArray<Kind>> = { -readonly [I in keyof K]: Argument[K[I]] }
 type Symbols = { readonly [N in keyof typeof signatures]: (...args: Arguments<(typeof signatures)[N]>) => number }
 
@@ -51,7 +51,10 @@ const firstThatLoads = <A>(load: (name: string) => A): A => {
   throw new Error("libc can't be loaded through FFI", { cause: last })
 }
 
-const kindsOfBun = { i32: "i32", u32: "u32", usize: "u64", buffer: "ptr" } as const satisfies Record<Kind, string>
+const kindsOfBun = { i32: "i32", u32: "u32", u64: "u64", usize: "u64", buffer: "ptr" } as const satisfies Record<
+  Kind,
+  string
+>
 
 const loadOnBun = async (): Promise<Libc> => {
   const { dlopen, ptr, read } = await import("bun:ffi")

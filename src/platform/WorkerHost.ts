@@ -2,7 +2,9 @@ import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { libc } from "./Libc.ts"
 
+const PR_SET_PDEATHSIG = 1
 const PR_SET_NAME = 15
+const SIGKILL = 9
 
 /** The settings a worker was started with, taken out of the environment so that user code doesn't see them. */
 export const takeSetting = (name: string): string | undefined => {
@@ -21,7 +23,15 @@ export const setTitle = async (title: string, short: string): Promise<void> => {
   const name = new Uint8Array(16)
   name.set(new TextEncoder().encode(short).subarray(0, 15))
   await libc().then(
-    (c) => c.prctl(PR_SET_NAME, name, 0, 0, 0),
+    (c) => c.prctl(PR_SET_NAME, c.addressOf(name), 0, 0, 0),
+    () => -1,
+  )
+}
+
+/** Whether the kernel ends this process when the one that has started it ends, even while user code computes for ever. */
+export const endWithParent = async (ends: boolean): Promise<void> => {
+  await libc().then(
+    (c) => c.prctl(PR_SET_PDEATHSIG, BigInt(ends ? SIGKILL : 0), 0, 0, 0),
     () => -1,
   )
 }

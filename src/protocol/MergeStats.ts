@@ -42,6 +42,10 @@ export const mergeStats = (one: StatsSnapshot, other: StatsSnapshot): StatsSnaps
   return { ...one, ...Object.fromEntries(numbers), methods }
 }
 
+/** All together: counts added, the earliest start, the longest lag. */
+export const addStats = (snapshots: ReadonlyArray<StatsSnapshot>): StatsSnapshot =>
+  snapshots.reduce(mergeStats, emptyStats)
+
 /** What stays of a worker's figures when it has left: what it counted, and that its connections are closed. */
 export const whatRemains = (stats: StatsSnapshot): StatsSnapshot => ({
   ...emptyStats,

@@ -1,6 +1,7 @@
 import type { ErrorCode } from "../domain/ErrorCode.ts"
 import type { Identity } from "../platform/Transport.ts"
 import { EncodeError } from "../protocol/EncodeError.ts"
+import { textOf } from "../protocol/ErrorText.ts"
 import { FrameType, type FrameReader } from "../protocol/Frame.ts"
 import type { Limits } from "../protocol/Limits.ts"
 import { readCredit, readFirstCredit, readRequest, type Request } from "../protocol/Messages.ts"
@@ -159,6 +160,7 @@ export class CallRunner implements CallHost, StreamHost {
     this.#byId.delete(call.id)
     call.entry.running--
     this.#host.counts.running--
+    if (call.isStream) this.#host.counts.streams--
     this.#finish(call, threw, outcome)
     this.#owner.link.flush()
     this.#owner.settled()
@@ -209,10 +211,11 @@ export class CallRunner implements CallHost, StreamHost {
   }
 
   /** In the order of their arrival, each call would begin when its time is nearly over, and none be done in time. */
-  #isInVain({ arrivedAt, dueAt }: RunningCall, clock: number): boolean {
+  #isInVain({ arrivedAt, dueAt, entry }: RunningCall, clock: number): boolean {
     if (dueAt === Infinity) return false
     if (dueAt - clock < clock - arrivedAt && turns.isOverloaded(clock)) return true
-    return this.#host.pace.isTooSlowFor(dueAt - clock)
+    // Those that run may be others, which only wait.
+    return entry.running > 0 && this.#host.pace.isTooSlowFor(dueAt - clock)
   }
 
   #streamRefusal(call: RunningCall, request: Request): RpcError | undefined {
@@ -256,6 +259,7 @@ export class CallRunner implements CallHost, StreamHost {
     if (call.id !== 0) this.#byId.set(call.id, call)
     call.entry.running++
     this.#host.counts.running++
+    if (call.isStream) this.#host.counts.streams++
     if (call.dueAt !== Infinity) deadlines.add(call, call.dueAt)
   }
 
@@ -263,8 +267,7 @@ export class CallRunner implements CallHost, StreamHost {
     const { stream } = call
     if (stream !== undefined) return isItems(value) ? stream.start(value) : stream.startSingle(value)
     if (!isItems(value)) return this.settled(call, false, value)
-    // Whoever made the items is told that nobody takes them.
-    void Promise.resolve(value[Symbol.asyncIterator]().return?.()).catch(() => undefined)
+    void dismiss(value)
     this.settled(call, true, new RpcError("failed_precondition", notAsked(call.method)))
   }
 
@@ -347,4 +350,11 @@ const notAsked = (method: string) => `"${method}" answers a stream of items, and
 /** A handler that ends because its signal said so is none that failed. */
 const isAbort = (error: unknown) => error instanceof Error && error.name === "AbortError"
 
-const textOf = (error: unknown) => (error instanceof Error ? error.message : String(error))
+/** Whoever made the items is told that nobody takes them. */
+const dismiss = async (items: AsyncIterable<unknown>): Promise<void> => {
+  try {
+    await items[Symbol.asyncIterator]().return?.()
+  } catch {
+    // Its own matter: the call has its answer.
+  }
+}

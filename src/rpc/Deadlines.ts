@@ -14,6 +14,10 @@ export abstract class Timed {
 
 const tickMs = 8
 const slots = 512
+/** A timer so late was held up by this process itself. */
+const lateMs = 16
+/** How often the sockets are looked at then, as this process may stand still again meanwhile. */
+const looksMax = 2
 /** The longest sleep. */
 const ticksMax = 8
 
@@ -58,7 +62,14 @@ class Wheel {
     const tick = Math.min(next, Math.floor(now() / tickMs) + ticksMax)
     if (this.#timer !== undefined) clearTimeout(this.#timer)
     this.#wakeAt = tick
-    this.#timer = setTimeout(() => this.#turn(), Math.max(1, Math.ceil(tick * tickMs - now())))
+    this.#timer = setTimeout(() => this.#due(tick * tickMs), Math.max(1, Math.ceil(tick * tickMs - now())))
+  }
+
+  /** After this process stood still, the answers that came meanwhile are read first: they were in time. */
+  #due(dueAt: number, left = looksMax): void {
+    const time = now()
+    if (left > 0 && time - dueAt > lateMs) setImmediate(() => setTimeout(() => this.#due(time, left - 1), 0))
+    else this.#turn()
   }
 
   #nextTick(): number {
@@ -68,6 +79,7 @@ class Wheel {
   }
 
   #turn(): void {
+    clearTimeout(this.#timer)
     this.#timer = undefined
     const time = now()
     const target = Math.floor(time / tickMs)

@@ -7,6 +7,8 @@ const pieceBytes = 256 * 1024
 const flushAtBytes = 64 * 1024
 const spareBytes = 64 * 1024
 const sparesMax = 16
+/** With less of it sent, the buffer is left as it is. */
+const moveUpAtBytes = 1024 * 1024
 const spares: Array<Writer> = []
 
 /**
@@ -104,6 +106,7 @@ export class Outbox {
     if (writer === undefined || this.blocked) return
     while (this.#sent < writer.length && !this.blocked) this.blocked = !this.#writePiece(writer)
     if (this.#sent === writer.length) this.#release(writer)
+    else if (this.#sent > moveUpAtBytes && this.#sent * 2 > writer.length) this.#moveUp(writer)
     if (this.blocked) this.#onBlocked()
   }
 
@@ -132,6 +135,13 @@ export class Outbox {
     this.#traffic.sentBytes += end - this.#sent
     this.#sent = end
     return this.#duplex.write(piece)
+  }
+
+  /** A peer that is always a little behind never takes all: what has left makes room for what comes. */
+  #moveUp(writer: Writer): void {
+    writer.bytes.copyWithin(0, this.#sent, writer.length)
+    writer.length -= this.#sent
+    this.#sent = 0
   }
 
   #release(writer: Writer): void {

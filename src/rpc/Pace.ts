@@ -57,8 +57,10 @@ export class Pace {
    */
   isTooSlowFor(leftMs: number): boolean {
     const { slack } = loop
-    if (slack === Infinity) return false
-    const { running } = this.#counts
+    // Of a server that has just begun nothing is known yet.
+    if (slack === Infinity || this.#perMs === 0) return false
+    // A stream may run for hours, and mostly waits.
+    const running = this.#counts.running - this.#counts.streams
     return running >= runningLeast && running > ((this.#perMs * leftMs) / 2) * slack
   }
 }

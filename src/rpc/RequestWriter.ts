@@ -1,4 +1,5 @@
 import { encode, type Writer } from "../protocol/Encode.ts"
+import { textOf } from "../protocol/ErrorText.ts"
 import { FrameType } from "../protocol/Frame.ts"
 import { RpcError } from "../protocol/RpcError.ts"
 import type { Link } from "./Link.ts"
@@ -94,8 +95,7 @@ export class RequestWriter {
 }
 
 export const unsendable = (method: string, error: unknown): RpcError => {
-  const reason = error instanceof Error ? error.message : String(error)
-  return new RpcError("invalid_argument", `The arguments of "${method}" cannot be sent: ${reason}`, {
+  return new RpcError("invalid_argument", `The arguments of "${method}" cannot be sent: ${textOf(error)}`, {
     executed: "no",
     cause: error,
   })

@@ -121,7 +121,7 @@ export class ServerConnection implements LinkOwner, RunnerOwner {
     if (idleMs === 0 || this.running.size > 0) return
     const quietMs = time - this.#calledAt
     // First it is told, so that what it sends at this moment is sent elsewhere; then it is left.
-    if (quietMs > idleMs + leaveMs) this.link.part()
+    if (quietMs > idleMs + leaveMs && this.#leaving !== undefined) this.link.part()
     else if (quietMs > idleMs && this.greeted) this.goAway(`No call for ${idleMs} ms`)
   }
 

@@ -36,9 +36,15 @@ export class Items implements AsyncIterableIterator<unknown> {
   async #finish(given: Step | Promise<Step>): Promise<Step> {
     const step = await given
     if (step.done === true) return { done: true, value: undefined }
-    // A plain generator may yield promises.
-    const item: unknown = await step.value
-    return { done: false, value: this.#check === undefined ? item : await this.#check(item) }
+    try {
+      // A plain generator may yield promises.
+      const item: unknown = await step.value
+      return { done: false, value: this.#check === undefined ? item : await this.#check(item) }
+    } catch (error) {
+      // Not an error of its own, so it would wait for ever to be asked for the next item, with all that it holds.
+      await this.return().catch(() => undefined)
+      throw error
+    }
   }
 
   [Symbol.asyncIterator](): this {

@@ -6,6 +6,8 @@ import type { WorkerOrders } from "../protocol/WorkerLink.ts"
 import type { CallGuard } from "../rpc/RpcServer.ts"
 
 const unrecorded = -1
+/** A call that has run for so long without ending its worker is as harmless as one that came to its end. */
+const longMs = 30_000
 const none: ReadonlySet<string> = new Set()
 
 /** Writes down what is being executed where a crash does not reach it, and refuses the calls that caused crashes. */
@@ -35,8 +37,9 @@ export class Journal implements CallGuard {
     return new Journal(service, mapFile(path, journalBytes), options)
   }
 
-  /** Suspected calls that this worker has run to their end, by hash. */
+  /** Suspected calls that this worker has run to their end, or for long, by hash. */
   get harmless(): ReadonlyArray<string> {
+    if (this.#suspects.size > 0) this.#acquitLong()
     return [...this.#harmless]
   }
 
@@ -68,6 +71,16 @@ export class Journal implements CallGuard {
     if (this.#suspects.size > 0) this.#acquit(hashText(this.#words[at] ?? 0, this.#words[at + 1] ?? 0))
     this.#words[at + 2] = 0
     this.#free[this.#freeCount++] = place
+  }
+
+  /** A subscription or a long wait has no end of its own, and runs whenever a worker crashes. */
+  #acquitLong(): void {
+    const before = this.#now() - longMs
+    for (let place = 0; place < journalPlaces; place++) {
+      const at = placeWord(place)
+      if (this.#words[at + 2] === 0 || (this.#times[placeTime(place)] ?? 0) > before) continue
+      this.#acquit(hashText(this.#words[at] ?? 0, this.#words[at + 1] ?? 0))
+    }
   }
 
   #acquit(hash: string): void {

@@ -1,5 +1,6 @@
 import { isErrorCode } from "../domain/ErrorCode.ts"
 import { encode } from "../protocol/Encode.ts"
+import { textOf } from "../protocol/ErrorText.ts"
 import { callHash, hashBytes, hashText } from "../protocol/CallHash.ts"
 import { RpcError } from "../protocol/RpcError.ts"
 import type { KeyBegun, KeyOutcome } from "../protocol/WorkerLink.ts"
@@ -116,8 +117,6 @@ const requestOf = ({ args, name }: Call): string => {
   hashBytes(bytes, 0, bytes.length)
   return hashText(callHash.low, callHash.high)
 }
-
-const textOf = (error: unknown) => (error instanceof Error ? error.message : String(error))
 
 const failureOf = (error: unknown): KeyOutcome =>
   error instanceof RpcError

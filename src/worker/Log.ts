@@ -1,5 +1,6 @@
 import { env } from "../platform/Env.ts"
 import { logLine, ownPid } from "../platform/WorkerHost.ts"
+import { textOf } from "../protocol/ErrorText.ts"
 import type { LogFields, LogLevel } from "../service/Host.ts"
 
 type Level = "DEBUG" | "INFO" | "WARN" | "ERROR"
@@ -45,7 +46,9 @@ const causesMax = 3
 /** Of the worker itself, in the executable: they are the same below every handler. */
 const ownFrame = /\((?:src\/(?:rpc|worker|service)\/|native:)/
 
-const frames = ({ message, stack = "" }: Error): ReadonlyArray<string> => {
+const frames = ({ message, stack }: Error): ReadonlyArray<string> => {
+  // A program may have put anything in their place.
+  if (typeof stack !== "string" || typeof message !== "string") return []
   const at = stack.indexOf(message)
   return stack
     .slice(at < 0 ? 0 : at + message.length)
@@ -56,14 +59,14 @@ const frames = ({ message, stack = "" }: Error): ReadonlyArray<string> => {
 
 /** An error for a person: its message on one line, then where it came from, then its causes. */
 export const describe = (error: unknown, causes = causesMax): string => {
-  if (!(error instanceof Error)) return cut(oneLine(String(error)), messageMax)
-  const text = [`${error.name}: ${cut(oneLine(error.message), messageMax)}`, ...frames(error)].join("\n")
+  if (!(error instanceof Error)) return cut(oneLine(textOf(error)), messageMax)
+  const text = [`${error.name}: ${cut(oneLine(textOf(error)), messageMax)}`, ...frames(error)].join("\n")
   if (error.cause === undefined || causes === 0) return text
   return `${text}\ncaused by ${describe(error.cause, causes - 1)}`
 }
 
 export const firstLine = (error: unknown): string =>
   cut(
-    oneLine(error instanceof Error ? (`${error.name}: ${error.message}`.split("\n")[0] ?? "") : String(error)),
+    oneLine(error instanceof Error ? (`${error.name}: ${textOf(error)}`.split("\n")[0] ?? "") : textOf(error)),
     messageMax,
   )

@@ -1,4 +1,5 @@
 import { ModuleFailed } from "../platform/UserModule.ts"
+import { textOf } from "../protocol/ErrorText.ts"
 import { RpcError } from "../protocol/RpcError.ts"
 import type { StatsSnapshot } from "../protocol/Stats.ts"
 import type { TaskOutcome, TaskToRun, WorkerKey, WorkerSettings } from "../protocol/WorkerLink.ts"
@@ -160,9 +161,7 @@ export class TaskDuty implements Duty {
         `task ${task.task} failed`,
         () => `task ${task.task} ${task.id} failed at attempt ${task.attempt}: ${describe(error)}`,
       )
-      return error instanceof RpcError
-        ? error
-        : new RpcError("internal", error instanceof Error ? error.message : String(error))
+      return error instanceof RpcError ? error : new RpcError("internal", textOf(error))
     }
   }
 

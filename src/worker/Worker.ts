@@ -2,7 +2,16 @@ import { useThreadEntry } from "../client/CallThread.ts"
 import * as client from "../client/index.ts"
 import { executableEntry } from "../platform/BlockingThread.ts"
 import { ModuleFailed, provideModule } from "../platform/UserModule.ts"
-import { exit, onTermination, onUncaught, ownPid, setEnv, setTitle, takeSetting } from "../platform/WorkerHost.ts"
+import {
+  endWithParent,
+  exit,
+  onTermination,
+  onUncaught,
+  ownPid,
+  setEnv,
+  setTitle,
+  takeSetting,
+} from "../platform/WorkerHost.ts"
 import { type WorkerSettings, workerSettingsVariable } from "../protocol/WorkerLink.ts"
 import { setHost } from "../service/Host.ts"
 import * as service from "../service/index.ts"
@@ -47,10 +56,13 @@ class Worker {
 
   async serve(): Promise<void> {
     const { module } = this.#settings
+    // Until it serves there is nothing to drain, and a module that never comes back could not hear that its agent is gone.
+    await endWithParent(true)
     const loaded = await loadService(module)
     this.#host.knows([...loaded.tasks.keys()])
     const duty = this.#makeDuty(loaded)
     await loaded.ready?.()
+    await endWithParent(false)
     if (this.#ending) return
     this.#duty = duty
     await duty.begin()

@@ -190,7 +190,8 @@ describe("a hedged call", () => {
     })
     const hedged = client.with({ hedgeAfterMs: 30 })
     const start = performance.now()
-    for (let nth = 0; nth < 4; nth++) {
+    // Chance may send the first few to the quick one.
+    for (let nth = 0; nth < 4 || (client.stats().hedges === 0 && nth < 40); nth++) {
       expect(await hedged.call<Place>("slowWhenSick", 4_000)).toMatchObject({ port: quick!.port })
     }
     expect(performance.now() - start).toBeLessThan(3_500)

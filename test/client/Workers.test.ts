@@ -159,6 +159,25 @@ describe("a worker whose calls fail", () => {
     client.close()
   }, 30_000)
 
+  test("comes back by a call that is answered, whatever else is sent or streamed meanwhile", async () => {
+    await using well = await TestServer.start({ ip: "127.1.1.139" })
+    await using sick = await TestServer.start({ ip: "127.1.1.140" })
+    const client = connect("greeter", { endpoints: [well.endpoint(), sick.endpoint()], timeoutMs: 5_000 })
+    await client.with({ ip: sick.ip }).call("sicken", true)
+    await settled(60, () => client.call("work", "a"))
+    const state = () => client.stats().endpoints[1]!.workers[0]!.state
+    expect(state()).toBe("ejected")
+    await client.with({ ip: sick.ip }).call("sicken", false)
+    await waitFor(() => state() === "probing", { timeoutMs: 15_000 })
+    // Neither tells how the worker does: the one is never answered, the other not soon.
+    await client.send("who")
+    const counted = client.stream("count", 1e9)
+    await counted.next()
+    await waitFor(async () => (await client.call("who")) !== undefined && state() === "open", { timeoutMs: 15_000 })
+    await counted.return?.()
+    client.close()
+  }, 40_000)
+
   test("is called on when it is the only one", async () => {
     await using sick = await TestServer.start()
     const client = connect("greeter", { endpoints: [sick.endpoint()], timeoutMs: 5_000 })

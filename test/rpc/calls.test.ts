@@ -328,3 +328,28 @@ describe("one-way calls", () => {
     expect(ran).toHaveLength(2)
   })
 })
+
+test("what a handler throws spoils its own call only, whatever it is", async () => {
+  // Neither of them can be made a text; the iterator can't be had.
+  const formless: unknown = Object.create(null)
+  const connection = await start({
+    now: () => {
+      throw formless
+    },
+    later: async () => {
+      await Promise.resolve()
+      throw formless
+    },
+    items: () => ({
+      [Symbol.asyncIterator]: () => {
+        throw new Error("locked")
+      },
+    }),
+    hello: () => "hello",
+  })
+  expect(await failure(connection.call("now", [], inTime))).toMatchObject({ code: "internal", executed: "yes" })
+  expect(await failure(connection.call("later", [], inTime))).toMatchObject({ code: "internal", executed: "yes" })
+  expect((await failure(connection.call("items", [], inTime))).code).toBe("failed_precondition")
+  expect(await connection.call("hello", [], inTime)).toBe("hello")
+  expect(server.server.figures().concurrency).toBe(0)
+})

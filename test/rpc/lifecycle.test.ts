@@ -273,3 +273,12 @@ describe("signs of life", () => {
     mute.close()
   })
 })
+
+test("a connection that a pause of the server made idle is told to leave before it is left", async () => {
+  server = await startServer({}, { limits: { idleMs: 200 } })
+  const raw = await RawClient.greeted(server.port)
+  // The event loop stands still for longer than it waits after it has told.
+  for (const until = performance.now() + 1_600; performance.now() < until;);
+  await waitFor(() => raw.closed)
+  expect(raw.seen.map(({ type }) => type)).toEqual([FrameType.hello, FrameType.goaway])
+})

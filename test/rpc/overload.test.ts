@@ -1,11 +1,12 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test"
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test"
 import { spawn, type ChildProcess } from "node:child_process"
 import { join } from "node:path"
+import { loop } from "../../src/rpc/Pace.ts"
 import { RpcConnection } from "../../src/rpc/RpcConnection.ts"
 import type { RpcError } from "../../src/protocol/RpcError.ts"
 import { waitFor } from "../support/waitFor.ts"
 import { RawClient, request } from "./RawClient.ts"
-import { startServer } from "./TestServer.ts"
+import { gate, startServer } from "./TestServer.ts"
 
 const burnMs = 6
 const timeoutMs = 500
@@ -134,4 +135,74 @@ describe("handlers that compute", () => {
     for (const client of [...busy, late]) client.destroy()
     await local.close()
   }, 20_000)
+})
+
+describe("calls that wait for long are no load to those beside them, after a moment of much work:", () => {
+  /** The event loop is behind twice in a row. */
+  const work = async () => {
+    for (let times = 0; times < 3; times++) {
+      for (const until = performance.now() + 400; performance.now() < until;);
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+  }
+
+  // Neither what was done before nor this is on the mind of those that come: it would be for seven seconds.
+  const rest = () => {
+    loop.slack = Infinity
+  }
+  beforeEach(rest)
+  afterEach(rest)
+
+  test("streams", async () => {
+    const { handler, waiting } = gate()
+    let begun = 0
+    const here = await startServer({
+      news: async function* (_args, call) {
+        begun++
+        await new Promise((resolve) => call.signal.addEventListener("abort", resolve))
+        yield "the end"
+      },
+      held: handler,
+    })
+    const connection = await here.connect()
+    const streams = Array.from({ length: 20 }, () => connection.stream("news", [], { timeoutMs: Infinity }))
+    for (const stream of streams) void stream.next()
+    const first = connection.call("held", [], { timeoutMs: 10_000 })
+    await waitFor(() => begun === streams.length && waiting.length === 1)
+    await work()
+    const second = connection.call("held", [], { timeoutMs: 10_000 })
+    await waitFor(() => waiting.length === 2)
+    for (const { go } of waiting) go("done")
+    expect(await Promise.all([first, second])).toEqual(["done", "done"])
+    for (const stream of streams) await stream.return()
+    connection.close()
+    await here.close()
+  })
+
+  test("calls of other methods", async () => {
+    const { handler, waiting } = gate()
+    const here = await startServer({ poll: handler, hello: () => "hello" })
+    const connection = await here.connect()
+    const polls = Array.from({ length: 20 }, () => connection.call("poll", [], { timeoutMs: 60_000 }))
+    await waitFor(() => waiting.length === polls.length)
+    await work()
+    expect(await connection.call("hello", [], { timeoutMs })).toBe("hello")
+    for (const { go } of waiting) go("news")
+    await Promise.all(polls)
+    connection.close()
+    await here.close()
+  })
+
+  test("the first calls of a server", async () => {
+    const { handler, waiting } = gate()
+    const here = await startServer({ poll: handler })
+    const connection = await here.connect()
+    await work()
+    const polls = Array.from({ length: 20 }, () => connection.call("poll", [], { timeoutMs: 20_000 }))
+    await waitFor(() => waiting.length === polls.length)
+    for (const { go } of waiting) go("news")
+    await Promise.all(polls)
+    connection.close()
+    await here.close()
+  })
 })

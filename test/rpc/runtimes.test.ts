@@ -49,6 +49,7 @@ const everything = {
   echoed: true,
   streamed: true,
   stopped: true,
+  paused: true,
   ping: "pong",
   many: true,
   large: true,

@@ -24,9 +24,9 @@ const hashOf = (text: string) => {
   return hashText(callHash.low, callHash.high)
 }
 
-const open = (folder: string, methods = ["hello"]) => {
+const open = (folder: string, methods = ["hello"], now = () => 5) => {
   const path = makeFile(folder)
-  return { path, journal: Journal.open("greeter", path, { methods, now: () => 5 }) }
+  return { path, journal: Journal.open("greeter", path, { methods, now }) }
 }
 
 test.each(["bun", "deno"] as const)(
@@ -142,4 +142,17 @@ test("a suspected call that ends well is told as harmless, until the agent suspe
   expect(journal.harmless).toEqual([hashOf("suspect")])
   journal.obey({ poison: [], suspects: [] })
   expect(journal.harmless).toEqual([])
+})
+
+test("a suspected call that runs for half a minute is harmless too: a subscription has no end", () => {
+  using folder = temporaryFolder()
+  let time = 1_700_000_000_000
+  const { journal } = open(folder.path, ["news"], () => time)
+  journal.begin("news", bytesOf("subscription"), 0, 12)
+  time += 20_000
+  journal.begin("news", bytesOf("later"), 0, 5)
+  journal.obey({ poison: [], suspects: ["subscription", "later", "elsewhere"].map(hashOf) })
+  expect(journal.harmless).toEqual([])
+  time += 10_000
+  expect(journal.harmless).toEqual([hashOf("subscription")])
 })

@@ -1,5 +1,5 @@
 import { quantile, subtractBuckets } from "../../domain/Histogram.ts"
-import { addStats } from "../../protocol/AddStats.ts"
+import { addStats } from "../../protocol/MergeStats.ts"
 import type { MethodFigures, StatsSnapshot } from "../../protocol/Stats.ts"
 
 /** How the workers of an endpoint are run, by the names of the process spec. */

@@ -87,6 +87,8 @@ const startEntries = ({ command, data, role, user }: UnitSettings): ReadonlyArra
     because(
       "It is killed and started again when its event loop does not turn for so long; it reports twice within this time.",
       "WatchdogSec=30",
+      "# The usual SIGABRT would make the runtime ask for a report of its crash.",
+      "WatchdogSignal=SIGKILL",
     ),
     entry("Restart=always", "RestartSec=2"),
   ]

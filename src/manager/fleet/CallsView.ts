@@ -1,7 +1,7 @@
 import type { CallErrors, CallsView, MethodRow, PoisonRow, RecentCalls, WorkerRow } from "../../domain/CallFigures.ts"
 import { mergeBuckets, quantile, type SparseBuckets } from "../../domain/Histogram.ts"
 import type { Problem } from "../../domain/Problem.ts"
-import { addStats } from "../../protocol/AddStats.ts"
+import { addStats } from "../../protocol/MergeStats.ts"
 import type { ProcessStats } from "../../protocol/NodeManager.ts"
 import { type MethodInfo, parametersText } from "../../protocol/Reflection.ts"
 import {

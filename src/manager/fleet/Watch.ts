@@ -1,5 +1,8 @@
 import { Clock, Effect, type Scope } from "effect"
 
+/** By a clock that nobody puts forward or back. */
+const nowMs = Effect.map(Clock.monotonicTimeNanos, (nanos) => Number(nanos) / 1e6)
+
 type Watched = { viewers: number; lookedAt: number }
 
 export type WatchOptions = {
@@ -19,9 +22,9 @@ export const makeWatch = Effect.fnUntraced(function* ({ everyMs, forget, lingerM
 
   const follow = Effect.fnUntraced(function* (key: string, state: Watched) {
     for (;;) {
-      const from = yield* Clock.currentTimeMillis
+      const from = yield* nowMs
       yield* look(key).pipe(Effect.catchCause((cause) => Effect.logError(`Cannot look at ${key}`, cause)))
-      const now = yield* Clock.currentTimeMillis
+      const now = yield* nowMs
       if (state.viewers > 0) state.lookedAt = now
       else if (now - state.lookedAt >= lingerMs) break
       yield* Effect.sleep(Math.max(0, from + everyMs - now))
@@ -31,7 +34,7 @@ export const makeWatch = Effect.fnUntraced(function* ({ everyMs, forget, lingerM
   })
 
   const begin = Effect.fnUntraced(function* (key: string, viewers: 0 | 1) {
-    const now = yield* Clock.currentTimeMillis
+    const now = yield* nowMs
     const known = watched.get(key)
     if (known !== undefined) {
       known.viewers += viewers
@@ -49,7 +52,7 @@ export const makeWatch = Effect.fnUntraced(function* ({ everyMs, forget, lingerM
     watch: (key: string): Effect.Effect<void, never, Scope.Scope> =>
       Effect.asVoid(
         Effect.acquireRelease(begin(key, 1), (state) =>
-          Effect.map(Clock.currentTimeMillis, (now) => {
+          Effect.map(nowMs, (now) => {
             state.viewers--
             state.lookedAt = now
           }),

@@ -1,6 +1,6 @@
 import { Effect, Schema } from "effect"
 import { problemSentence } from "../../domain/Problem.ts"
-import { addStats } from "../../protocol/AddStats.ts"
+import { addStats } from "../../protocol/MergeStats.ts"
 import { CallConsole } from "../fleet/CallConsole.ts"
 import { Calls, isSilent, isTold } from "../fleet/Calls.ts"
 import { Reloads } from "../fleet/Reloads.ts"

@@ -1,6 +1,7 @@
 import type { CallSettings } from "../../client/CallSettings.ts"
 import type { Client } from "../../client/Client.ts"
 import type { RequestInfo } from "../../platform/HttpServer.ts"
+import { sleep } from "../../platform/Time.ts"
 import { RpcError } from "../../protocol/RpcError.ts"
 import { valueJson } from "../../protocol/ValueJson.ts"
 import { refusePages, refuseStrangers } from "./Callers.ts"
@@ -13,6 +14,8 @@ import { streamAnswer, streamForms } from "./StreamAnswer.ts"
 
 /** Calls that are open at once, before more are refused: their bodies are in the agent's memory. */
 const callsMax = 1_024
+/** A body that comes in drops would keep one of them from others for as long as it likes. */
+const bodyMs = 10_000
 /** Well below what a connection may be quiet. */
 const patienceMs = 20_000
 
@@ -122,8 +125,8 @@ const readCall = async (request: Request, info: RequestInfo, form: AnswerForm): 
     const name = oneWay ? "Prefer: respond-async" : "Idempotency-Key"
     throw new Refusal("invalid_argument", `${name} is for a call with one answer, not for a stream`)
   }
+  const args = await inTime(readArguments(request))
   if (timeoutMs > patienceMs) info.patient()
-  const args = await readArguments(request)
   const ip = headers.get("muster-node") ?? undefined
   // The caller's leaving cancels the call.
   return {
@@ -131,6 +134,21 @@ const readCall = async (request: Request, info: RequestInfo, form: AnswerForm): 
     oneWay,
     info,
     settings: { timeoutMs, ip, idempotencyKey, meta: readMeta(headers), signal: request.signal },
+  }
+}
+
+const inTime = async <A>(body: Promise<A>): Promise<A> => {
+  const done = new AbortController()
+  const late = sleep(bodyMs, done.signal).then(() => {
+    throw new Refusal("deadline_exceeded", `the body did not come within ${bodyMs / 1_000} s`, {
+      status: 408,
+      headers: { connection: "close" },
+    })
+  })
+  try {
+    return await Promise.race([body, late])
+  } finally {
+    done.abort()
   }
 }
 

@@ -29,15 +29,6 @@ export const makeRemovedSets = Effect.fnUntraced(function* ({ poke, read, setOf,
     yield* Effect.logWarning(`${waiting} waiting tasks and ${dead} dead letters were thrown away, as announced`)
   })
 
-  const clean = Effect.gen(function* () {
-    const now = yield* Clock.currentTimeMillis
-    for (const [name, at] of removed) {
-      const isOver = at + removedSetKeptMs <= now
-      if (isOver) yield* forget(name).pipe(Effect.ignore, Effect.annotateLogs({ service: name }))
-    }
-  })
-  yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(cleanEveryMs), clean)))
-
   const mark = Effect.fnUntraced(function* (set: TaskSet) {
     const now = yield* Clock.currentTimeMillis
     yield* write({
@@ -59,6 +50,20 @@ export const makeRemovedSets = Effect.fnUntraced(function* ({ poke, read, setOf,
       settings !== undefined && isMarked ? unmark(name) : settings === undefined && !isMarked ? mark(set) : Effect.void
     return change.pipe(Effect.ignore, Effect.annotateLogs({ service: name }))
   }
+
+  const clean = Effect.gen(function* () {
+    const now = yield* Clock.currentTimeMillis
+    for (const [name, at] of removed) {
+      // It is back, and that could not be written then: what is to be thrown away must not be what runs.
+      if (setOf(name).settings !== undefined) {
+        yield* follow(setOf(name))
+        continue
+      }
+      const isOver = at + removedSetKeptMs <= now
+      if (isOver) yield* forget(name).pipe(Effect.ignore, Effect.annotateLogs({ service: name }))
+    }
+  })
+  yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(cleanEveryMs), clean)))
 
   /** The process sets of the node from now on. */
   return Effect.fn("TaskQueues.assign")(function* (

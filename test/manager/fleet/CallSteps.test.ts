@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test"
 import { bucketOf, type SparseBuckets } from "../../../src/domain/Histogram.ts"
 import { callStep, type CallStep, recentSteps, stepsMax, withStep } from "../../../src/manager/fleet/CallSteps.ts"
 import { callsView, methodsOf } from "../../../src/manager/fleet/CallsView.ts"
-import { addStats } from "../../../src/protocol/AddStats.ts"
+import { addStats } from "../../../src/protocol/MergeStats.ts"
 import type { ProcessStats } from "../../../src/protocol/NodeManager.ts"
 import { emptyStats } from "../../../src/protocol/Stats.ts"
 

@@ -1,5 +1,5 @@
 import { describe, expect } from "bun:test"
-import { Effect, Exit, Scope } from "effect"
+import { Clock, Effect, Exit, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { makeWatch } from "../../../src/manager/fleet/Watch.ts"
 import { it } from "../../support/effect.ts"
@@ -84,6 +84,31 @@ describe("a watch", () => {
       yield* viewer("a")
       yield* TestClock.adjust("4 seconds")
       expect(yield* taken).toBe(3)
+    }),
+  )
+
+  it.effect(
+    "is not held up by a clock that is put back, and not ended by one that is put forward",
+    Effect.gen(function* () {
+      let skewMs = 0
+      const clock = yield* Clock.Clock
+      const skewed: Clock.Clock = {
+        ...clock,
+        currentTimeMillisUnsafe: () => clock.currentTimeMillisUnsafe() + skewMs,
+        currentTimeMillis: Effect.map(clock.currentTimeMillis, (now) => now + skewMs),
+      }
+      yield* Effect.gen(function* () {
+        const { forgotten, taken, viewer, watch } = yield* watching(() => Effect.sync(() => void (skewMs -= 3_600_000)))
+        yield* viewer("a")
+        yield* TestClock.adjust("6 seconds")
+        expect(yield* taken).toBe(4)
+        yield* watch.touch("b")
+        skewMs += 24 * 3_600_000
+        yield* TestClock.adjust("4 seconds")
+        expect(forgotten).toEqual([])
+        yield* TestClock.adjust("4 seconds")
+        expect(forgotten).toEqual(["b"])
+      }).pipe(Effect.provideService(Clock.Clock, skewed))
     }),
   )
 })

@@ -133,4 +133,24 @@ describe("tasks of a process set that was taken from the node", () => {
       yield* after.close
     }),
   )
+
+  effect(
+    "stay when their service came back while that could not be written",
+    Effect.gen(function* () {
+      const { open, path } = yield* folder
+      const { close, queues } = yield* open()
+      yield* queue(queues, "kept")
+      yield* queues.assign([])
+      const blocker = openSqlite(path)
+      blocker.exec("begin immediate")
+      yield* queues.assign([{ name, settings }])
+      expect(said()).toContain("is locked")
+      blocker.exec("rollback")
+      blocker.close()
+      yield* TestClock.adjust("8 days")
+      expect(queues.counts(name).task_queue_num).toBe(1)
+      expect((yield* taken(queues)).payload).toBe("kept")
+      yield* close
+    }),
+  )
 })
