@@ -8,6 +8,7 @@ test("reloads, recyclings and a broken version under load fail no call and reset
     workers: 2,
     reloads: 2,
     recyclings: 3,
+    callsEach: 100,
     widths: { pipelined: 16, connecting: 16 },
   })
   expect(report.load).toMatchObject({ failed: [], resets: [] })

@@ -13,8 +13,6 @@ const port = 9100
 const computeMs = 6
 const callsAtOnce = 2
 const timeoutMs = 20_000
-/** Calls of a worker before it is recycled. */
-const recycleAfter = { maxRequests: 100, maxRequestsJitter: 50 }
 
 const working = `
 const cpuMicros = () => {
@@ -128,6 +126,8 @@ export interface ReloadOptions {
   readonly workers: number
   readonly reloads: number
   readonly recyclings: number
+  /** Calls of a worker before it is recycled, and half as many more at random. */
+  readonly callsEach: number
   readonly widths: { readonly pipelined: number; readonly connecting: number }
   /** Hears of each step. */
   readonly say?: (line: string) => void
@@ -181,9 +181,10 @@ class Replacing {
 
   /** Workers go by themselves after some calls, until so many have gone; the agent says why it replaces one. */
   async recycle(load: BusyLoad) {
-    const { recyclings, workers } = this.#options
+    const { callsEach, recyclings, workers } = this.#options
+    const rpc = { maxRequests: callsEach, maxRequestsJitter: Math.floor(callsEach / 2) }
     const recycled = () => this.#agent.process?.output.match(/to be replaced: it has answered/g)?.length ?? 0
-    await this.#cluster.api.process(service, { module: this.module, workers, rpc: recycleAfter })
+    await this.#cluster.api.process(service, { module: this.module, workers, rpc })
     await waitFor(() => recycled() >= recyclings, {
       timeoutMs: 20_000 + recyclings * 10_000,
       what: `${recyclings} recycled workers`,
