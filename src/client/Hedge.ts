@@ -1,3 +1,5 @@
+import { timerMaxMs } from "./Within.ts"
+
 /** One try of a call. */
 export interface Try {
   readonly promise: Promise<unknown>
@@ -40,9 +42,12 @@ export const hedge = (first: Try, { afterMs, isFinal, second }: HedgeOptions): P
         (error: unknown) => failed(one, error),
       )
     }
-    const timer = setTimeout(() => {
-      const other = second()
-      if (other !== undefined) follow(other)
-    }, afterMs)
+    const timer = setTimeout(
+      () => {
+        const other = second()
+        if (other !== undefined) follow(other)
+      },
+      Math.min(afterMs, timerMaxMs),
+    )
     follow(first)
   })

@@ -8,7 +8,7 @@ export interface WaitOptions {
 }
 
 /** A timer that is set to more ends at once. */
-const timerMaxMs = 2 ** 31 - 1
+export const timerMaxMs = 2 ** 31 - 1
 
 /** Waits for something that goes on without us when the time is over. For waits before anything was sent. */
 export const within = <A>(promise: Promise<A>, { signal, timeoutMs, what }: WaitOptions): Promise<A> =>
