@@ -186,7 +186,8 @@ class Replacing {
     const recycled = () => this.#agent.process?.output.match(/to be replaced: it has answered/g)?.length ?? 0
     await this.#cluster.api.process(service, { module: this.module, workers, rpc })
     await waitFor(() => recycled() >= recyclings, {
-      timeoutMs: 20_000 + recyclings * 10_000,
+      // Workers that are used up within seconds are replaced at growing distances.
+      timeoutMs: 20_000 + recyclings * 40_000,
       what: `${recyclings} recycled workers`,
     })
     this.say(`${recycled()} workers recycled, ${load.answered} calls answered so far`)
