@@ -103,9 +103,9 @@ const addGreeter = async () => {
   }
   const detail = await greeter()
   if (detail === undefined) throw new Error("the service greeter was removed at this moment")
-  if (detail.process === null || !existsSync(detail.process.spec.module)) {
+  if (detail.process === null || detail.process.spec.kind !== "module" || !existsSync(detail.process.spec.module)) {
     const module = join(root, "examples/greeter.ts")
-    await api("PUT", "/services/greeter/process", { ...detail.process?.spec, module, workers: 2 })
+    await api("PUT", "/services/greeter/process", { kind: "module", module, workers: 2 })
   }
   if (!detail.clientsList.some((client) => client.ip === ip)) {
     await api("POST", "/services/greeter/clients", { ips: [ip] })

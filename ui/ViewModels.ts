@@ -120,6 +120,8 @@ export type WorkerView = {
   readonly restarts: number
   readonly reason: string | null
   readonly since: number
+  readonly ready: boolean
+  readonly adopted: boolean
 }
 
 /** A reload as the node tells it; or as the manager does, when the node could not be asked (`problem`). */
@@ -141,7 +143,8 @@ export type InstanceView = {
   /** The reload that runs, or the last one. */
   readonly reload: ReloadView | null
   readonly status: {
-    readonly listen: { readonly ip: string; readonly port: number }
+    readonly kind: "module" | "command"
+    readonly listen: { readonly ip: string; readonly port: number } | null
     readonly specRevision: number
     readonly desired: "running" | "stopped"
     readonly state: WorkerState
@@ -149,6 +152,9 @@ export type InstanceView = {
     readonly since: number
     readonly workers: ReadonlyArray<WorkerView>
     readonly taskWorkers: ReadonlyArray<WorkerView>
+    readonly waitingFor: string | null
+    readonly limitsMissing: string | null
+    readonly crashes: { readonly count: number; readonly lastAt: number | null }
   } | null
   /** Why the node does not run it, or why its state is not known. */
   readonly error: string | null

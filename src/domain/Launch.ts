@@ -1,4 +1,4 @@
-import type { ProcessSpec } from "./ProcessSpec.ts"
+import type { CommandSpec, ModuleSpec, ProcessSpec } from "./ProcessSpec.ts"
 import { type RpcSettingName, rpcSettingNames } from "./Setting.ts"
 
 /** What the agent alone obeys: a change of these concerns workers that run already, without a new one. */
@@ -20,16 +20,33 @@ const agentsOwn: ReadonlySet<RpcSettingName> = new Set([
 const sorted = (record: Readonly<Record<string, unknown>>) =>
   Object.entries(record).toSorted(([a], [b]) => (a < b ? -1 : 1))
 
-const launchFields = ({ env, module, rpc, tls }: ProcessSpec) =>
+const moduleFields = ({ module, rpc, tls }: ModuleSpec) => [
+  module,
+  tls,
+  rpcSettingNames.filter((name) => !agentsOwn.has(name)).map((name) => rpc[name]),
+  sorted(rpc.methodConcurrency),
+  rpc.legacy,
+  // A worker asks the agent about keys, or refuses them.
+  rpc.idempotencyWindowMs === 0,
+]
+
+const commandFields = ({ command, cwd, group, nice, passSocket, rlimits, umask, user }: CommandSpec) => [
+  command,
+  cwd,
+  user,
+  group,
+  umask,
+  nice,
+  sorted(rlimits),
+  passSocket,
+]
+
+const launchFields = (spec: ProcessSpec) =>
   JSON.stringify([
-    module,
-    tls,
-    sorted(env),
-    rpcSettingNames.filter((name) => !agentsOwn.has(name)).map((name) => rpc[name]),
-    sorted(rpc.methodConcurrency),
-    rpc.legacy,
-    // A worker asks the agent about keys, or refuses them.
-    rpc.idempotencyWindowMs === 0,
+    spec.kind,
+    sorted(spec.env),
+    spec.envFile,
+    spec.kind === "module" ? moduleFields(spec) : commandFields(spec),
   ])
 
 /** Whether workers that were started by `before` have to be replaced to be as `after` says. */

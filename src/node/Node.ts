@@ -10,10 +10,12 @@ import { Gateway, type GatewayConfig } from "./gateway/Gateway.ts"
 import { type Membership, readMembership } from "./joining/Identity.ts"
 import { join } from "./joining/Join.ts"
 import { NodeChanges } from "./NodeChanges.ts"
+import { Notices } from "./Notices.ts"
+import { Logs } from "./logs/Logs.ts"
 import { AgentSocket } from "./supervisor/AgentSocket.ts"
+import { Launcher } from "./supervisor/Launcher.ts"
 import { SlotSockets } from "./supervisor/SlotSockets.ts"
 import { Supervisor } from "./supervisor/Supervisor.ts"
-import { WorkerLauncher } from "./supervisor/WorkerLauncher.ts"
 import { WorkerRegistry } from "./supervisor/WorkerRegistry.ts"
 import { taskMethods } from "./tasks/TaskMethods.ts"
 import { TaskQueues } from "./tasks/TaskQueues.ts"
@@ -63,7 +65,7 @@ const membership = Effect.fn("Node.membership")(function* (config: NodeConfig) {
 
 const services = (folder: DataFolder, entry: string | undefined) => {
   const socket = AgentSocket.layer(folder).pipe(Layer.provide(taskMethods))
-  const launcher = WorkerLauncher.layer(folder, entry).pipe(Layer.provide(socket))
+  const launcher = Launcher.layer(folder, entry).pipe(Layer.provide([socket, Logs.layer(folder)]))
   return Layer.mergeAll(
     Discovery.layer(folder.discovery),
     Trust.layer(folder.trust),
@@ -108,7 +110,7 @@ export const nodeLayer = (config: NodeConfig) =>
         // After the control port: who finds another agent on its folder must not take that one's socket.
         Layer.provide(Layer.provideMerge(gateway, control)),
         Layer.provide(services(folder, config.entry)),
-        Layer.provide(NodeChanges.layer),
+        Layer.provide(Notices.layer.pipe(Layer.provideMerge(NodeChanges.layer))),
       )
     }),
   ).pipe(Layer.provide([Disk.layer, Layer.succeed(References.CurrentLogAnnotations, { node: config.name })]))

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process"
-import { closeSync, openSync, readFileSync, readdirSync, statSync } from "node:fs"
+import { readFileSync, readdirSync, statSync } from "node:fs"
 import { selfCommand } from "./SelfCommand.ts"
 import { onStopAtOnce } from "./Signals.ts"
 
@@ -29,8 +29,9 @@ export type SpawnOptions = {
   /** Added to what is left of our own environment; replaces what has the same name. */
   readonly env: Readonly<Record<string, string>>
   readonly cwd: string
-  /** stdout and stderr are appended to this file. */
-  readonly logFile: string
+  /** Descriptors of ours for its stdout and stderr; ours stay open. */
+  readonly out: number
+  readonly err: number
   /** The child has them as descriptors 3, 4, …; ours stay open. */
   readonly fds: ReadonlyArray<number>
   /** A main.ts to run instead of ours, from source only. */
@@ -122,20 +123,15 @@ const checkFolder = (cwd: string) => {
 export const spawnSelf = (args: ReadonlyArray<string>, o: SpawnOptions): Child => {
   checkFolder(o.cwd)
   const command = selfCommand(args, o.entry)
-  const log = openSync(o.logFile, "a", 0o640)
-  try {
-    const child = spawn(command.file, command.args, {
-      // What `ps` shows: /proc/self/exe would tell nobody anything.
-      ...(command.file === "/proc/self/exe" ? { argv0: process.execPath } : {}),
-      cwd: o.cwd,
-      env: { ...inheritedEnv(), ...o.env },
-      detached: true,
-      stdio: ["ignore", log, log, ...o.fds],
-    })
-    return watch(child)
-  } finally {
-    closeSync(log)
-  }
+  const child = spawn(command.file, command.args, {
+    // What `ps` shows: /proc/self/exe would tell nobody anything.
+    ...(command.file === "/proc/self/exe" ? { argv0: process.execPath } : {}),
+    cwd: o.cwd,
+    env: { ...inheritedEnv(), ...o.env },
+    detached: true,
+    stdio: ["ignore", o.out, o.err, ...o.fds],
+  })
+  return watch(child)
 }
 
 /** Processes of ours that run. They outlive our death, but not a person who asked twice for the end. */

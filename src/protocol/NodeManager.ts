@@ -3,6 +3,7 @@ import { Address, Port } from "../domain/Endpoint.ts"
 import { EndpointList, Revision } from "../domain/EndpointList.ts"
 import { Desired, ProcessSet } from "../domain/ProcessSpec.ts"
 import { ServiceName } from "../domain/ServiceName.ts"
+import { CronTaskStatus } from "./CronMessages.ts"
 
 /**
  * The methods of the service `node_manager`: what the manager may ask of a node. Each takes one argument, an object.
@@ -15,8 +16,32 @@ export const nodeMethods = {
   applyProcesses: "Processes.apply",
   /** ProcessName; answers ReloadVerdict when it is over. */
   reloadProcess: "Processes.reload",
+  /** InstanceRequest; ends processes and starts them anew; answers RestartVerdict when it is over. */
+  restartProcess: "Processes.restart",
   /** ProcessName; answers ProcessStats. */
   processStats: "Processes.stats",
+  /** ProcessName; answers ProcessInspection. */
+  inspectProcess: "Processes.inspect",
+  /** CrashesRequest; answers Crashes. */
+  listCrashes: "Crashes.list",
+  /** CrashRequest; answers CrashReport. */
+  getCrash: "Crashes.get",
+  /** LogsRequest; a stream of LogBatch. */
+  readLogs: "Logs.read",
+  /** ProcessName; answers LogFiles. */
+  listLogs: "Logs.files",
+  /** CronSet; answers Applied. Tasks that are gone have ended when it answers. */
+  applyCron: "Cron.apply",
+  /** CronRunsRequest; answers CronRuns. */
+  cronRuns: "Cron.runs",
+  /** CronHistoryRequest; answers CronHistory. */
+  cronHistory: "Cron.history",
+  /** CronRunRequest; answers CronOutput. */
+  cronOutput: "Cron.output",
+  /** CronStartRequest; answers CronStarted. */
+  startCron: "Cron.start",
+  /** CronStopRequest; answers CronRun. */
+  stopCron: "Cron.stop",
   /** TasksRequest; answers TaskPage. */
   listTasks: "Tasks.list",
   /** TasksChange: dead letters are queued again; answers TasksChanged. */
@@ -92,13 +117,19 @@ export const WorkerStatus = Schema.Struct({
   reason: Schema.NullOr(Schema.String),
   /** Milliseconds since 1970. */
   since: Schema.Int,
+  /** It is RUNNING and its readiness probe, if it has one, is good. */
+  ready: Schema.Boolean,
+  /** It was started by an agent before this one: how it ends may not be known. */
+  adopted: Schema.Boolean,
 })
 export type WorkerStatus = typeof WorkerStatus.Type
 
 export const ProcessStatus = Schema.Struct({
   name: Schema.String,
   service: ServiceName,
-  listen: Schema.Struct({ ip: Address, port: Port }),
+  kind: Schema.Literals(["module", "command"]),
+  /** null: it listens nowhere. */
+  listen: Schema.NullOr(Schema.Struct({ ip: Address, port: Port })),
   specRevision: Revision,
   desired: Desired,
   /** RUNNING: at least one worker is ready; the worst of the workers' states otherwise. */
@@ -119,8 +150,24 @@ export const ProcessStatus = Schema.Struct({
       endedAt: Schema.NullOr(Schema.Int),
     }),
   ),
+  /** What it waits for before it starts: `cache is not ready`; null: nothing. */
+  waitingFor: Schema.NullOr(Schema.String),
+  /** Why limits that were asked for are not in force on this node; null: they are, or none were. */
+  limitsMissing: Schema.NullOr(Schema.String),
+  crashes: Schema.Struct({ count: Schema.Int, lastAt: Schema.NullOr(Schema.Finite) }),
 })
 export type ProcessStatus = typeof ProcessStatus.Type
+
+/** Something on the node that a person should see, and that is still so. */
+export const NodeNotice = Schema.Struct({
+  /** `logs-stopped`: a log can't be written; `limits`: cgroups can't be used; … */
+  code: Schema.String,
+  /** What it is about: a process set, a path. */
+  subject: Schema.String,
+  message: Schema.String,
+  since: Schema.Int,
+})
+export type NodeNotice = typeof NodeNotice.Type
 
 /** What a node says of itself. `seq` grows with every change of anything in it. */
 export const NodeStatus = Schema.Struct({
@@ -136,6 +183,10 @@ export const NodeStatus = Schema.Struct({
   processesRevision: Schema.Int,
   trustRevision: Schema.Int,
   processes: Schema.Array(ProcessStatus),
+  /** 0: none was ever applied. */
+  cronRevision: Schema.Int,
+  cron: Schema.Array(CronTaskStatus),
+  notices: Schema.Array(NodeNotice),
 })
 export type NodeStatus = typeof NodeStatus.Type
 

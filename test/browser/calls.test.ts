@@ -2,6 +2,7 @@ import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
 import axe from "axe-core"
 import type { Browser, Page } from "playwright-core"
+import { rpcOf } from "../../src/domain/ProcessSpec.ts"
 import { connect } from "../../src/client/index.ts"
 import { en } from "../../ui/messages/en.ts"
 import { adminPassword, launchBrowser, openViewer } from "../support/browser.ts"
@@ -100,7 +101,8 @@ describe("the calls of a service that runs", () => {
     await back.waitFor()
     await press(page, process.save)
     await shows(page, "details.fold .fold-note", `${en.settings.label.maxFrameBytes} 4 MiB`)
-    expect((await cluster.api.service("probe")).process?.spec.rpc.maxFrameBytes).toBe(4 * 1024 ** 2)
+    const spec = (await cluster.api.service("probe")).process?.spec
+    expect(spec && rpcOf(spec).maxFrameBytes).toBe(4 * 1024 ** 2)
     await limits.locator("summary").click()
     await back.click()
     expect(await page.locator("#maxFrameBytes").inputValue()).toBe("2 MiB")

@@ -1,22 +1,21 @@
 import { expect, test } from "bun:test"
 import { needsNewWorkers } from "../../src/domain/Launch.ts"
-import type { ProcessSpec } from "../../src/domain/ProcessSpec.ts"
+import { type ModuleSpec, specDefaults } from "../../src/domain/ProcessSpec.ts"
 import { defaultRpcSettings, type RpcSettings } from "../../src/domain/RpcSettings.ts"
 
-const spec: ProcessSpec = {
-  service: "greeter" as ProcessSpec["service"],
+const spec: ModuleSpec = {
+  ...specDefaults,
+  service: "greeter" as ModuleSpec["service"],
   kind: "module",
   module: "/srv/greeter.ts",
   workers: 2,
   env: { A: "1", B: "2" },
   tls: "auto",
-  desired: "running",
-  drainTimeoutMs: 30_000,
   rpc: { ...defaultRpcSettings, methodConcurrency: { one: 1, two: 2 } },
 }
-const rpc = (over: Partial<RpcSettings>): Partial<ProcessSpec> => ({ rpc: { ...spec.rpc, ...over } })
+const rpc = (over: Partial<RpcSettings>): Partial<ModuleSpec> => ({ rpc: { ...spec.rpc, ...over } })
 
-const changes: ReadonlyArray<readonly [what: string, change: Partial<ProcessSpec>, fresh: boolean]> = [
+const changes: ReadonlyArray<readonly [what: string, change: Partial<ModuleSpec>, fresh: boolean]> = [
   ["nothing", {}, false],
   ["the module", { module: "/srv/other.ts" }, true],
   ["a variable", { env: { A: "1", B: "3" } }, true],

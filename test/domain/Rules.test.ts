@@ -80,20 +80,21 @@ describe("backoff", () => {
 })
 
 describe("placement", () => {
-  const spec = Schema.decodeUnknownSync(ProcessSpec)({ service: "greeter", module: "/srv/greeter.ts" })
+  const spec = Schema.decodeUnknownSync(ProcessSpec)({ kind: "module", service: "greeter", module: "/srv/greeter.ts" })
   const endpoints = [...online(2), { ...online(1)[0]!, port: 81 }]
+  const place = { serviceId: "s", spec, specRevision: 3, desiredAt: new Map() }
 
   test("runs a service once for each of its endpoints on the node's address", () => {
-    const names = placement("10.0.0.1", [{ spec, specRevision: 3, endpoints }]).map((process) => process.name)
+    const names = placement("10.0.0.1", [{ ...place, endpoints }]).map((process) => process.name)
     expect(names).toEqual(["greeter@80", "greeter@81"])
-    expect(placement("10.0.0.9", [{ spec, specRevision: 3, endpoints }])).toEqual([])
+    expect(placement("10.0.0.9", [{ ...place, endpoints }])).toEqual([])
   })
 
   test("runs offline endpoints too: offline is about calls", () => {
-    expect(placement("10.0.0.1", [{ spec, specRevision: 1, endpoints: online(0, 1) }])).toHaveLength(1)
+    expect(placement("10.0.0.1", [{ ...place, endpoints: online(0, 1) }])).toHaveLength(1)
   })
 
-  test("a process spec has defaults for all but service and module", () => {
+  test("a process spec has defaults for all but kind, service and module", () => {
     expect(spec).toMatchObject({ kind: "module", workers: 0, env: {}, tls: "auto", desired: "running" })
   })
 })

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test"
 import { Deferred, Effect, Exit, Fiber, Layer, Logger, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { makeSlot } from "../../src/node/supervisor/Slot.ts"
-import { type LaunchedWorker, LaunchFailed } from "../../src/node/supervisor/WorkerLauncher.ts"
+import { type Ended, type Launched, LaunchFailed } from "../../src/node/supervisor/Launched.ts"
 import type { WorkerFigures } from "../../src/node/supervisor/WorkerRegistry.ts"
 import type { Recipe, WorkerRun } from "../../src/node/supervisor/WorkerRun.ts"
 import { emptyStats } from "../../src/protocol/Stats.ts"
@@ -25,10 +25,11 @@ const scripted = () => {
     if (broken !== undefined) return Effect.fail(new LaunchFailed({ reason: broken }))
     const pid = started.length + 1
     const ready = Deferred.makeUnsafe<void>()
-    const exited = Deferred.makeUnsafe<string>()
-    const end = (reason: string) => void Deferred.doneUnsafe(exited, Effect.succeed(reason))
+    const exited = Deferred.makeUnsafe<Ended>()
+    const end = (reason: string) =>
+      void Deferred.doneUnsafe(exited, Effect.succeed({ code: null, signal: null, reason }))
     started.push({ ready: () => void Deferred.doneUnsafe(ready, Effect.void), end })
-    const worker: LaunchedWorker = {
+    const worker: Launched = {
       pid,
       ready: Deferred.await(ready),
       exited: Deferred.await(exited),

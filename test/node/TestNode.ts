@@ -1,7 +1,7 @@
 import { Effect, Layer, Logger, ManagedRuntime } from "effect"
 import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import type { ProcessAssignment } from "../../src/domain/ProcessSpec.ts"
+import { type ModuleSpec, type ProcessAssignment, specDefaults } from "../../src/domain/ProcessSpec.ts"
 import { defaultRpcSettings } from "../../src/domain/RpcSettings.ts"
 import { writeMembership } from "../../src/node/joining/Identity.ts"
 import { type NodeConfig, NodeHandle, nodeLayer } from "../../src/node/Node.ts"
@@ -36,7 +36,7 @@ const manager = certificate("manager")
 export const assignment = (
   listen: { ip: string; port: number },
   module: string,
-  over: Partial<ProcessAssignment["spec"]> & { specRevision?: number } = {},
+  over: Partial<ModuleSpec> & { specRevision?: number } = {},
 ): ProcessAssignment => {
   const { specRevision = 1, ...spec } = over
   return {
@@ -44,13 +44,12 @@ export const assignment = (
     specRevision,
     listen,
     spec: {
-      service: "greeter" as ProcessAssignment["spec"]["service"],
+      ...specDefaults,
+      service: "greeter" as ModuleSpec["service"],
       kind: "module",
       module,
       workers: 2,
-      env: {},
       tls: "auto",
-      desired: "running",
       drainTimeoutMs: 2_000,
       rpc: defaultRpcSettings,
       ...spec,

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test"
-import { existsSync, mkdirSync, readFileSync } from "node:fs"
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from "node:fs"
 import { connect } from "node:net"
 import { join } from "node:path"
 import {
@@ -35,13 +35,16 @@ const out = () => join(folder.path, "out")
 const log = () => join(folder.path, "log")
 const told = () => (existsSync(out()) ? readFileSync(out(), "utf8").trim() : "")
 const start = (task: string, o: { fds?: ReadonlyArray<number>; env?: Record<string, string>; cwd?: string } = {}) => {
+  const file = openSync(log(), "a")
   const child = spawnSelf([task, out()], {
     env: o.env ?? {},
     cwd: o.cwd ?? folder.path,
-    logFile: log(),
+    out: file,
+    err: file,
     fds: o.fds ?? [],
     entry,
   })
+  closeSync(file)
   children.push(child)
   return child
 }

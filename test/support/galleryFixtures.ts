@@ -1,3 +1,4 @@
+import { type ModuleSpec, specDefaults } from "../../src/domain/ProcessSpec.ts"
 import { defaultRpcSettings } from "../../src/domain/RpcSettings.ts"
 import { catalogues } from "../../ui/messages/Catalogues.ts"
 import type { Language } from "../../ui/messages/Messages.ts"
@@ -167,6 +168,8 @@ const worker = (slot: number, rest: Partial<NonNullable<InstanceView["status"]>[
   restarts: 0,
   reason: null,
   since: now - 4 * hour,
+  ready: rest.state === undefined || rest.state === "RUNNING",
+  adopted: false,
   ...rest,
 })
 
@@ -188,6 +191,7 @@ const instance = (last: number, rest: Partial<NonNullable<InstanceView["status"]
   error: null,
   status: {
     listen: { ip: `10.20.2.${last}`, port: 9501 },
+    kind: "module",
     specRevision: 7,
     desired: "running",
     state: "RUNNING",
@@ -195,6 +199,9 @@ const instance = (last: number, rest: Partial<NonNullable<InstanceView["status"]
     since: now - 4 * hour,
     workers: [worker(0), worker(1)],
     taskWorkers: [],
+    waitingFor: null,
+    limitsMissing: null,
+    crashes: { count: 0, lastAt: null },
     ...rest,
   },
 })
@@ -241,7 +248,8 @@ const instances: ReadonlyArray<InstanceView> = [
 ]
 
 const spec = {
-  service: "order-center",
+  ...specDefaults,
+  service: "order-center" as ModuleSpec["service"],
   kind: "module",
   module: "/srv/orders/main.ts",
   workers: 4,
@@ -257,7 +265,7 @@ const spec = {
     taskWorkers: 1,
     methodConcurrency: { "Orders.create": 8, report: 2 },
   },
-} as unknown as NonNullable<ServiceDetail["process"]>["spec"]
+} as const satisfies ModuleSpec
 
 export const service: ServiceDetail = {
   ...(services[1] as ServiceSummary),

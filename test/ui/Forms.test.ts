@@ -150,7 +150,7 @@ describe("the process form", () => {
       desired: "running",
       drainTimeoutMs: 30_000,
       env: { NODE_ENV: "production", REGION: "eu-1" },
-      rpc: service.process?.spec.rpc ?? defaultRpcSettings,
+      rpc: service.process?.spec.kind === "module" ? service.process.spec.rpc : defaultRpcSettings,
     })
   })
 

@@ -32,6 +32,7 @@ const assignments = (entries: Readonly<Record<string, string | number>>) =>
 /** The form of a process spec as it is, or of none. */
 export const openProcessForm = (process: ProcessView | null): ProcessFormModel => {
   if (process === null) return { revision: null, values: nothingYet, errors: {} }
+  if (process.spec.kind === "command") return { revision: process.revision, values: nothingYet, errors: {} }
   const { module, workers, tls, desired, drainTimeoutMs, env, rpc } = process.spec
   return {
     revision: process.revision,

@@ -81,7 +81,17 @@ const make = Effect.gen(function* () {
     const placeable = (atAddress.get(node.ip) ?? []).flatMap((service) => {
       const stored = specs.get(service.id)
       const endpoints = released.get(service.id)?.endpoints ?? []
-      return stored === undefined ? [] : [{ spec: stored.spec, specRevision: stored.revision, endpoints }]
+      return stored === undefined
+        ? []
+        : [
+            {
+              serviceId: service.id,
+              spec: stored.spec,
+              specRevision: stored.revision,
+              endpoints,
+              desiredAt: new Map<string, never>(),
+            },
+          ]
     })
     const processes = placement(node.ip, placeable)
     const revision = yield* revisionOf(node.id, sha256Hex(JSON.stringify(processes)))

@@ -1,7 +1,7 @@
-import { Schema, Struct } from "effect"
+import { Schema } from "effect"
 import { Address, Endpoints, EndpointStatus, Port } from "../../domain/Endpoint.ts"
 import { TlsMode } from "../../domain/EndpointList.ts"
-import { ProcessSpec } from "../../domain/ProcessSpec.ts"
+import { NamelessSpec } from "../../domain/ProcessSpec.ts"
 import { ServiceName } from "../../domain/ServiceName.ts"
 
 const Description = Schema.String.check(Schema.isMaxLength(500, { message: "must have at most 500 characters" }))
@@ -33,7 +33,7 @@ export const EndpointStatusInput = Schema.Struct({
 export type EndpointStatusInput = typeof EndpointStatusInput.Type
 
 /** A process spec; its service is the one it is set for. */
-export const ProcessInput = ProcessSpec.mapFields(Struct.omit(["service"]))
+export const ProcessInput = NamelessSpec
 export type ProcessInput = typeof ProcessInput.Type
 
 /** Addresses of nodes that are to receive a service's list. */

@@ -32,7 +32,7 @@ const seen = (state: Observed["state"], since: number | undefined, problem: Prob
 /** What a node reports of a service's processes at an endpoint. */
 export const processAt = (session: SessionState | undefined, service: string, endpoint: Endpoint) =>
   session?.status?.processes.find(
-    ({ listen, service: name }) => name === service && listen.ip === endpoint.ip && listen.port === endpoint.port,
+    ({ listen, service: name }) => name === service && listen?.ip === endpoint.ip && listen.port === endpoint.port,
   )
 
 /** The newer of what the node tells of its last reload, and of what kept the manager from asking it. */

@@ -45,11 +45,9 @@ export const ownCommands = Effect.gen(function* () {
 
   const setProcess = Effect.fn("Services.setProcess")(function* (id: string, input: ProcessInput, by: string) {
     yield* ownService(id, "run")
-    const { desired, module } = input
+    const { desired, kind } = input
     const stored = yield* database.transaction(
-      Effect.tap(specs.set(id, input, by), ({ revision }) =>
-        note("process.set", id, by, { revision, module, desired }),
-      ),
+      Effect.tap(specs.set(id, input, by), ({ revision }) => note("process.set", id, by, { revision, kind, desired })),
     )
     yield* aftermath.of(id, yield* endpointIps(id))
     return { revision: stored.revision }

@@ -1,5 +1,6 @@
 import { Clock, Context, Effect, Layer } from "effect"
 import { problemSentence } from "../../domain/Problem.ts"
+import { startTimeoutOf } from "../../domain/ProcessSpec.ts"
 import type { ReloadVerdict } from "../../protocol/NodeManager.ts"
 import { AuditRepo } from "../store/AuditRepo.ts"
 import { Changes } from "./Changes.ts"
@@ -29,7 +30,7 @@ const longestMs = 24 * 3_600_000
 /** Each worker may take its whole time to start, and the one before it to drain. */
 const patienceMs = ({ spec }: ProcessView, { status }: Instance): number => {
   const workers = Math.max(1, (status?.workers.length ?? 0) + (status?.taskWorkers.length ?? 0))
-  return Math.min(longestMs, workers * (spec.rpc.startTimeoutMs + spec.drainTimeoutMs + spareMs))
+  return Math.min(longestMs, workers * (startTimeoutOf(spec) + spec.drainTimeoutMs + spareMs))
 }
 
 const failure = (reason: string, tookMs: number): ReloadVerdict => ({

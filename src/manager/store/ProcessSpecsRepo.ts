@@ -1,14 +1,11 @@
-import { Clock, Context, Effect, Layer, Schema, Struct } from "effect"
+import { Clock, Context, Effect, Layer, Schema } from "effect"
 import { Revision } from "../../domain/EndpointList.ts"
-import { ProcessSpec } from "../../domain/ProcessSpec.ts"
+import { NamelessSpec, type ProcessSpec } from "../../domain/ProcessSpec.ts"
 import { ServiceName } from "../../domain/ServiceName.ts"
 import { Database, upsert } from "./Database.ts"
 import { NotFound } from "./Errors.ts"
 import { decodeRow, decodeRows } from "./Rows.ts"
 
-// The name comes from the service's own row, so that renaming it can't leave a spec behind.
-const NamelessSpec = ProcessSpec.mapFields(Struct.omit(["service"]))
-export type NamelessSpec = typeof NamelessSpec.Type
 const encodeSpec = Schema.encodeEffect(Schema.fromJsonString(NamelessSpec))
 
 const Row = Schema.Struct({

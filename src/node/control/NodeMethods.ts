@@ -19,6 +19,7 @@ import { Discovery, type GuardRefused } from "../discovery/Discovery.ts"
 import type { DiskFailed } from "../Disk.ts"
 import { fieldError } from "../FieldError.ts"
 import { NodeChanges } from "../NodeChanges.ts"
+import { Notices } from "../Notices.ts"
 import { type InvalidSet, type NoSuchProcess, type OlderRevision, Supervisor } from "../supervisor/Supervisor.ts"
 import type { NoSuchTasks } from "../tasks/TaskBook.ts"
 import { TaskQueues } from "../tasks/TaskQueues.ts"
@@ -85,6 +86,7 @@ export class NodeMethods extends Context.Service<NodeMethods, ReadonlyMap<string
         const tasks = yield* TaskQueues
         const trust = yield* Trust
         const changes = yield* NodeChanges
+        const notices = yield* Notices
         const startedAt = yield* Clock.currentTimeMillis
 
         const status = Effect.gen(function* () {
@@ -102,6 +104,9 @@ export class NodeMethods extends Context.Service<NodeMethods, ReadonlyMap<string
             processesRevision: yield* supervisor.revision,
             trustRevision: yield* trust.revision,
             processes: yield* supervisor.statuses,
+            cronRevision: 0,
+            cron: [],
+            notices: yield* notices.all,
           }
           return answer
         })

@@ -298,7 +298,8 @@ export const makeSlot = Effect.fnUntraced(function* (options: SlotOptions) {
     }),
     get status(): WorkerStatus {
       const pid = "pid" in state ? state.pid : null
-      return { slot: options.index, pid, state: state._tag, restarts, reason, since }
+      const ready = state._tag === "RUNNING"
+      return { slot: options.index, pid, state: state._tag, restarts, reason, since, ready, adopted: false }
     },
   }
   return slot

@@ -1,5 +1,5 @@
 import { Clock, Context, Data, Deferred, Effect, Exit, Layer, Scope, Semaphore } from "effect"
-import { type ProcessAssignment, ProcessSet } from "../../domain/ProcessSpec.ts"
+import { type ProcessAssignment, ProcessSet, rpcOf } from "../../domain/ProcessSpec.ts"
 import { agentStopMaxMs } from "../../domain/StopTime.ts"
 import type { ProcessStats, ProcessStatus, ReloadVerdict } from "../../protocol/NodeManager.ts"
 import { type DiskFailed, Disk, readState, stateText } from "../Disk.ts"
@@ -7,7 +7,7 @@ import { monotonicMs } from "../Monotonic.ts"
 import { NodeChanges } from "../NodeChanges.ts"
 import { TaskQueues } from "../tasks/TaskQueues.ts"
 import type { SlotSockets } from "./SlotSockets.ts"
-import type { WorkerLauncher } from "./WorkerLauncher.ts"
+import type { Launcher } from "./Launcher.ts"
 import { makeWorkerSet, type WorkerSet } from "./WorkerSet.ts"
 
 /** The node has a newer set than the one that was sent. */
@@ -51,7 +51,7 @@ export class Supervisor extends Context.Service<
         const disk = yield* Disk
         const changes = yield* NodeChanges
         const tasks = yield* TaskQueues
-        const needs = yield* Effect.context<WorkerLauncher | SlotSockets | NodeChanges>()
+        const needs = yield* Effect.context<Launcher | SlotSockets | NodeChanges>()
         const oneAtATime = yield* Semaphore.make(1)
         const scope = yield* Scope.make()
         const sets = new Map<string, WorkerSet>()
@@ -76,11 +76,11 @@ export class Supervisor extends Context.Service<
         })
 
         const stands = (set: WorkerSet, next: ProcessAssignment) =>
-          set.assignment.listen.ip === next.listen.ip && set.assignment.listen.port === next.listen.port
+          set.assignment.listen?.ip === next.listen?.ip && set.assignment.listen?.port === next.listen?.port
 
         const run = Effect.fnUntraced(function* (processes: ReadonlyArray<ProcessAssignment>) {
           const next = new Map(processes.map((assignment) => [assignment.name, assignment]))
-          yield* tasks.assign(processes.map(({ name, spec }) => ({ name, settings: spec.rpc })))
+          yield* tasks.assign(processes.map(({ name, spec }) => ({ name, settings: rpcOf(spec) })))
           for (const set of sets.values()) {
             const same = next.get(set.assignment.name)
             if (same === undefined || !stands(set, same)) yield* leave(set)

@@ -25,7 +25,9 @@ export const careForWorkers = Effect.fnUntraced(function* (options: WorkerCareOp
   const look = Effect.fnUntraced(function* (now: number, elapsedMs: number) {
     for (const { running } of options.slots()) {
       if (running === undefined) continue
-      running.silence = lookAt(running.silence, running.worker.heard(), elapsedMs)
+      const heard = running.worker.heard()
+      if (heard === undefined) continue
+      running.silence = lookAt(running.silence, heard, elapsedMs)
       const stuck = stuckReason(running.silence, options.settings().heartbeatTimeoutMs)
       if (stuck !== undefined) yield* killFor(running, stuck)
     }

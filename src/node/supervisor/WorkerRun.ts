@@ -2,7 +2,7 @@ import { Effect, Random } from "effect"
 import { noSilence, type Silence } from "../../domain/Heartbeat.ts"
 import type { RecyclingDraw } from "../../domain/Recycling.ts"
 import { monotonicMs } from "../Monotonic.ts"
-import type { LaunchedWorker, LaunchFailed } from "./WorkerLauncher.ts"
+import type { Launched, LaunchFailed } from "./Launched.ts"
 
 /** The worker's own drain ends by itself; this is for one that is stuck. */
 const killAfterDrainMs = 2_000
@@ -16,12 +16,12 @@ export type Recipe = {
   readonly generation: number
   /** A worker that does not say it is ready within this time is killed. */
   readonly startTimeoutMs: number
-  readonly launch: Effect.Effect<LaunchedWorker, LaunchFailed>
+  readonly launch: Effect.Effect<Launched, LaunchFailed>
 }
 
 /** One worker process, from its start to its end. Times are milliseconds of a monotonic clock. */
 export interface WorkerRun {
-  readonly worker: LaunchedWorker
+  readonly worker: Launched
   readonly generation: number
   readonly startedAt: number
   readonly draw: RecyclingDraw
@@ -64,7 +64,7 @@ export const watchRun = (
     Effect.andThen(Effect.never),
   )
   return Effect.raceFirst(run.worker.exited, readiness).pipe(
-    Effect.flatMap((reason) => on.ended(run.killedFor ?? reason)),
+    Effect.flatMap(({ reason }) => on.ended(run.killedFor ?? reason)),
   )
 }
 

@@ -1,7 +1,7 @@
 import { Clock, Deferred, Effect, Exit, FiberHandle, Queue, Random, Scope } from "effect"
 import { backoffDelay, type BackoffPolicy } from "../../domain/Backoff.ts"
 import { needsNewWorkers } from "../../domain/Launch.ts"
-import type { ProcessAssignment } from "../../domain/ProcessSpec.ts"
+import { countOf, type ProcessAssignment, rpcOf, startTimeoutOf } from "../../domain/ProcessSpec.ts"
 import { cpuCount } from "../../platform/Env.ts"
 import type { ProcessStatus, ReloadVerdict } from "../../protocol/NodeManager.ts"
 import type { WorkerKind } from "../../protocol/WorkerLink.ts"
@@ -12,7 +12,8 @@ import { careForWorkers } from "./WorkerCare.ts"
 import { makeReloads, type Version } from "./Reloads.ts"
 import { makeSlot, type Slot } from "./Slot.ts"
 import { makeSocketGroup } from "./SocketGroup.ts"
-import { LaunchFailed, placeName, WorkerLauncher } from "./WorkerLauncher.ts"
+import { LaunchFailed, placeName } from "./Launched.ts"
+import { Launcher } from "./Launcher.ts"
 import type { Recipe, WorkerRun } from "./WorkerRun.ts"
 
 /** A port that somebody else has may be free again soon: a former worker that still drains. */
@@ -57,13 +58,16 @@ const severity = ["FATAL", "BACKOFF", "STARTING", "STOPPING", "EXITED", "STOPPED
  */
 export const makeWorkerSet = Effect.fnUntraced(function* (initial: ProcessAssignment, scope: Scope.Closeable) {
   let assignment = initial
-  const launcher = yield* WorkerLauncher
+  const launcher = yield* Launcher
   const changes = yield* NodeChanges
-  const sockets = yield* makeSocketGroup(initial.listen, () => assignment.spec.rpc.backlog)
+  const sockets = yield* makeSocketGroup(
+    initial.listen ?? { ip: "127.0.0.1", port: 0 },
+    () => rpcOf(assignment.spec).backlog,
+  )
   const pokes = yield* Queue.sliding<void>(1)
   const ledger = new Ledger({
     startedAt: yield* Clock.currentTimeMillis,
-    keyWindowMs: () => assignment.spec.rpc.idempotencyWindowMs,
+    keyWindowMs: () => rpcOf(assignment.spec).idempotencyWindowMs,
   })
   const retry = yield* FiberHandle.make()
   const gone = yield* Deferred.make<void>()
@@ -83,10 +87,10 @@ export const makeWorkerSet = Effect.fnUntraced(function* (initial: ProcessAssign
   }
 
   const wanted = (kind: WorkerKind) => {
-    const { desired, rpc, workers } = assignment.spec
-    if (removed || desired === "stopped") return 0
-    if (kind === "tasks") return rpc.taskWorkers
-    return workers === 0 ? cpuCount() : workers
+    const { spec } = assignment
+    if (removed || spec.desired === "stopped") return 0
+    if (kind === "tasks") return rpcOf(spec).taskWorkers
+    return countOf(spec) === 0 ? cpuCount() : countOf(spec)
   }
 
   const all = () => [...places.values()].toSorted(inOrder)
@@ -114,7 +118,7 @@ export const makeWorkerSet = Effect.fnUntraced(function* (initial: ProcessAssign
   })
   const recipe = (kind: WorkerKind, index: number, version: Version): Recipe => ({
     generation: version.generation,
-    startTimeoutMs: assignment.spec.rpc.startTimeoutMs,
+    startTimeoutMs: startTimeoutOf(assignment.spec),
     launch: launch(kind, index, version),
   })
 
@@ -241,7 +245,7 @@ export const makeWorkerSet = Effect.fnUntraced(function* (initial: ProcessAssign
   yield* poke
   yield* careForWorkers({
     slots: staying,
-    settings: () => assignment.spec.rpc,
+    settings: () => rpcOf(assignment.spec),
     isBusy: (now) => removed || reloads.isBusy(now),
     renew: (slot, why) => reloads.renew(slot, proven, why),
   }).pipe(
@@ -287,6 +291,7 @@ export const makeWorkerSet = Effect.fnUntraced(function* (initial: ProcessAssign
       return {
         name: assignment.name,
         service: assignment.spec.service,
+        kind: assignment.spec.kind,
         listen: assignment.listen,
         specRevision: assignment.specRevision,
         desired: assignment.spec.desired,
@@ -296,6 +301,9 @@ export const makeWorkerSet = Effect.fnUntraced(function* (initial: ProcessAssign
         workers: statusOf("calls"),
         taskWorkers: statusOf("tasks"),
         reload: reloads.progress,
+        waitingFor: null,
+        limitsMissing: null,
+        crashes: { count: 0, lastAt: null },
       }
     },
   }

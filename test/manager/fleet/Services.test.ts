@@ -1,3 +1,4 @@
+import { specDefaults } from "../../../src/domain/ProcessSpec.ts"
 import { defaultRpcSettings } from "../../../src/domain/RpcSettings.ts"
 import { afterAll, beforeAll, expect, test } from "bun:test"
 import { Effect, Stream } from "effect"
@@ -189,12 +190,12 @@ test("a process spec reaches the node of its endpoints, grows with each change, 
   try {
     const { id } = await manager.create("run", [online(ip, 9_100)])
     const spec = {
+      ...specDefaults,
       kind: "module" as const,
       module: "/srv/a.ts",
       workers: 1,
       env: {},
       tls: "auto" as const,
-      desired: "running" as const,
       drainTimeoutMs: 1_000,
       rpc: defaultRpcSettings,
     }

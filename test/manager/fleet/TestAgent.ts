@@ -114,6 +114,9 @@ export class TestAgent {
       processesRevision: this.#processesRevision,
       trustRevision: this.#trustRevision,
       processes: this.#running(),
+      cronRevision: 0,
+      cron: [],
+      notices: [],
     }
   }
 
@@ -123,15 +126,21 @@ export class TestAgent {
     return processes.map(({ listen, name, spec, specRevision }) => ({
       name,
       service: spec.service,
+      kind: spec.kind,
       listen,
       specRevision,
       desired: spec.desired,
       state: "RUNNING",
       reason: null,
       since: 1,
-      workers: [{ slot: 0, pid: 1, state: "RUNNING", restarts: 0, reason: null, since: 1 }],
+      workers: [
+        { slot: 0, pid: 1, state: "RUNNING", restarts: 0, reason: null, since: 1, ready: true, adopted: false },
+      ],
       taskWorkers: [],
       reload: this.reloads.get(name) ?? null,
+      waitingFor: null,
+      limitsMissing: null,
+      crashes: { count: 0, lastAt: null },
     }))
   }
 

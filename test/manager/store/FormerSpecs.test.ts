@@ -1,16 +1,17 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
 import { Effect, type Layer, ManagedRuntime } from "effect"
+import { rpcOf, specDefaults } from "../../../src/domain/ProcessSpec.ts"
 import { defaultRpcSettings } from "../../../src/domain/RpcSettings.ts"
 import { ServiceName } from "../../../src/domain/ServiceName.ts"
 import { Database } from "../../../src/manager/store/Database.ts"
-import { ProcessSpecsRepo } from "../../../src/manager/store/ProcessSpecsRepo.ts"
+import { ProcessSpecsRepo, type StoredSpec } from "../../../src/manager/store/ProcessSpecsRepo.ts"
 import { ServicesRepo } from "../../../src/manager/store/ServicesRepo.ts"
 import { storeLayer } from "../../../src/manager/store/Store.ts"
 import { engines, removeFresh, startMs } from "./engines.ts"
 
 type Store = Layer.Success<ReturnType<typeof storeLayer>>
 
-const spec = {
+const former = {
   kind: "module" as const,
   module: "/srv/a.ts",
   workers: 2,
@@ -19,6 +20,9 @@ const spec = {
   desired: "running" as const,
   drainTimeoutMs: 30_000,
 }
+const spec = { ...specDefaults, ...former }
+
+const rpcIn = (stored: StoredSpec | undefined) => stored && rpcOf(stored.spec)
 
 afterAll(removeFresh)
 
@@ -37,14 +41,14 @@ describe.each(engines)("process specs on $name", ({ fresh }) => {
         yield* (yield* Database).run((db) =>
           db
             .updateTable("process_spec")
-            .set({ spec: JSON.stringify(spec) })
+            .set({ spec: JSON.stringify(former) })
             .where("service_id", "=", id)
             .execute(),
         )
-        expect((yield* specs.get(id))?.spec.rpc).toEqual(defaultRpcSettings)
+        expect(rpcIn(yield* specs.get(id))).toEqual(defaultRpcSettings)
         const rpc = { ...defaultRpcSettings, maxConnections: 5, methodConcurrency: { hello: 1 }, legacy: true }
         yield* specs.set(id, { ...spec, rpc }, "ann")
-        expect((yield* specs.get(id))?.spec.rpc).toEqual(rpc)
+        expect(rpcIn(yield* specs.get(id))).toEqual(rpc)
       }),
     ))
 })

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
 import { Effect, type Layer, ManagedRuntime, Schema } from "effect"
 import type { Endpoint } from "../../../src/domain/Endpoint.ts"
+import { specDefaults } from "../../../src/domain/ProcessSpec.ts"
 import { defaultRpcSettings } from "../../../src/domain/RpcSettings.ts"
 import { ServiceName } from "../../../src/domain/ServiceName.ts"
 import { AuditRepo } from "../../../src/manager/store/AuditRepo.ts"
@@ -27,12 +28,12 @@ const endpoint = (ip: string, status: Endpoint["status"] = "online"): Endpoint =
   status,
 })
 const spec = {
+  ...specDefaults,
   kind: "module" as const,
   module: "/srv/a.ts",
   workers: 2,
   env: { GREETING: "你好" },
   tls: "auto" as const,
-  desired: "running" as const,
   drainTimeoutMs: 30_000,
   rpc: defaultRpcSettings,
 }

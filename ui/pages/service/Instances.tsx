@@ -64,16 +64,22 @@ const State = ({ page, state }: { page: PageContext; state: WorkerState }) => (
 
 type InstanceProps = { page: PageContext; serviceId: string; instance: InstanceView; revision: number }
 
+const nameOf = ({ nodeName, status }: InstanceView) =>
+  status?.listen === undefined || status.listen === null ? nodeName : `${nodeName} (${status.listen.ip})`
+
+const Listen = ({ listen }: { listen: NonNullable<InstanceView["status"]>["listen"] }) =>
+  listen === null ? null : <span class="mono quiet">{endpointKey(listen)}</span>
+
 const Instance = ({ page, serviceId, instance, revision }: InstanceProps) => {
   const { process } = page.t
   const { status, nodeName, nodeId, reload } = instance
   const error = told(page, { text: instance.error, problem: instance.problem })
-  const name = status === null ? nodeName : `${nodeName} (${status.listen.ip})`
+  const name = nameOf(instance)
   return (
     <section class="instance" aria-label={name}>
       <header class="instance-head">
         <b>{nodeName}</b>
-        {status !== null && <span class="mono quiet">{endpointKey(status.listen)}</span>}
+        <Listen listen={status?.listen ?? null} />
         {status === null ? (
           <span class={error === null ? "quiet" : "bad"}>{error ?? process.notReported}</span>
         ) : (
@@ -82,21 +88,7 @@ const Instance = ({ page, serviceId, instance, revision }: InstanceProps) => {
         {status !== null && status.specRevision < revision && (
           <span class="warn small">{process.outdated(status.specRevision, revision)}</span>
         )}
-        {status !== null && (
-          <button
-            type="button"
-            class="button button-small push-right"
-            hx-post={paths.reload(serviceId)}
-            hx-vals={JSON.stringify({ node: nodeId })}
-            hx-confirm={process.reloadTitle(name)}
-            data-confirm-help={process.reloadHelp}
-            data-confirm-yes={process.reload}
-            aria-label={process.reloadOf(name)}
-          >
-            <Icon name="restart" />
-            {process.reload}
-          </button>
-        )}
+        {status !== null && <Reload page={page} serviceId={serviceId} node={nodeId} name={name} />}
       </header>
       {status !== null && (
         <Reason text={status.reason === null ? error : troubleText(page, processProblem(status.reason))} />
@@ -108,6 +100,24 @@ const Instance = ({ page, serviceId, instance, revision }: InstanceProps) => {
     </section>
   )
 }
+
+type ReloadProps = { page: PageContext; serviceId: string; node: string; name: string }
+
+const Reload = ({ page, serviceId, node, name }: ReloadProps) => (
+  <button
+    type="button"
+    class="button button-small push-right"
+    hx-post={paths.reload(serviceId)}
+    hx-vals={JSON.stringify({ node })}
+    hx-confirm={page.t.process.reloadTitle(name)}
+    data-confirm-help={page.t.process.reloadHelp}
+    data-confirm-yes={page.t.process.reload}
+    aria-label={page.t.process.reloadOf(name)}
+  >
+    <Icon name="restart" />
+    {page.t.process.reload}
+  </button>
+)
 
 const Reason = ({ text }: { text: string | null }) => (text === null ? null : <p class="instance-reason bad">{text}</p>)
 

@@ -1,3 +1,4 @@
+import { rpcOf } from "../../../../src/domain/ProcessSpec.ts"
 import type { TaskCounts, TasksView } from "../../../../src/domain/TaskFigures.ts"
 import { Card } from "../../../parts/Card.tsx"
 import { Empty } from "../../../parts/Empty.tsx"
@@ -26,7 +27,7 @@ export const Queues = ({ page, service, view }: Props) => {
 
 /** There are no task workers, and nothing is left from when there were some. */
 export const isIdle = ({ process }: ServiceDetail, { counts }: TasksView): boolean =>
-  (process === null || process.spec.rpc.taskWorkers === 0) && counts.waiting + counts.running + counts.dead === 0
+  (process === null || rpcOf(process.spec).taskWorkers === 0) && counts.waiting + counts.running + counts.dead === 0
 
 const Nothing = ({ page, service }: { page: PageContext; service: ServiceDetail }) => {
   const { tasks } = page.t

@@ -1,0 +1,56 @@
+import { Data, type Effect } from "effect"
+import type { CallInFlight } from "../../domain/Poison.ts"
+import type { ProcessAssignment } from "../../domain/ProcessSpec.ts"
+import type { WorkerKind } from "../../protocol/WorkerLink.ts"
+import type { Ledger } from "./Ledger.ts"
+import type { WorkerFigures } from "./WorkerRegistry.ts"
+
+/** The process could not even be started. */
+export class LaunchFailed extends Data.TaggedError("LaunchFailed")<{ readonly reason: string }> {}
+
+export type LaunchRequest = {
+  readonly assignment: ProcessAssignment
+  readonly kind: WorkerKind
+  readonly slot: number
+  /** Processes of its kind in the set. */
+  readonly count: number
+  /** The slot's listening socket; a task worker has none, nor has a command that was not given it. */
+  readonly fd?: number
+  /** Calls to refuse from the start. */
+  readonly poison: ReadonlyArray<string>
+  /** Of its set. */
+  readonly ledger: Ledger
+}
+
+/** How a process has ended. */
+export type Ended = {
+  /** Both null: nobody knows, as of a process that an agent before this one had started. */
+  readonly code: number | null
+  readonly signal: string | null
+  /** For a person: what it said itself, `exited with code 3`, `killed by SIGSEGV`. */
+  readonly reason: string
+}
+
+/** A process of a set that was started: a worker of ours, or an instance of a command. */
+export interface Launched {
+  readonly pid: number
+  /** Returns when it accepts calls, or has been up for long enough; never, when it does not come to that. */
+  readonly ready: Effect.Effect<void>
+  /** Returns when it has ended. */
+  readonly exited: Effect.Effect<Ended>
+  /** Asks it to end: a worker drains, a command gets its stop signal. */
+  readonly terminate: Effect.Effect<void>
+  /** The same, when its successor accepts on the same socket. */
+  readonly retire: Effect.Effect<void>
+  /** Ends it and all it has started, at once. */
+  readonly kill: Effect.Effect<void>
+  /** What it has said of itself last; a command says nothing. */
+  readonly report: () => WorkerFigures | undefined
+  /** How many reports have come; undefined: it sends none. */
+  readonly heard: () => number | undefined
+  /** After its end: the calls that ran then. */
+  readonly inFlight: () => ReadonlyArray<CallInFlight>
+}
+
+/** A process's place in its set, for a person: `0`, `tasks/0`. */
+export const placeName = (kind: WorkerKind, slot: number) => (kind === "calls" ? `${slot}` : `tasks/${slot}`)
