@@ -34,28 +34,26 @@ export const echo = (host: string, port: number) =>
   })
 
 const tryEveryMs = 2
+const giveUpMs = 30_000
 
 /**
  * Milliseconds from now until a call is answered. One is begun every two milliseconds, whatever became of those before: some
  * that supervise let calls to a dead process hang.
  */
-export const untilAnswered = (call: () => Promise<void>): Promise<number> =>
-  new Promise((resolve, reject) => {
-    const from = performance.now()
-    const timer = setInterval(() => {
-      if (performance.now() - from > 30_000) {
-        clearInterval(timer)
-        reject(new Error("nothing answers"))
-      }
-      call().then(
-        () => {
-          clearInterval(timer)
-          resolve(performance.now() - from)
-        },
-        () => undefined,
-      )
-    }, tryEveryMs)
-  })
+export const untilAnswered = (call: () => Promise<void>): Promise<number> => {
+  const { promise, reject, resolve } = Promise.withResolvers<number>()
+  const from = performance.now()
+  const tryOnce = async () => {
+    try {
+      await call()
+      resolve(performance.now() - from)
+    } catch (error) {
+      if (performance.now() - from > giveUpMs) reject(error)
+    }
+  }
+  const timer = setInterval(() => void tryOnce(), tryEveryMs)
+  return promise.finally(() => clearInterval(timer))
+}
 
 /** Waits until the program has so many processes. */
 export const untilRunning = async (rival: Rival, program: string, instances: number) => {

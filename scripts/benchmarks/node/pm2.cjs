@@ -2,8 +2,7 @@
 const { createInterface } = require("node:readline")
 const pm2 = require("pm2")
 
-const done = (act) =>
-  new Promise((resolve, reject) => act((error, value) => (error ? reject(error) : resolve(value))))
+const done = (act) => new Promise((resolve, reject) => act((error, value) => (error ? reject(error) : resolve(value))))
 
 const requests = {
   connect: () => done((end) => pm2.connect(end)),

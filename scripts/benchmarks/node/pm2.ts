@@ -9,7 +9,13 @@ const here = import.meta.dirname
 /** PM2's daemon, asked by its own client; programs in its cluster mode. */
 export const pm2 = async (): Promise<Rival> => {
   const home = mkdtempSync(join(tmpdir(), "muster-bench-pm2-"))
-  const client = new Pinned(1, ["env", `PM2_HOME=${home}`, "PM2_DISABLE_VERSION_CHECK=true", "node", join(here, "pm2.cjs")])
+  const client = new Pinned(1, [
+    "env",
+    `PM2_HOME=${home}`,
+    "PM2_DISABLE_VERSION_CHECK=true",
+    "node",
+    join(here, "pm2.cjs"),
+  ])
   const ask = async <A>(what: string, argument: object = {}): Promise<A> => {
     const answer = JSON.parse(await client.ask(JSON.stringify([what, argument]))) as { value: A; error?: string }
     if (answer.error !== undefined) throw new Error(`PM2, ${what}: ${answer.error}`)

@@ -3,7 +3,12 @@ import { atMost, fixed, median, row, type Target } from "../Report.ts"
 import { freePort } from "../rpc/peers/Peer.ts"
 import { type Rival, sleep, untilAnswered, untilRunning } from "./Rival.ts"
 
-type Measured = { readonly rival: Rival; readonly port: number; readonly start: Array<number>; readonly kill: Array<number> }
+type Measured = {
+  readonly rival: Rival
+  readonly port: number
+  readonly start: Array<number>
+  readonly kill: Array<number>
+}
 
 const program = "speed"
 
@@ -50,8 +55,7 @@ export const speed = async (rivals: ReadonlyArray<Rival>, rounds: number, upMs: 
     ...figures.map(({ killMs, name, startMs }) => row(name, fixed(startMs, 1), fixed(killMs, 1))),
   ]
   const [own, ...others] = figures
-  const ratio = (of: "startMs" | "killMs") =>
-    (own?.[of] ?? Number.NaN) / Math.min(...others.map((other) => other[of]))
+  const ratio = (of: "startMs" | "killMs") => (own?.[of] ?? Number.NaN) / Math.min(...others.map((other) => other[of]))
   const targets: ReadonlyArray<Target> = [
     atMost("start to the first answer, times the faster of the others", 1, ratio("startMs")),
     atMost("kill to the next answer, times the faster of the others", 1, ratio("killMs")),
