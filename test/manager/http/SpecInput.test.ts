@@ -5,7 +5,7 @@ import { readSpec } from "../../../src/manager/http/SpecInput.ts"
 const fieldsOf = (input: unknown) =>
   Effect.runSync(
     readSpec(input).pipe(
-      Effect.as({}),
+      Effect.as<Readonly<Record<string, string>>>({}),
       Effect.catch((error) => Effect.succeed(error.fields)),
     ),
   )
