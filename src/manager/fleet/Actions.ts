@@ -147,13 +147,12 @@ const make = Effect.gen(function* () {
       instance.name.includes("@") ? { ip: instance.ip, port: Number(instance.name.split("@")[1]) } : null,
     )
 
+  /** `after`: a status that is older than what was just done says nothing. */
   const reach = Effect.fnUntraced(function* (
-    { service }: Begun,
+    service: ServiceDetail,
     instance: InstanceView,
     session: SessionState,
-    goal: Goal,
-    /** A status that is older than what was just done says nothing. */
-    after: number | undefined,
+    { after, goal }: { readonly goal: Goal; readonly after: number | undefined },
   ) {
     yield* firstTries(session)
     const startedAt = yield* Clock.currentTimeMillis
@@ -227,9 +226,9 @@ const make = Effect.gen(function* () {
       const workers = (instance.status?.workers.length ?? 0) + (instance.status?.taskWorkers.length ?? 0)
       return yield* restartAt(session, { name: instance.name, ...action.instance }, goal.spec, workers)
     }
-    if (action.kind !== "start") return yield* reach(begun, instance, session, goal, undefined)
+    if (action.kind !== "start") return yield* reach(service, instance, session, { goal, after: undefined })
     const { after, failed } = yield* revive(begun, instance, session, goal)
-    return failed ?? (yield* reach(begun, instance, session, goal, after))
+    return failed ?? (yield* reach(service, instance, session, { goal, after }))
   })
 
   const one = Effect.fnUntraced(function* (begun: Begun, instance: InstanceView, kind: ActionView["action"]) {

@@ -49,9 +49,7 @@ const make = Effect.gen(function* () {
   const one = Effect.fnUntraced(function* (
     target: Target,
     action: BulkAction,
-    node: string | undefined,
-    by: string,
-    startedAt: number,
+    { by, node, startedAt }: { readonly node: string | undefined; readonly by: string; readonly startedAt: number },
   ) {
     yield* settle(startedAt, target.id, { state: "running" })
     const nothing = (error: { readonly message: string }): ServiceOutcome => ({
@@ -85,7 +83,7 @@ const make = Effect.gen(function* () {
     const startedAt = yield* Clock.currentTimeMillis
     const services = targets.map((target) => ({ ...target, state: "queued" as const, reason: null }))
     yield* tell({ action: action.kind, by, startedAt, endedAt: null, services })
-    return Effect.forEach(targets, (target) => one(target, action, node, by, startedAt), {
+    return Effect.forEach(targets, (target) => one(target, action, { node, by, startedAt }), {
       concurrency: servicesAtOnce,
     }).pipe(
       Effect.ensuring(

@@ -93,7 +93,9 @@ const carryOut = Effect.fnUntraced(function* (ask: SignedAsk, action: Action, no
   const { service } = yield* serviceOf(ask)
   const actions = yield* Actions
   const { outcomes } = yield* actions.run(service.id, action, node, ask.by)
-  return yield* slowJson(Effect.map(outcomes, (nodes) => ({ service: service.name, outcome: overall(nodes), nodes })))
+  return yield* slowJson(
+    Effect.map(outcomes, (nodes) => ({ service: service.name, outcome: overall(nodes), error: null, nodes })),
+  )
 })
 
 const wanted = (kind: "start" | "stop") =>

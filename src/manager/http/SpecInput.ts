@@ -40,7 +40,9 @@ const literal = /"([^"]*)"/g
 /** A message with the value that it is about; the environment's values may be secrets. */
 const withValue = (input: Json, path: string, message: string): string => {
   if (path.startsWith("env.")) return message
-  const alternatives = /^Expected "/.test(message) ? [...message.matchAll(literal)].map(([, word = ""]) => word) : []
+  const alternatives = message.startsWith('Expected "')
+    ? [...message.matchAll(literal)].map(([, word = ""]) => word)
+    : []
   if (alternatives.length > 1) return `must be ${choices(alternatives)}${shown(valueAt(input, path))}`
   const [, type] = /^Expected (string|number|boolean|array|object|int)\b/.exec(message) ?? []
   if (type !== undefined) return `must be ${/^[aoi]/.test(type) ? "an" : "a"} ${type}${shown(valueAt(input, path))}`
@@ -94,7 +96,7 @@ export const readSpec = Effect.fn("SpecInput.read")(function* (input: unknown) {
   if (kind !== "module" && kind !== "command")
     return yield* new InvalidInput({ fields: { ...none, kind: `must be module or command${shown(kind)}` } })
   const spec: Effect.Effect<NamelessSpec, InvalidInput> = decoders[kind]({ ...input, kind })
-  return yield* Effect.catch(spec, (error) =>
-    Effect.flatMap(explain(input, error.fields), (fields) => Effect.fail(new InvalidInput({ fields }))),
-  )
+  const explained = ({ fields }: InvalidInput) =>
+    Effect.flatMap(explain(input, fields), (fields) => Effect.fail(new InvalidInput({ fields })))
+  return yield* spec.pipe(Effect.catch(explained))
 })

@@ -4,6 +4,8 @@ import type { TestAgent } from "../fleet/TestAgent.ts"
 import { joinedAgent, runService } from "./JoinedAgent.ts"
 import { api, startManager, type TestManager } from "./TestManager.ts"
 
+type Instance = { delivery: { state: string; wanted: { desired: string } } }
+const isAway = ({ connection }: { connection: string }) => connection === "away"
 type NodeOutcome = { nodeName: string; outcome: string; reason: string | null; ready: number; total: number }
 
 describe("an action on processes", () => {
@@ -58,7 +60,7 @@ describe("an action on processes", () => {
     const { process } = await statusOf("greeter")
     expect(process.desired).toBe("running")
     expect(
-      process.instances.map((instance: any) => [instance.delivery.state, instance.delivery.wanted.desired]),
+      process.instances.map((instance: Instance) => [instance.delivery.state, instance.delivery.wanted.desired]),
     ).toEqual([
       ["acked", "running"],
       ["acked", "stopped"],
@@ -77,7 +79,7 @@ describe("an action on processes", () => {
 
   test("that stops a node which is away is kept, and delivered when it is back", async () => {
     await two.stop()
-    await waitFor(async () => (await call("GET", "/nodes")).body.some((node: any) => node.connection === "away"))
+    await waitFor(async () => (await call("GET", "/nodes")).body.some(isAway))
     const stopped = await act("greeter", "stop")
     expect(stopped.nodes).toEqual([
       ["one", "done"],
@@ -203,7 +205,7 @@ describe("an action on processes", () => {
       ["two", "done"],
     ])
     expect((await statusOf("cleaner")).health).toBe("off")
-    const list = (await call("GET", "/services")).body.find((service: any) => service.name === "cleaner")
+    const list = (await call("GET", "/services")).body.find(({ name }: { name: string }) => name === "cleaner")
     expect(list.processes).toEqual({
       kind: "command",
       desired: "stopped",
@@ -227,7 +229,7 @@ describe("an action on processes", () => {
     ])
     expect(body.results[0].nodes).toHaveLength(2)
     const again = await call("POST", "/services/actions", { action: "start", services: ["greeter", "cleaner"] })
-    expect(again.body.results.map((result: any) => result.outcome)).toEqual(["done", "done"])
+    expect(again.body.results.map(({ outcome }: NodeOutcome) => outcome)).toEqual(["done", "done"])
     expect((await call("POST", "/services/actions", { action: "explode", services: [] })).status).toBe(422)
   })
 
