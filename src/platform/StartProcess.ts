@@ -92,17 +92,20 @@ const startOnOthers = (o: StartOptions): Started => {
   if (pid === undefined) throw failure ?? new Error(`${o.file} can't be started`)
   child.stdin?.on("error", () => undefined)
   child.stdin?.end(o.input)
-  const exited = new Promise<Exit>((resolve) => {
-    unheard.set(pid, resolve)
-    child.on("exit", (code, signal) => resolve({ code, signal }))
-  })
+  let ended: Exit | undefined
+  let listener: ((exit: Exit) => void) | undefined
+  const end = (exit: Exit) => {
+    unheard.delete(pid)
+    ended = exit
+    listener?.(exit)
+  }
+  unheard.set(pid, end)
+  child.on("exit", (code, signal) => end({ code, signal }))
   return {
     pid,
-    onExit: (listener) => {
-      void exited.then((exit) => {
-        unheard.delete(pid)
-        listener(exit)
-      })
+    onExit: (given) => {
+      if (ended === undefined) listener = given
+      else given(ended)
     },
   }
 }

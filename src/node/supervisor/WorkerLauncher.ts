@@ -3,6 +3,7 @@ import { usesTls } from "../../domain/Loopback.ts"
 import type { CallInFlight } from "../../domain/Poison.ts"
 import type { ModuleSpec } from "../../domain/ProcessSpec.ts"
 import { type Child, spawnSelf } from "../../platform/ChildProcess.ts"
+import { newId } from "../../platform/Ids.ts"
 import { dirname } from "../../platform/Paths.ts"
 import { makeJournalFile, removeJournalFiles, takeJournalFile } from "../../platform/RuntimeFolder.ts"
 import type { Exit } from "../../platform/StartProcess.ts"
@@ -71,6 +72,7 @@ export const workerLauncher = Effect.fnUntraced(function* (folder: DataFolder, e
         out: sink.out,
         err: sink.err,
         fds: fd === undefined ? [] : [fd],
+        run: `${name}/${placeName(kind, slot).replace("/", "-")}/${newId()}`,
         ...(entry === undefined ? {} : { entry }),
       })
     } finally {
