@@ -1,10 +1,9 @@
-import { constants } from "node:fs"
 import { open } from "node:fs/promises"
 import { promisify } from "node:util"
-import { gunzip, gzip } from "node:zlib"
+import { gzip } from "node:zlib"
+import { ReadableFile } from "./LogFile.ts"
 
 const compress = promisify(gzip)
-const expand = promisify(gunzip)
 
 /**
  * Compresses a file to `to`, in members of `memberBytes` of it that can be expanded by themselves; off the event loop.
@@ -15,28 +14,22 @@ export const gzipFile = async (
   to: string,
   memberBytes: number,
 ): Promise<{ readonly bytes: number; readonly offsets: ReadonlyArray<number> }> => {
-  const source = await open(from, constants.O_RDONLY)
+  const source = await ReadableFile.open(from)
+  if (source === undefined) throw new Error(`${from} is gone`)
   const target = await open(to, "w", 0o640)
   try {
-    const offsets: Array<number> = []
-    let read = 0
+    const offsets = [0]
     let written = 0
+    let read = 0
     for (;;) {
-      const chunk = Buffer.allocUnsafe(memberBytes)
-      let filled = 0
-      while (filled < memberBytes) {
-        const { bytesRead } = await source.read(chunk, filled, memberBytes - filled, read + filled)
-        if (bytesRead === 0) break
-        filled += bytesRead
-      }
-      if (filled === 0) break
-      offsets.push(written)
-      const member = await compress(chunk.subarray(0, filled), { level: 6 })
+      const chunk = await source.read(read, memberBytes)
+      if (chunk.length === 0) break
+      const member = await compress(chunk)
       await target.write(member, 0, member.length, written)
-      read += filled
+      read += chunk.length
       written += member.length
+      offsets.push(written)
     }
-    offsets.push(written)
     await target.sync()
     return { bytes: read, offsets }
   } finally {
@@ -44,5 +37,3 @@ export const gzipFile = async (
     await source.close()
   }
 }
-
-export const expandMember = (bytes: Uint8Array): Promise<Uint8Array> => expand(bytes)

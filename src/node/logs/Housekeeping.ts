@@ -22,13 +22,16 @@ const asideOf = (files: ReadonlyArray<Found>): ReadonlyArray<Aside> => {
     files.filter(({ stamp }) => stamp !== undefined),
     (file) => `${outputBase(file)} ${file.stamp}`,
   )
-  return [...groups.values()].map((group) => ({
-    output: outputBase(group[0]!),
-    stamp: group[0]!.stamp ?? "",
-    bytes: group.reduce((sum, { bytes }) => sum + bytes, 0),
-    names: group.map(({ name }) => name),
-    plain: group.find(({ kind }) => kind === "log"),
-  }))
+  return [...groups].map(([key, group]) => {
+    const [output = "", stamp = ""] = key.split(" ")
+    return {
+      output,
+      stamp,
+      bytes: group.reduce((sum, { bytes }) => sum + bytes, 0),
+      names: group.map(({ name }) => name),
+      plain: group.find(({ kind }) => kind === "log"),
+    }
+  })
 }
 
 const partEnd = ".part"

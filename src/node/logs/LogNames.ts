@@ -1,3 +1,4 @@
+import { DateTime } from "effect"
 import type { LogStreamName } from "../../protocol/LogMessages.ts"
 
 /** Which output of which instance of a process set. `place`: `0`, `tasks/0`. */
@@ -19,7 +20,7 @@ export const currentIndex = (base: string) => `${base}.idx`
 export const nextLog = (base: string) => `${base}.next`
 
 /** `20261126T041751.123Z`: names that carry it are in the order of time. */
-export const stampOf = (ms: number): string => new Date(ms).toISOString().replaceAll(/[-:]/g, "")
+export const stampOf = (ms: number): string => DateTime.formatIso(DateTime.makeUnsafe(ms)).replaceAll(/[-:]/g, "")
 
 export const stampTime = (stamp: string): number =>
   Date.parse(stamp.replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d\.\d{3})Z$/, "$1-$2-$3T$4:$5:$6Z"))

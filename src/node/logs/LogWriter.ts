@@ -1,3 +1,4 @@
+import { DateTime } from "effect"
 import { type Fifos, MoveFailed } from "../../platform/Fifo.ts"
 import { factsOf, readNow, renameFile, removeFile, WritableFile } from "../../platform/LogFile.ts"
 import { join } from "../../platform/Paths.ts"
@@ -30,6 +31,7 @@ const pageBytes = 4_096
 const retryMs = 5_000
 const newline = 10
 
+const isoOf = (ms: number) => DateTime.formatIso(DateTime.makeUnsafe(ms))
 const sentence = (error: unknown) => (error instanceof Error ? error.message : String(error))
 
 type Open = { readonly file: WritableFile; index: LogIndex | undefined; bytes: number }
@@ -243,7 +245,7 @@ export class LogWriter {
     const open = this.#opened(now)
     const before = open.bytes === 0 || open.file.read(open.bytes - 1, 1)[0] === newline ? "" : "\n"
     const { dropped, reason, since } = failure
-    const text = `${before}${new Date(now).toISOString()} WARN  [agent] ${dropped} bytes were dropped here since ${new Date(since).toISOString()}: ${reason}\n`
+    const text = `${before}${isoOf(now)} WARN  [agent] ${dropped} bytes were dropped here since ${isoOf(since)}: ${reason}\n`
     const bytes = new TextEncoder().encode(text)
     try {
       open.index?.note(open.bytes, now)

@@ -1,4 +1,4 @@
-import { Clock, Context, Data, Effect, Layer } from "effect"
+import { Clock, Context, Effect, Layer } from "effect"
 import type { ProcessAssignment } from "../../domain/ProcessSpec.ts"
 import { defaultRunSettings, type RunSettings } from "../../domain/RunSetting.ts"
 import { Fifos } from "../../platform/Fifo.ts"
@@ -18,13 +18,6 @@ const muchBytes = 128 * 1024
 const quietAfterTurns = 20
 const settleMs = 1_000
 const noticeCode = "logs-stopped"
-
-/** There are no logs of a process set of this name. */
-export class NoSuchLogs extends Data.TaggedError("NoSuchLogs")<{ readonly name: string }> {
-  override get message() {
-    return `this node has no logs of ${JSON.stringify(this.name)}`
-  }
-}
 
 /** What the processes of a node say. `place`: an instance of a process set, `0` or `tasks/0`. */
 export class Logs extends Context.Service<
@@ -146,7 +139,6 @@ export class Logs extends Context.Service<
     )
 }
 
+/** What it throws is told, and nothing else comes of it. */
 const attempt = <A>(what: string, act: () => A) =>
-  Effect.try({ try: act, catch: (cause) => cause }).pipe(
-    Effect.catch((cause) => Effect.as(Effect.logError(`Cannot ${what}`, cause), undefined)),
-  )
+  Effect.sync(act).pipe(Effect.catchDefect((cause) => Effect.as(Effect.logError(`Cannot ${what}`, cause), undefined)))

@@ -35,9 +35,7 @@ test("no line is lost, split or doubled by rotations while a process writes", as
   using pump = await TestPump.make()
   const lines = 100_000
   const child = run(pump, printLines(lines))
-  let over = false
-  child.on("exit", () => (over = true))
-  while (!over) {
+  while (child.exitCode === null) {
     pump.pump.turn(Date.now())
     await Bun.sleep(1)
   }
