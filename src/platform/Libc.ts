@@ -14,9 +14,13 @@ const signatures = {
   read: ["i32", "buffer", "usize"],
   waitpid: ["i32", "buffer", "i32"],
   prctl: ["i32", "u64", "i32", "i32", "i32"],
+  mkfifo: ["buffer", "u32"],
+  poll: ["buffer", "u64", "i32"],
+  splice: ["i32", "u64", "i32", "buffer", "usize", "u32"],
 } as const satisfies Record<string, ReadonlyArray<Kind>>
 
-type Argument = { i32: number; u32: number; u64: bigint; usize: number; buffer: Uint8Array }
+/** A buffer may be null, where C takes that. */
+type Argument = { i32: number; u32: number; u64: bigint; usize: number; buffer: Uint8Array | null }
 type Arguments<K extends ReadonlyArray<Kind>> = { -readonly [I in keyof K]: Argument[K[I]] }
 type Signatures = Readonly<Record<string, ReadonlyArray<Kind>>>
 type Functions<S extends Signatures> = { readonly [N in keyof S]: (...args: Arguments<S[N]>) => number }
