@@ -5,6 +5,7 @@ import { agentStopMaxMs } from "../../domain/StopTime.ts"
 import type { ProcessStats, ProcessStatus, ReloadVerdict } from "../../protocol/NodeManager.ts"
 import type { InstanceRequest, RestartVerdict } from "../../protocol/ProcessMessages.ts"
 import { type DiskFailed, Disk, readState, stateText } from "../Disk.ts"
+import { Logs } from "../logs/Logs.ts"
 import { monotonicMs } from "../Monotonic.ts"
 import { NodeChanges } from "../NodeChanges.ts"
 import { TaskQueues } from "../tasks/TaskQueues.ts"
@@ -58,6 +59,7 @@ export class Supervisor extends Context.Service<
       Effect.gen(function* () {
         const disk = yield* Disk
         const changes = yield* NodeChanges
+        const logs = yield* Logs
         const tasks = yield* TaskQueues
         const registry = yield* WorkerRegistry
         const needs = yield* Effect.context<Launcher | SlotSockets | NodeChanges>()
@@ -153,6 +155,7 @@ export class Supervisor extends Context.Service<
           )
           for (const { set } of before) if (!staying.some((one) => one.set === set)) yield* leave(set)
           yield* rename(staying.filter(({ next, set }) => set.assignment.name !== next.name))
+          yield* logs.assign(processes)
           yield* tasks.assign(processes.map(({ name, spec }) => ({ name, settings: rpcOf(spec) })))
           for (const assignment of processes) {
             const known = staying.find(({ next }) => next === assignment)?.set
