@@ -2,6 +2,7 @@ import { type ModuleSpec, specDefaults } from "../../src/domain/ProcessSpec.ts"
 import { defaultRpcSettings } from "../../src/domain/RpcSettings.ts"
 import { catalogues } from "../../ui/messages/Catalogues.ts"
 import type { Language } from "../../ui/messages/Messages.ts"
+import type { ActionView, SpecDelivery } from "../../ui/ProcessModels.ts"
 import type {
   ClientView,
   EndpointView,
@@ -44,6 +45,7 @@ export const summary = (number: number, name: string, rest: Partial<ServiceSumma
   modifiedAt: now - 3 * hour,
   modifiedBy: "lin.wei",
   createdBy: "admin",
+  processes: { kind: "module", desired: "running", wanted: 3, running: 3, workers: { ready: 6, want: 6 } },
   ...rest,
 })
 
@@ -183,10 +185,32 @@ const reload = (rest: Partial<ReloadView>): ReloadView => ({
   ...rest,
 })
 
+const delivered: SpecDelivery = {
+  state: "acked",
+  wanted: { revision: 7, desired: "running" },
+  problem: null,
+  message: null,
+  nextTryAt: null,
+}
+
+const action = (rest: Partial<ActionView>): ActionView => ({
+  action: "start",
+  state: "done",
+  by: "lin.wei",
+  startedAt: now - 2 * minute,
+  endedAt: now - 2 * minute + 3 * second,
+  reason: null,
+  problem: null,
+  ...rest,
+})
+
 const instance = (last: number, rest: Partial<NonNullable<InstanceView["status"]>> = {}): InstanceView => ({
   nodeId: ulid(100 + last),
   nodeName: `node-${last}`,
+  ip: `10.20.2.${last}`,
   name: "order-center@9501",
+  delivery: delivered,
+  action: null,
   reload: null,
   error: null,
   status: {
@@ -221,6 +245,28 @@ const instances: ReadonlyArray<InstanceView> = [
     }),
   },
   { ...instance(14), reload: reload({ state: "superseded", replaced: 1 }) },
+  { ...instance(17, { waitingFor: "cache is not ready" }), action: action({ state: "running", endedAt: null }) },
+  {
+    ...instance(19, {
+      desired: "stopped",
+      state: "STOPPED",
+      limitsMissing: "cgroup v2 is not mounted",
+      workers: [worker(0, { pid: null, state: "STOPPED", ready: false, adopted: true })],
+    }),
+    delivery: { ...delivered, wanted: { revision: 7, desired: "stopped" } },
+    action: action({ action: "stop" }),
+  },
+  {
+    ...instance(20, { specRevision: 6, workers: [worker(0, { ready: false }), worker(1, { adopted: true })] }),
+    delivery: {
+      ...delivered,
+      state: "refused",
+      problem: { _tag: "Refused", detail: "processes: there is no user www" },
+      message: "processes: there is no user www",
+      nextTryAt: now + 12 * second,
+    },
+    action: action({ action: "push", state: "failed", reason: "processes: there is no user www" }),
+  },
   instance(15, {
     specRevision: 6,
     state: "BACKOFF",
@@ -239,12 +285,25 @@ const instances: ReadonlyArray<InstanceView> = [
   {
     nodeId: ulid(116),
     nodeName: "node-16",
+    ip: "10.20.2.16",
     name: "order-center@9501",
+    delivery: { ...delivered, state: "away", nextTryAt: now + 2 * second },
+    action: action({ action: "stop", state: "kept" }),
     status: null,
     error: "The node is away since 5 minutes",
     reload: reload({ state: "failed", replaced: 0, total: 0, problem: { _tag: "NoAnswer" } }),
   },
-  { nodeId: ulid(118), nodeName: "node-18", name: "order-center@9501", status: null, error: null, reload: null },
+  {
+    nodeId: ulid(118),
+    nodeName: "node-18",
+    ip: "10.20.2.18",
+    name: "order-center@9501",
+    delivery: { ...delivered, state: "none", wanted: null },
+    action: null,
+    status: null,
+    error: null,
+    reload: null,
+  },
 ]
 
 const spec = {
@@ -274,7 +333,15 @@ export const service: ServiceDetail = {
   hasDraft: false,
   endpointsList: endpoints,
   clientsList: clients,
-  process: { spec, revision: 7, modifiedBy: "lin.wei", modifiedAt: now - hour, instances },
+  process: {
+    spec,
+    revision: 7,
+    pushed: 7,
+    modifiedBy: "lin.wei",
+    modifiedAt: now - hour,
+    instances,
+    notJoined: ["10.20.2.99"],
+  },
   releasedAt: now - 4 * minute,
   releasedBy: "lin.wei",
   draft: null,

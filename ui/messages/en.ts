@@ -1,5 +1,6 @@
 import { counted } from "./Counted.ts"
 import { callsEn } from "./calls/en.ts"
+import { processEn } from "./process/en.ts"
 import { settingsEn } from "./settings/en.ts"
 import { serviceEn } from "./service/en.ts"
 import { tasksEn } from "./tasks/en.ts"
@@ -202,6 +203,7 @@ export const en = {
   },
 
   ...serviceEn,
+  ...processEn,
   ...settingsEn,
   ...callsEn,
   ...tasksEn,

@@ -1,6 +1,7 @@
 import type { Messages } from "./Messages.ts"
 import { callsZhCN } from "./calls/zh-CN.ts"
 import { serviceZhCN } from "./service/zh-CN.ts"
+import { processZhCN } from "./process/zh-CN.ts"
 import { settingsZhCN } from "./settings/zh-CN.ts"
 import { tasksZhCN } from "./tasks/zh-CN.ts"
 import { troubleZhCN } from "./trouble/zh-CN.ts"
@@ -187,6 +188,7 @@ export const zhCN: Messages = {
   },
 
   ...serviceZhCN,
+  ...processZhCN,
   ...settingsZhCN,
   ...callsZhCN,
   ...tasksZhCN,
