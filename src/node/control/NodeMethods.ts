@@ -14,10 +14,12 @@ import {
   statusBatchMs,
   StatusRequest,
 } from "../../protocol/NodeManager.ts"
+import { LogsRequest } from "../../protocol/LogMessages.ts"
 import { RpcError } from "../../protocol/RpcError.ts"
 import { Discovery, type GuardRefused } from "../discovery/Discovery.ts"
 import type { DiskFailed } from "../Disk.ts"
 import { fieldError } from "../FieldError.ts"
+import { Logs, type NoSuchLogs } from "../logs/Logs.ts"
 import { NodeChanges } from "../NodeChanges.ts"
 import { Notices } from "../Notices.ts"
 import { type InvalidSet, type NoSuchProcess, type OlderRevision, Supervisor } from "../supervisor/Supervisor.ts"
@@ -30,6 +32,7 @@ type Failure =
   | DiskFailed
   | GuardRefused
   | InvalidSet
+  | NoSuchLogs
   | NoSuchProcess
   | NoSuchTasks
   | OlderRevision
@@ -48,6 +51,7 @@ const toRpcError = (failure: Failure): RpcError => {
       return new RpcError("failed_precondition", failure.message, { ...refused, details: { guard: failure.verdict } })
     case "OlderRevision":
       return new RpcError("failed_precondition", failure.message, { ...refused, details: { revision: failure.have } })
+    case "NoSuchLogs":
     case "NoSuchProcess":
     case "NoSuchTasks":
       return new RpcError("not_found", failure.message, refused)
@@ -57,6 +61,7 @@ const toRpcError = (failure: Failure): RpcError => {
   }
 }
 
+/** An answer that is an AsyncIterable is a stream of items, for callers that ask for one. */
 export type Method = (argument: unknown) => Effect.Effect<unknown, RpcError>
 
 export type NodeInfo = { readonly nodeId: string; readonly version: string }
@@ -86,6 +91,7 @@ export class NodeMethods extends Context.Service<NodeMethods, ReadonlyMap<string
         const tasks = yield* TaskQueues
         const trust = yield* Trust
         const changes = yield* NodeChanges
+        const logs = yield* Logs
         const notices = yield* Notices
         const startedAt = yield* Clock.currentTimeMillis
 
@@ -135,6 +141,8 @@ export class NodeMethods extends Context.Service<NodeMethods, ReadonlyMap<string
           ],
           [nodeMethods.reloadProcess, method(ProcessName, ({ name }) => supervisor.reload(name))],
           [nodeMethods.processStats, method(ProcessName, ({ name }) => supervisor.stats(name))],
+          [nodeMethods.readLogs, method(LogsRequest, (request) => logs.read(request))],
+          [nodeMethods.listLogs, method(ProcessName, ({ name }) => logs.files(name))],
           [nodeMethods.listTasks, method(TasksRequest, (request) => tasks.list(request))],
           [
             nodeMethods.requeueTasks,
