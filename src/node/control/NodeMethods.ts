@@ -15,6 +15,7 @@ import {
   StatusRequest,
 } from "../../protocol/NodeManager.ts"
 import { LogsRequest } from "../../protocol/LogMessages.ts"
+import { InstanceRequest } from "../../protocol/ProcessMessages.ts"
 import { RpcError } from "../../protocol/RpcError.ts"
 import { Discovery, type GuardRefused } from "../discovery/Discovery.ts"
 import type { DiskFailed } from "../Disk.ts"
@@ -140,6 +141,7 @@ export class NodeMethods extends Context.Service<NodeMethods, ReadonlyMap<string
             method(ApplyProcessesRequest, (set) => Effect.map(supervisor.apply(set), (revision) => ({ revision }))),
           ],
           [nodeMethods.reloadProcess, method(ProcessName, ({ name }) => supervisor.reload(name))],
+          [nodeMethods.restartProcess, method(InstanceRequest, (instance) => supervisor.restart(instance))],
           [nodeMethods.processStats, method(ProcessName, ({ name }) => supervisor.stats(name))],
           [nodeMethods.readLogs, method(LogsRequest, (request) => logs.read(request))],
           [nodeMethods.listLogs, method(ProcessName, ({ name }) => logs.files(name))],
