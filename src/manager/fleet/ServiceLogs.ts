@@ -3,11 +3,19 @@ import { problemSentence, type Problem } from "../../domain/Problem.ts"
 import type { LogFiles, LogsRequest } from "../../protocol/LogMessages.ts"
 import { Calls, type Place } from "./Calls.ts"
 import { NotFound } from "./Errors.ts"
-import { LastLines, type LogEvent, type LogSide, MergeSide, type SideEvent, takeMerged } from "./LogMerge.ts"
+import {
+  LastLines,
+  type LogEvent,
+  type LogSide,
+  MergeSide,
+  type ServiceLogLine,
+  type SideEvent,
+  takeMerged,
+} from "./LogMerge.ts"
 import type { NodeCallError } from "./NodeLink.ts"
 import { askNode, awayError, type NodeAway } from "./NodeSession.ts"
 
-export type { LogEvent, LogSide, ServiceLogLine } from "./LogMerge.ts"
+export type { LogEvent } from "./LogMerge.ts"
 
 /** As LogsRequest, of one service. `node`: id, name or address; undefined: all that run it. */
 export type ServiceLogsRequest = Omit<LogsRequest, "name" | "after"> & { readonly node: string | undefined }
@@ -34,7 +42,7 @@ const isMissing = (error: Failure) => error._tag === "NodeCallError" && error.co
 /** Tells what one node has to say, into `queue`, and for a follower goes on where it was when the node comes back. */
 const readSide = Effect.fnUntraced(function* (
   { name, session }: Place,
-  { node: _, ...request }: ServiceLogsRequest,
+  request: Omit<ServiceLogsRequest, "node">,
   queue: Queue.Queue<SideEvent>,
 ) {
   const follows = request.follow === true && request.to === undefined
@@ -69,31 +77,46 @@ const nothingYet: SideEvent = { _tag: "Batch", batch: { lines: [], caughtUp: tru
 
 type Side = { readonly merge: MergeSide; readonly queue: Queue.Queue<SideEvent> }
 
-/** Puts what all sides say into one order. It waits for the slowest until all are caught up, and for nobody then. */
-const mergeSides = Effect.fnUntraced(function* (
-  sides: ReadonlyArray<Side>,
-  { limit = Number.POSITIVE_INFINITY, tail }: ServiceLogsRequest,
-  out: Queue.Queue<LogEvent, Cause.Done>,
-) {
-  const merges = sides.map(({ merge }) => merge)
-  const last = tail === undefined || sides.length < 2 ? undefined : new LastLines(tail)
+/** Tells lines, at most `limit` of them. Gives how many may still be told. */
+const teller = (out: Queue.Queue<LogEvent, Cause.Done>, limit = Number.POSITIVE_INFINITY) => {
   let left = limit
-  const tell = Effect.fnUntraced(function* (lines: Extract<LogEvent, { _tag: "Lines" }>["lines"]) {
+  return Effect.fnUntraced(function* (lines: ReadonlyArray<ServiceLogLine>) {
     const told = lines.slice(0, left)
     left -= told.length
     for (let from = 0; from < told.length; from += linesInOneEvent)
       yield* Queue.offer(out, { _tag: "Lines", lines: told.slice(from, from + linesInOneEvent) })
+    return left
   })
-  const isBehind = ({ isCaughtUp, isEnded, next }: MergeSide) => next !== undefined || (!isCaughtUp && !isEnded)
+}
+type Tell = ReturnType<typeof teller>
+
+const isBehind = ({ isCaughtUp, isEnded, next }: MergeSide) => next !== undefined || (!isCaughtUp && !isEnded)
+
+/** What there was, in one order: it waits for the slowest. Gives how many lines may still be told. */
+const mergeBefore = Effect.fnUntraced(function* (
+  sides: ReadonlyArray<Side>,
+  { out, tail, tell }: { readonly out: Queue.Queue<LogEvent, Cause.Done>; tail: number | undefined; tell: Tell },
+) {
+  const merges = sides.map(({ merge }) => merge)
+  // Each node has sent as many as were asked for of all.
+  const last = tail === undefined || sides.length < 2 ? undefined : new LastLines(tail)
+  let left = yield* tell([])
   while (left > 0 && merges.some(isBehind)) {
     for (const { merge, queue } of sides)
-      while (merge.isOwing) for (const event of merge.hear(yield* Queue.take(queue))) yield* Queue.offer(out, event)
+      while (merge.isOwing) yield* Queue.offerAll(out, merge.hear(yield* Queue.take(queue)))
     const lines = takeMerged(merges)
-    if (last === undefined) yield* tell(lines)
+    if (last === undefined) left = yield* tell(lines)
     else last.add(lines)
   }
-  if (last !== undefined) yield* tell(last.take())
-  yield* Queue.offer(out, { _tag: "CaughtUp" })
+  return yield* tell(last?.take() ?? [])
+})
+
+/** What is new, as it comes: it waits for nobody. */
+const mergeNew = Effect.fnUntraced(function* (
+  sides: ReadonlyArray<Side>,
+  { out, tell }: { readonly out: Queue.Queue<LogEvent, Cause.Done>; readonly tell: Tell },
+) {
+  const merges = sides.map(({ merge }) => merge)
   const news = yield* Queue.bounded<readonly [MergeSide, SideEvent]>(Math.max(1, sides.length))
   for (const { merge, queue } of sides.filter(({ merge }) => !merge.isEnded))
     yield* Queue.take(queue).pipe(
@@ -101,14 +124,26 @@ const mergeSides = Effect.fnUntraced(function* (
       Effect.forever,
       Effect.forkScoped,
     )
+  let left = yield* tell([])
   while (left > 0 && merges.some(({ isEnded }) => !isEnded)) {
     for (const [merge, event] of yield* Queue.takeAll(news)) {
-      for (const told of merge.hear(event)) yield* Queue.offer(out, told)
+      yield* Queue.offerAll(out, merge.hear(event))
       // It is never waited for any more.
       merge.isCaughtUp = true
     }
-    yield* tell(takeMerged(merges))
+    left = yield* tell(takeMerged(merges))
   }
+})
+
+const mergeSides = Effect.fnUntraced(function* (
+  sides: ReadonlyArray<Side>,
+  { limit, tail }: Omit<ServiceLogsRequest, "node">,
+  out: Queue.Queue<LogEvent, Cause.Done>,
+) {
+  const tell = teller(out, limit)
+  const left = yield* mergeBefore(sides, { out, tail, tell })
+  yield* Queue.offer(out, { _tag: "CaughtUp" })
+  if (left > 0) yield* mergeNew(sides, { out, tell })
   yield* Queue.end(out)
 })
 
@@ -122,7 +157,10 @@ const make = Effect.gen(function* () {
     return meant
   })
 
-  const open = Effect.fnUntraced(function* (places: ReadonlyArray<Place>, request: ServiceLogsRequest) {
+  const open = Effect.fnUntraced(function* (
+    places: ReadonlyArray<Place>,
+    { node: _node, ...request }: ServiceLogsRequest,
+  ) {
     const out = yield* Effect.acquireRelease(Queue.bounded<LogEvent, Cause.Done>(2), Queue.shutdown)
     const sides: Array<Side> = []
     for (const place of places) {

@@ -45,6 +45,14 @@ const first = <R extends { readonly next: Line | undefined }>(readers: Iterable<
   return best
 }
 
+type Fillable = { readonly next: () => Line | undefined; readonly fill: () => Promise<boolean> }
+
+/** Reads on until there is a line that passes. */
+const hasNext = async ({ fill, next }: Fillable, over: AbortSignal): Promise<boolean> => {
+  while (next() === undefined) if (over.aborted || !(await fill())) return false
+  return true
+}
+
 /**
  * The answer to one LogsRequest. It reads the files at the speed of whoever takes the batches: nothing is kept for a slow
  * reader, and nobody waits for one.
@@ -87,11 +95,10 @@ export class LogReading implements AsyncIterableIterator<LogBatch, undefined> {
       const ends = await this.#begin()
       for (;;) {
         const { isOver, lines } = await this.#collect((key) => ends.get(key) ?? 0)
-        if (isOver && !follow) for (const reader of this.#readers.values()) await reader.flush()
         if (lines.length > 0) yield this.#batch(lines, false)
         if (isOver) break
       }
-      const rest = follow ? [] : (await this.#collect(() => 0)).lines
+      const rest = follow ? [] : await this.#flush()
       yield this.#batch(rest, true)
       if (!follow || to !== undefined) return undefined
       yield* this.#follow()
@@ -99,6 +106,12 @@ export class LogReading implements AsyncIterableIterator<LogBatch, undefined> {
     } finally {
       for (const { source } of this.#readers.values()) await source.close()
     }
+  }
+
+  /** What stands at the ends without a newline. */
+  async #flush(): Promise<Array<LogLine>> {
+    for (const reader of this.#readers.values()) await reader.flush()
+    return (await this.#collect(() => 0)).lines
   }
 
   async *#follow(): AsyncGenerator<LogBatch, undefined> {
@@ -153,7 +166,8 @@ export class LogReading implements AsyncIterableIterator<LogBatch, undefined> {
     const left = new Set(readers)
     for (let count = 0; count < range.tail && !this.#over.signal.aborted; count++) {
       for (const reader of left)
-        while (reader.next === undefined && left.has(reader)) if (!(await reader.fill())) left.delete(reader)
+        if (!(await hasNext({ next: () => reader.next, fill: () => reader.fill() }, this.#over.signal)))
+          left.delete(reader)
       const last = first(readers, true)
       if (last?.next === undefined) return
       range.starts.set(outputKey(last.source.output), last.next.start)
@@ -168,8 +182,10 @@ export class LogReading implements AsyncIterableIterator<LogBatch, undefined> {
     let bytes = 0
     while (lines.length < Math.min(batchLines, this.#left) && bytes < batchBytes) {
       for (const [key, reader] of this.#readers) {
-        while (reader.next === undefined && !empty.has(reader) && !this.#over.signal.aborted)
-          if (!(await reader.fill(endOf(key)))) empty.add(reader)
+        if (empty.has(reader)) continue
+        const { signal } = this.#over
+        if (!(await hasNext({ next: () => reader.next, fill: () => reader.fill(endOf(key)) }, signal)))
+          empty.add(reader)
       }
       const reader = first(this.#readers.values(), false)
       const line = reader?.next
