@@ -26,8 +26,7 @@ export const makeCronWrites = Effect.fnUntraced(function* (store: CronStore, pat
       catch: storeFailed(path),
     }).pipe(Effect.exit)
 
-  const alone = (one: Waiting) =>
-    Effect.map(transaction([one]), (exit) => void Deferred.doneUnsafe(one.answer, exit))
+  const alone = (one: Waiting) => Effect.map(transaction([one]), (exit) => void Deferred.doneUnsafe(one.answer, exit))
 
   /** When they can't be written together, each is tried by itself. */
   const commit = Effect.fnUntraced(function* (writes: ReadonlyArray<Waiting>) {
