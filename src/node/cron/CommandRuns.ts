@@ -48,7 +48,7 @@ const readAll = (pipe: OutputPipe, take: (piece: Uint8Array) => void) => {
 }
 
 /** Runs programs. They and their pipes outlive the agent; the next one goes on reading. */
-export const commandRuns = Effect.fnUntraced(function* (folder: DataFolder) {
+export const commandRuns = Effect.fnUntraced(function* (folder: DataFolder, entry?: string) {
   const pipes = yield* Effect.acquireRelease(
     Effect.promise(() => OutputPipes.load()),
     (all) => Effect.sync(() => all.close()),
@@ -123,6 +123,7 @@ export const commandRuns = Effect.fnUntraced(function* (folder: DataFolder) {
           out: writer.fd,
           err: writer.fd,
           run: markOf(taskId, runId),
+          entry,
         }),
       catch: failed,
     }).pipe(

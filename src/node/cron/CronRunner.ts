@@ -38,13 +38,16 @@ export class CronRunner extends Context.Service<
     readonly start: (task: CronTask, runId: string) => Effect.Effect<RunningAction, StartFailed>
     /** Takes up a run of an agent before this one; undefined: it has ended. */
     readonly adopt: (run: AdoptedRun) => Effect.Effect<RunningAction | undefined>
+    /** Clears up after runs that are over; those in `running` are not. */
+    readonly sweep: (running: ReadonlySet<string>) => Effect.Effect<void>
   }
 >()("muster/node/cron/CronRunner") {
-  static readonly layer = (folder: DataFolder) =>
+  /** `entry`: another main.ts to become the programs of other users, from source only. */
+  static readonly layer = (folder: DataFolder, entry?: string) =>
     Layer.effect(
       CronRunner,
       Effect.gen(function* () {
-        const commands = yield* commandRuns(folder)
+        const commands = yield* commandRuns(folder, entry)
         const methods = yield* methodRuns(folder)
         return CronRunner.of({
           start: (task, runId) =>
@@ -52,6 +55,7 @@ export class CronRunner extends Context.Service<
               ? commands.start(task.id, task.action, runId)
               : methods.start(task.action, task.timeoutMs),
           adopt: commands.adopt,
+          sweep: commands.sweep,
         })
       }),
     )

@@ -1,9 +1,8 @@
-import { Clock, Deferred, Effect, Exit, type Fiber, Random, Result, Scope, Semaphore } from "effect"
+import { Clock, Deferred, Effect, type Fiber, Random, Result, Scope, Semaphore } from "effect"
 import type { CronTask } from "../../domain/Cron.ts"
 import { waitingRunsMax } from "../../domain/CronSlots.ts"
 import { newId } from "../../platform/Ids.ts"
 import type { CronRun } from "../../protocol/CronMessages.ts"
-import { monotonicMs } from "../Monotonic.ts"
 import type { CronRunner, RunningAction, RunOutcome } from "./CronRunner.ts"
 import type { RunEnd, WaitingRun } from "./CronStore.ts"
 import type { CronWrites } from "./CronWrites.ts"
@@ -57,6 +56,8 @@ export const makeTaskRuns = Effect.fnUntraced(function* (options: TaskRunsOption
   /** Waits for its time. */
   const timers = new Map<string, { readonly run: WaitingRun; readonly fiber: Fiber.Fiber<unknown> }>()
   let last = options.last
+  /** Nothing begins any more: the agent ends, or the task is gone and this says so. */
+  let closed: string | undefined
 
   const isRetry = ({ cause }: WaitingRun) => cause === "retry"
 
@@ -120,7 +121,7 @@ export const makeTaskRuns = Effect.fnUntraced(function* (options: TaskRunsOption
       endedAt,
     }
     const ended: CronRun = { ...run, ...end, outputBytes: output?.bytes ?? 0 }
-    const retry = isRemoved ? undefined : retryOf(ended, endedAt)
+    const retry = closed === undefined ? retryOf(ended, endedAt) : undefined
     yield* writes.persist((store) => {
       store.end(run.id, output === undefined ? end : { ...end, output }, nextEnd())
       if (retry !== undefined) store.insertWaiting(retry)
@@ -182,7 +183,7 @@ export const makeTaskRuns = Effect.fnUntraced(function* (options: TaskRunsOption
     yield* follow(one, started.success, yield* Clock.currentTimeMillis)
   })
 
-  const goOn = (one: ActiveRun, life: Effect.Effect<void>) =>
+  const goOn = (life: Effect.Effect<void>) =>
     life.pipe(
       Effect.tapCause((cause) => Effect.logError(`cron task ${options.task().name}: a run is followed no more`, cause)),
       Effect.forkIn(scope),
@@ -200,7 +201,7 @@ export const makeTaskRuns = Effect.fnUntraced(function* (options: TaskRunsOption
     active.set(run.id, one)
     yield* writes.persist((store) => store.begin(run.id, startedAt))
     yield* changed
-    yield* goOn(one, start(one))
+    yield* goOn(start(one))
   })
 
   /** Ends those that go on, and returns when they have. */
@@ -221,6 +222,12 @@ export const makeTaskRuns = Effect.fnUntraced(function* (options: TaskRunsOption
   )
 
   const decide = Effect.fnUntraced(function* (run: WaitingRun) {
+    // On the disk it waits on, for the agent that comes next.
+    if (closed === "agent") return { _tag: "Waits" } as const
+    if (closed !== undefined) {
+      yield* endWaiting(run, { state: "skipped", reason: closed })
+      return { _tag: "Skipped", reason: closed } as const
+    }
     const { missed, overlap } = options.task()
     const others = [...active.values()]
     // What is made up for is so one after the other, whatever may overlap.
@@ -253,7 +260,7 @@ export const makeTaskRuns = Effect.fnUntraced(function* (options: TaskRunsOption
   const next: Effect.Effect<void> = Effect.suspend(() =>
     turn.withPermit(
       Effect.suspend(() => {
-        const run = active.size === 0 ? queue.shift() : undefined
+        const run = active.size === 0 && closed === undefined ? queue.shift() : undefined
         return run === undefined ? Effect.void : launch(run)
       }),
     ),
@@ -286,7 +293,15 @@ export const makeTaskRuns = Effect.fnUntraced(function* (options: TaskRunsOption
     return yield* endWaiting(run, end)
   })
 
-  let isRemoved = false
+  /** Those of a schedule that is no more. */
+  const dropWaiting = (which: (run: WaitingRun) => boolean, reason: string) =>
+    Effect.suspend(() =>
+      Effect.forEach(
+        [...Array.from(timers.values(), ({ run }) => run), ...queue].filter(which),
+        ({ id }) => leave(id, { state: "skipped", reason }),
+        { discard: true },
+      ),
+    )
 
   return {
     consider,
@@ -295,7 +310,7 @@ export const makeTaskRuns = Effect.fnUntraced(function* (options: TaskRunsOption
     adopt: Effect.fnUntraced(function* (run: CronRun, action: RunningAction) {
       const one: ActiveRun = { run, action, asked: undefined, done: Deferred.makeUnsafe() }
       active.set(run.id, one)
-      yield* goOn(one, follow(one, action, yield* Clock.currentTimeMillis))
+      yield* goOn(follow(one, action, yield* Clock.currentTimeMillis))
     }),
     /** When a run that is due now begins, by chance. */
     jittered: (now: number) => {
@@ -311,28 +326,22 @@ export const makeTaskRuns = Effect.fnUntraced(function* (options: TaskRunsOption
     }),
     /** Nothing of it begins any more, and what goes on ends. */
     remove: Effect.fnUntraced(function* (reason: string) {
-      isRemoved = true
-      yield* dropAll(reason)
-      yield* endAll({ state: "stopped", by: null, reason })
-      yield* turn.withPermit(Effect.suspend(() => endAll({ state: "stopped", by: null, reason })))
+      closed = reason
+      const request = { state: "stopped", by: null, reason } as const
+      yield* dropWaiting(() => true, reason)
+      yield* endAll(request)
+      // One may have been about to begin.
+      yield* turn.withPermit(endAll(request))
     }),
-    /** Those of a schedule that is no more. */
-    dropWaiting: (reason: string) => dropAll(reason),
+    /** The agent ends: what waits is there for the next one. */
+    close: Effect.suspend(() => {
+      closed = "agent"
+      return endAll({ state: "stopped", by: null, reason: "the agent was stopped" })
+    }),
+    dropWaiting,
     running: () => active.size,
     output: (id: string) => active.get(id)?.action?.output,
     last: () => last,
-  }
-
-  function dropAll(reason: string) {
-    return Effect.suspend(() =>
-      Effect.forEach(
-        [...timers.keys(), ...queue.map(({ id }) => id)],
-        (id) => leave(id, { state: "skipped", reason }),
-        {
-          discard: true,
-        },
-      ),
-    )
   }
 })
 export type TaskRuns = Effect.Success<ReturnType<typeof makeTaskRuns>>
