@@ -7,7 +7,7 @@ import { processRow } from "../../platform/ProcessTable.ts"
 import { isAlive, ProcessTree } from "../../platform/ProcessTree.ts"
 import { spawnProgram } from "../../platform/Program.ts"
 import type { DataFolder } from "../DataFolder.ts"
-import { type AdoptedRun, type RunningAction, type RunOutcome, StartFailed } from "./CronRunner.ts"
+import { type AdoptedRun, type RunningAction, type RunOutcome, StartFailed } from "./RunningAction.ts"
 import { RunOutput } from "./RunOutput.ts"
 
 type CommandAction = Extract<CronAction, { readonly kind: "command" }>

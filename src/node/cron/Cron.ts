@@ -1,9 +1,16 @@
-import { Clock, Context, Effect, Exit, Layer, Result, Scope, Semaphore } from "effect"
+import { Clock, Context, Effect, Exit, Layer, Result, Scope, Semaphore, Struct } from "effect"
 import { CronSet, type CronTask } from "../../domain/Cron.ts"
 import { scheduleFault } from "../../domain/Schedule.ts"
 import { agentStopMaxMs } from "../../domain/StopTime.ts"
 import { newId } from "../../platform/Ids.ts"
-import type { CronHistory, CronOutput, CronRun, CronRuns, CronTaskStatus } from "../../protocol/CronMessages.ts"
+import type {
+  CronHistory,
+  CronOutput,
+  CronRun,
+  CronRuns,
+  CronStarted,
+  CronTaskStatus,
+} from "../../protocol/CronMessages.ts"
 import type { DataFolder } from "../DataFolder.ts"
 import { type DiskFailed, Disk, readState, stateText } from "../Disk.ts"
 import { NodeChanges } from "../NodeChanges.ts"
@@ -41,7 +48,7 @@ export class Cron extends Context.Service<
     readonly revision: Effect.Effect<number>
     readonly statuses: Effect.Effect<ReadonlyArray<CronTaskStatus>>
     /** Runs it now, by its overlap policy; answers when it has begun, or waits for others to end. */
-    readonly start: (taskId: string, by: string) => Effect.Effect<{ readonly runId: string }, NoSuchCron | CronSkipped>
+    readonly start: (taskId: string, by: string) => Effect.Effect<typeof CronStarted.Type, NoSuchCron | CronSkipped>
     /** Answers when it has ended. */
     readonly stop: (runId: string, by: string) => Effect.Effect<CronRun, NoSuchCron | CronStoreFailed>
     readonly runs: (taskId: string, limit: number, before?: string) => Effect.Effect<CronRuns, CronStoreFailed>
@@ -94,7 +101,7 @@ export class Cron extends Context.Service<
             scope,
             last,
           })
-          const made = CronEntry.make(task, row, ahead, runs)
+          const made = CronEntry.make({ task, row, ahead, runs })
           if (Result.isFailure(made)) {
             return yield* Effect.logError(`cron task ${task.name} is not run: ${made.failure.message}`)
           }
@@ -257,7 +264,7 @@ export class Cron extends Context.Service<
             const found = yield* read(() => store.endedAfter(Number(after), limit + 1))
             const runs = found.slice(0, limit)
             return {
-              runs: runs.map(({ endSeq: _, ...one }) => one),
+              runs: runs.map((run) => Struct.omit(run, ["endSeq"])),
               cursor: `${runs.at(-1)?.endSeq ?? (after === "" ? 0 : after)}`,
               more: found.length > limit,
             }

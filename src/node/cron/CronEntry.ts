@@ -16,6 +16,14 @@ export const rowOf = (task: CronTask, known: TaskRow | undefined, now: number): 
   return { id: task.id, basis, anchor: now, lastSlot: Math.max(now, known?.lastSlot ?? now) }
 }
 
+type CronEntryOptions = {
+  readonly task: CronTask
+  readonly row: TaskRow
+  /** Times after now that were dealt with all the same. */
+  readonly ahead: ReadonlySet<number>
+  readonly runs: TaskRuns
+}
+
 /** A task of the node, and up to when its times have been dealt with. */
 export class CronEntry {
   readonly runs: TaskRuns
@@ -28,11 +36,11 @@ export class CronEntry {
   /** What was the last one, before a clock was put back by far. */
   #before: number | undefined
 
-  static make(task: CronTask, row: TaskRow, ahead: ReadonlySet<number>, runs: TaskRuns) {
-    return Result.map(planOf(task.schedule, row.anchor), (plan) => new CronEntry(task, row, plan, ahead, runs))
+  static make(options: CronEntryOptions) {
+    return Result.map(planOf(options.task.schedule, options.row.anchor), (plan) => new CronEntry(options, plan))
   }
 
-  private constructor(task: CronTask, row: TaskRow, plan: Plan, ahead: ReadonlySet<number>, runs: TaskRuns) {
+  private constructor({ ahead, row, runs, task }: CronEntryOptions, plan: Plan) {
     this.task = task
     this.row = row
     this.runs = runs

@@ -4,6 +4,7 @@ import { newId } from "../../platform/Ids.ts"
 import type { CronEntry } from "./CronEntry.ts"
 import type { CronStore, WaitingRun } from "./CronStore.ts"
 import type { CronWrites } from "./CronWrites.ts"
+import { isoTime } from "./IsoTime.ts"
 
 /** The clock may be put forward or back at any time, and a host may sleep: it is looked at as often. */
 const lookMs = 15_000
@@ -62,11 +63,10 @@ export const makeTicker = Effect.fnUntraced(function* (options: TickerOptions) {
       by: null,
       notBefore: now,
     })
-    const at = (ms: number) => new Date(ms).toISOString()
     const reason =
       from === to
-        ? `missed: nothing was there to run it at ${at(to)}`
-        : `missed: nothing was there to run those from ${at(from)} to ${at(to)}`
+        ? `missed: nothing was there to run it at ${isoTime(to)}`
+        : `missed: nothing was there to run those from ${isoTime(from)} to ${isoTime(to)}`
     store.end(id, { state: "skipped", endedAt: now, exitCode: null, signal: null, reason, by: null }, nextEnd())
   }
 

@@ -6,7 +6,7 @@ import type { DataFolder } from "../DataFolder.ts"
 import { Discovery } from "../discovery/Discovery.ts"
 import { ServiceClients } from "../gateway/ServiceClients.ts"
 import { NodeChanges } from "../NodeChanges.ts"
-import { type RunningAction, type RunOutcome, StartFailed } from "./CronRunner.ts"
+import { type RunningAction, type RunOutcome, StartFailed } from "./RunningAction.ts"
 import { RunOutput } from "./RunOutput.ts"
 
 type MethodAction = Extract<CronAction, { readonly kind: "method" }>

@@ -1,11 +1,13 @@
-import { Clock, Deferred, Effect, type Fiber, Random, Result, Scope, Semaphore } from "effect"
+import { Clock, Deferred, Effect, type Fiber, Random, Result, type Scope, Semaphore } from "effect"
 import type { CronTask } from "../../domain/Cron.ts"
 import { waitingRunsMax } from "../../domain/CronSlots.ts"
 import { newId } from "../../platform/Ids.ts"
 import type { CronRun } from "../../protocol/CronMessages.ts"
-import type { CronRunner, RunningAction, RunOutcome } from "./CronRunner.ts"
+import type { CronRunner } from "./CronRunner.ts"
+import type { RunningAction, RunOutcome } from "./RunningAction.ts"
 import type { RunEnd, WaitingRun } from "./CronStore.ts"
 import type { CronWrites } from "./CronWrites.ts"
+import { isoTime } from "./IsoTime.ts"
 import type { RunOutput } from "./RunOutput.ts"
 
 /** What a run has said so far is written down so often, in case the agent ends. */
@@ -43,7 +45,7 @@ export type TaskRunsOptions = {
 
 const nothing = { exitCode: null, signal: null } as const
 
-const describe = ({ run }: ActiveRun) => `a run of ${new Date(run.startedAt ?? run.dueAt).toISOString()} still goes on`
+const describe = ({ run }: ActiveRun) => `a run of ${isoTime(run.startedAt ?? run.dueAt)} still goes on`
 
 /** The runs of one task: those that go on, those that wait, and which of them may begin. */
 export const makeTaskRuns = Effect.fnUntraced(function* (options: TaskRunsOptions) {
