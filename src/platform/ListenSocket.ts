@@ -91,8 +91,8 @@ const holdsInode = (pid: string, inodes: ReadonlySet<string>) =>
     inodes.has(readOr(() => readlinkSync(`/proc/${pid}/fd/${fd}`), "")),
   )
 
-/** The process that listens on an address, as far as we may see it: `pid 4711 (nginx: master process)`. */
-export const portHolder = (address: SlotAddress): string | undefined => {
+/** The process that listens on an address, as far as we may see it. */
+export const holderOf = (address: SlotAddress): number | undefined => {
   const lines = ["/proc/net/tcp", "/proc/net/tcp6"].flatMap((path) =>
     readOr(() => readFileSync(path, "utf8"), "")
       .split("\n")
@@ -107,6 +107,12 @@ export const portHolder = (address: SlotAddress): string | undefined => {
   const pid = readOr(() => readdirSync("/proc"), [])
     .filter((name) => /^\d+$/.test(name))
     .find((name) => holdsInode(name, inodes))
+  return pid === undefined ? undefined : Number(pid)
+}
+
+/** The same for a person: `pid 4711 (nginx: master process)`. */
+export const portHolder = (address: SlotAddress): string | undefined => {
+  const pid = holderOf(address)
   if (pid === undefined) return undefined
   const command = readOr(() => readFileSync(`/proc/${pid}/cmdline`, "utf8"), "")
     .replaceAll("\0", " ")
