@@ -182,6 +182,24 @@ test("a port that somebody else holds is named with its holder when a program ca
   }
 })
 
+test("a port that is still held after a stop is told with its holder, until it is free", async () => {
+  await using node = await started()
+  const listen = { ip: "127.41.0.2", port: await freePort("127.41.0.2") }
+  const server = Bun.listen({ hostname: listen.ip, port: listen.port, socket: { data: () => undefined } })
+  const assignment = command("sleep 410620", { listen })
+  await node.apply(1, assignment)
+  await inState(node, "RUNNING")
+  await node.apply(2, stopped(assignment))
+  const [notice] = await waitFor(async () => {
+    const { notices } = await node.status()
+    return notices.length === 1 && notices
+  })
+  expect(notice).toMatchObject({ code: "port-held", subject: "program" })
+  expect(notice?.message).toContain(`127.41.0.2:${listen.port} is held by pid ${process.pid} (`)
+  server.stop(true)
+  await waitFor(async () => (await node.status()).notices.length === 0, { timeoutMs: 30_000 })
+})
+
 test("an instance knows its service, its number and where it listens", async () => {
   await using node = await started()
   const listen = { ip: "127.41.0.2", port: await freePort("127.41.0.2") }

@@ -1,7 +1,6 @@
 import { Effect } from "effect"
-import type { CommandSpec, ProcessAssignment, StopSignal } from "../../domain/ProcessSpec.ts"
-import { holderOf, portHolder } from "../../platform/ListenSocket.ts"
-import { processRow, type ProcessRow } from "../../platform/ProcessTable.ts"
+import type { CommandSpec, StopSignal } from "../../domain/ProcessSpec.ts"
+import type { ProcessRow } from "../../platform/ProcessTable.ts"
 import type { ProcessTree, Signal } from "../../platform/ProcessTree.ts"
 import { monotonicMs } from "../Monotonic.ts"
 
@@ -52,14 +51,3 @@ export const endTree = Effect.fnUntraced(function* ({ asked, isKilled, spec, tre
   const left = yield* Effect.promise(() => tree.end(killMs))
   return left.length === 0 ? undefined : `${namesOf(left)} can't be ended`
 })
-
-/** Which process set a run's mark is of. */
-const setOf = (mark: string) => mark.split("/").slice(0, -2).join("/")
-
-/** Who listens on the address of a set, when that is none of its own processes. `run`: the mark of one of those. */
-export const foreignHolder = (listen: NonNullable<ProcessAssignment["listen"]>, run: string): string | undefined => {
-  const pid = holderOf(listen)
-  if (pid === undefined) return undefined
-  const mark = processRow(pid)?.run
-  return mark !== undefined && setOf(mark) === setOf(run) ? undefined : portHolder(listen)
-}

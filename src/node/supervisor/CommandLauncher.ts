@@ -5,6 +5,7 @@ import { spawnProgram } from "../../platform/Program.ts"
 import { Logs } from "../logs/Logs.ts"
 import { type Launched, LaunchFailed, type LaunchRequest, placeName } from "./Launched.ts"
 import { launchedCommand } from "./LaunchedCommand.ts"
+import { watchHeldPorts } from "./PortHolders.ts"
 
 /** What an instance is told of itself. */
 const instanceVariables = ({ assignment, count, slot }: LaunchRequest): Readonly<Record<string, string>> => ({
@@ -22,6 +23,7 @@ const portVariable = ({ assignment: { listen } }: LaunchRequest) => (listen === 
 /** Starts instances of commands. `entry`: another main.ts to prepare them by, from source only. */
 export const commandLauncher = Effect.fnUntraced(function* (entry?: string) {
   const logs = yield* Logs
+  const stopped = yield* watchHeldPorts
 
   const spawn = async (request: LaunchRequest, spec: CommandSpec, mark: string) => {
     const { assignment, fd, kind, slot } = request
@@ -51,7 +53,7 @@ export const commandLauncher = Effect.fnUntraced(function* (entry?: string) {
         try: () => spawn(request, spec, mark),
         catch: (cause) => new LaunchFailed({ reason: cause instanceof Error ? cause.message : String(cause) }),
       })
-      const launched: Launched = yield* launchedCommand(child, { assignment, mark })
+      const launched: Launched = yield* launchedCommand(child, { assignment, mark, stopped })
       return launched
     },
     // Interrupted in between it would run without anybody knowing.

@@ -4,11 +4,17 @@ import type { Child } from "../../platform/ChildProcess.ts"
 import type { ProcessRow } from "../../platform/ProcessTable.ts"
 import type { Signal } from "../../platform/ProcessTree.ts"
 import type { Exit } from "../../platform/StartProcess.ts"
-import { endTree, foreignHolder, signalOf } from "./CommandEnd.ts"
+import { endTree, signalOf } from "./CommandEnd.ts"
 import type { Ended, Launched } from "./Launched.ts"
+import { inTheWayOf, type Listen } from "./PortHolders.ts"
 
 /** What is known of an instance: what it was started from, and the mark that it carries. */
-export type CommandRun = { readonly assignment: ProcessAssignment; readonly mark: string }
+export type CommandRun = {
+  readonly assignment: ProcessAssignment
+  readonly mark: string
+  /** Run when it has stopped: its port should be free now. */
+  readonly stopped: (name: string, listen: Listen, mark: string) => Effect.Effect<void>
+}
 
 /** What is known of one that an agent before this one has started. */
 export type KnownCommand = { readonly isUp: boolean; readonly isLeaving: boolean }
@@ -18,16 +24,13 @@ const howEnded = ({ code, signal }: Exit) => {
   return code === null ? "ended; how is not known, as another agent had started it" : `exited with code ${code}`
 }
 
-const addressText = ({ ip, port }: { readonly ip: string; readonly port: number }) =>
-  `${ip.includes(":") ? `[${ip}]` : ip}:${port}`
-
 /**
  * An instance of a command as the slots see it, around its process, whoever has started that. A shell line is signalled
  * with its whole process group, as the shell would tell nobody of it; a program's own words go to the program alone,
  * which knows best what its children are to hear.
  */
 export const launchedCommand = Effect.fnUntraced(function* (child: Child, run: CommandRun, known?: KnownCommand) {
-  const { assignment, mark } = run
+  const { assignment, mark, stopped } = run
   const { spec } = assignment
   if (spec.kind === "module") return yield* Effect.die(new Error("a module is run by a worker"))
   const fork = Effect.runForkWith(yield* Effect.context<never>())
@@ -40,15 +43,13 @@ export const launchedCommand = Effect.fnUntraced(function* (child: Child, run: C
   let asked: ReadonlyArray<ProcessRow> = []
 
   /** The port is the program's own to listen on: whoever has it now is in its way. */
-  const inTheWay = () => {
-    if (assignment.listen === null || spec.passSocket) return undefined
-    const holder = foreignHolder(assignment.listen, mark)
-    return holder === undefined ? undefined : `${addressText(assignment.listen)} is held by ${holder}`
-  }
+  const listen = spec.passSocket ? null : assignment.listen
 
   const settle = Effect.fnUntraced(function* (exit: Exit) {
     const left = yield* endTree({ tree, spec, asked, wasAsked: () => wasAsked, isKilled: () => isKilled })
-    const reason = [howEnded(exit), left, inTheWay()].filter((part) => part !== undefined).join("; ")
+    const held = listen === null ? undefined : yield* inTheWayOf(listen, mark)
+    const reason = [howEnded(exit), left, held].filter((part) => part !== undefined).join("; ")
+    if (listen !== null && wasAsked) yield* stopped(assignment.name, listen, mark)
     yield* Deferred.succeed(ended, { code: exit.code, signal: exit.signal, reason })
   })
 
