@@ -1,5 +1,6 @@
 import type { DashboardModel, NodeView, ServiceSummary, TokenView } from "../../ui/ViewModels.ts"
-import { hour, minute, now, second, services, summary, ulid } from "./galleryFixtures.ts"
+import { services, summary } from "./galleryFixtures.ts"
+import { hour, minute, now, second, ulid } from "./galleryTimes.ts"
 
 /** The nodes, the tokens and the dashboards of the gallery's fleet. */
 const node = (number: number, rest: Partial<NodeView> = {}): NodeView => ({

@@ -30,6 +30,7 @@ import type { BulkJob, SpecFormModel } from "../../ui/ProcessModels.ts"
 import type { ListQuery, PageContext, ServiceFormModel } from "../../ui/ViewModels.ts"
 import * as calls from "./galleryCalls.ts"
 import * as fixtures from "./galleryFixtures.ts"
+import { now } from "./galleryTimes.ts"
 import * as tasks from "./galleryTasks.ts"
 import * as fleet from "./galleryFleet.ts"
 
@@ -139,7 +140,7 @@ const jsonSpec = (): SpecFormModel => {
 const bulkJob: BulkJob = {
   action: "restart",
   by: "lin.wei",
-  startedAt: fixtures.now - 4_000,
+  startedAt: now - 4_000,
   endedAt: null,
   services: fixtures.services.slice(1, 6).map(({ id, name }, index) => ({
     id,
@@ -160,7 +161,7 @@ const addClients = {
 const token = {
   kind: "once" as const,
   token: "mst_01JD0000000000000000000401_9f2c7b1de4",
-  expiresAt: fixtures.now + 3_600_000,
+  expiresAt: now + 3_600_000,
   command: `muster --role=node --join https://10.20.0.5:8800 --token mst_01JD0000000000000000000401_9f2c7b1de4a84d0f8f6a_5b1d6c2f0e9a8b7c6d5e4f3a2b1c0d9e --listen IP:8821`,
 }
 

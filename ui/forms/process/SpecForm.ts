@@ -31,11 +31,15 @@ const jsonOf = (spec: Readonly<Record<string, unknown>>) => {
   return JSON.stringify(rest, null, 2)
 }
 
+/** A word with a line end in it has no place in a field of one word a line. */
+const isOnlyJson = (spec: ProcessSpec | NamelessSpec) =>
+  spec.kind === "command" && "argv" in spec.command && spec.command.argv.some((word) => word.includes("\n"))
+
 const valuesOf = (spec: ProcessSpec | NamelessSpec): SpecFormValues => {
   const rpc = spec.kind === "module" ? spec.rpc : defaultRpcSettings
   return {
     kind: spec.kind,
-    mode: "form",
+    mode: isOnlyJson(spec) ? "json" : "form",
     json: jsonOf(spec),
     texts: textsOf(spec),
     rpc: settingTexts(rpc),

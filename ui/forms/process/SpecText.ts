@@ -27,7 +27,10 @@ const assignments = (value: unknown) =>
     .map(([name, text]) => `${name}=${String(text)}`)
     .join("\n")
 
-const commandText = (command: CommandLine) => ("shell" in command ? command.shell : command.argv.join("\n"))
+/** A word that would be an empty line, which means nothing. */
+const emptyWord = '""'
+const commandText = (command: CommandLine) =>
+  "shell" in command ? command.shell : command.argv.map((word) => (word === "" ? emptyWord : word)).join("\n")
 
 const writers: Readonly<Record<FieldKind, (value: never) => string>> = {
   text: (value: string) => value,
@@ -139,7 +142,9 @@ const readers: Readonly<Record<Exclude<FieldKind, "command">, (text: string) => 
 }
 
 const readCommand = (text: string, form: string | undefined): Read =>
-  form === "argv" ? { value: { argv: text.replace(/\n+$/, "").split("\n") } } : { value: { shell: text } }
+  form === "argv"
+    ? { value: { argv: text.split("\n").flatMap((line) => (line === "" ? [] : [line === emptyWord ? "" : line])) } }
+    : { value: { shell: text } }
 
 /** Fields that the spec has as it is: those of a probe only when there is one, of its kind. */
 const isAsked = (texts: Texts, path: string): boolean => {

@@ -86,7 +86,6 @@ export const processEn = {
     help: {
       module: "Absolute path on the node of the .ts or .js file whose exports are the methods.",
       workers: "Worker processes on each port, 0 to 256. 0 means one for each CPU of the node.",
-      tls: "",
       command: "As a shell line it may use pipes and variables; with one word a line nothing is interpreted.",
       instances: "Processes of it at each place, 1 to 256.",
       nodes: "Addresses, one a line: nodes that run it although the service has no endpoint there.",
@@ -125,7 +124,6 @@ export const processEn = {
       logKeep: "Of each instance; the oldest go first.",
       logTotalBytes: "Of the service on a node; the oldest go first. 0 means no limit.",
       logGzip: "They take a tenth of the space.",
-      kind: "",
       path: "Good is a status of 200 to 399.",
       host: "Empty: the address of the endpoint, or 127.0.0.1.",
       port: "0: the port of the endpoint.",
@@ -186,10 +184,10 @@ export const processEn = {
     pushHelp:
       "Processes whose spec changes are replaced. What changes only in number is started or stopped, the others serve on.",
     pushHere: (revision: number) => `Push r${revision}`,
-    pushHereOf: (revision: number, name: string) => `Push revision ${revision} to ${name}`,
+    pushHereOf: (revision: number, name: string) => `Push r${revision} to ${name}`,
     pushHereTitle: (revision: number, name: string) => `Push revision ${revision} to ${name}?`,
     takeBack: (revision: number) => `Back to r${revision}`,
-    takeBackOf: (revision: number, name: string) => `Put ${name} back to revision ${revision}`,
+    takeBackOf: (revision: number, name: string) => `Back to r${revision}: ${name}`,
     nextTry: "next try",
     state: {
       acked: "Has it",
@@ -198,7 +196,6 @@ export const processEn = {
       away: "Told when it is back",
       none: "Nothing was pushed to it",
     },
-    wanted: (revision: number) => `r${revision}`,
     notJoined: (ips: string) => `No joined node has the address ${ips}. It starts there as soon as one joins.`,
   },
 
@@ -314,7 +311,7 @@ export const processEn = {
     none: "No process",
     stopped: "Stopped",
     nowhere: "On no node",
-    running: (running: number, wanted: number) => `${running} of ${counted(wanted, "place", "places")} up`,
+    running: (running: number, wanted: number) => `${running} of ${wanted} up`,
     ready: (ready: number, want: number) => `${ready}/${want} ready`,
     notReady: "not ready",
     adopted: "adopted",

@@ -42,7 +42,7 @@ export const ServiceRow = ({ page, service }: { page: PageContext; service: Serv
     <td class="number">
       {service.revision === null ? <span class="quiet">–</span> : <code>{`r${service.revision}`}</code>}
     </td>
-    <td class="nowrap cut quiet">
+    <td class="nowrap cut quiet only-wide">
       <Time page={page} at={service.modifiedAt} /> {page.t.services.by(service.modifiedBy)}
     </td>
   </tr>

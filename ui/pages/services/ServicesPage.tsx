@@ -112,7 +112,7 @@ const Table = ({ page, services }: { page: PageContext; services: ReadonlyArray<
         <col class="width-fact" />
         <col class="width-fact" />
         <col class="width-small" />
-        <col class="width-fact" />
+        <col class="width-fact only-wide" />
       </colgroup>
       <thead>
         <tr>
@@ -127,7 +127,9 @@ const Table = ({ page, services }: { page: PageContext; services: ReadonlyArray<
           <th scope="col" class="number">
             {page.t.column.revision}
           </th>
-          <th scope="col">{page.t.column.modified}</th>
+          <th scope="col" class="only-wide">
+            {page.t.column.modified}
+          </th>
         </tr>
       </thead>
       <tbody>

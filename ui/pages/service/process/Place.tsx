@@ -29,7 +29,7 @@ export const Place = ({ page, service, process, instance }: Props) => {
         ) : (
           <StateMark page={page} state={status.state} />
         )}
-        {delivery.wanted !== null && <code class="tag">{page.t.rollout.wanted(delivery.wanted.revision)}</code>}
+        {delivery.wanted !== null && <code class="tag">{page.t.push.revision(delivery.wanted.revision)}</code>}
         <span class="instance-deeds">
           <PlaceDeeds page={page} service={service} process={process} instance={instance} name={name} />
         </span>

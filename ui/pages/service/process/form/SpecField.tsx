@@ -25,15 +25,21 @@ export const errorOf = ({ page, model, path }: Props): string | undefined => {
   return message === undefined ? undefined : specProblemText(page, message)
 }
 
+type PlainHelp = Readonly<Record<string, string | undefined>>
+
 const helpOf = ({ page, model, path }: Props): string => {
-  const { spec } = page.t
+  const { rlimits, ...plain } = page.t.spec.help
   const name = nameOf(path)
-  const help =
-    name === "rlimits"
-      ? spec.help.rlimits(limitNames.join(", "))
-      : spec.help[name as Exclude<keyof typeof spec.help, "rlimits">]
-  const shown = fieldOf(model.values.kind, path)?.kind === "flag" ? "" : defaultText(model.values.kind, path)
-  return [help, shown === "" ? "" : spec.default(shown)].filter((part) => part !== "").join(" ")
+  const help = name === "rlimits" ? rlimits(limitNames.join(", ")) : ((plain as PlainHelp)[name] ?? "")
+  const kind = fieldOf(model.values.kind, path)?.kind
+  const byDefault = defaultText(model.values.kind, path)
+  const shown =
+    kind === "flag" || byDefault === ""
+      ? ""
+      : kind === "choice"
+        ? optionText({ page, model, path }, byDefault)
+        : byDefault
+  return [help, shown === "" ? "" : page.t.spec.default(shown)].filter((part) => part !== "").join(" ")
 }
 
 const textOf = ({ model, path }: Props) => model.values.texts[path] ?? ""
