@@ -1,12 +1,5 @@
-import { Deferred, Effect, Layer, Scope } from "effect"
-import {
-  type CommandSpec,
-  type ModuleSpec,
-  type ProcessAssignment,
-  ProcessSpec,
-  setIdOf,
-} from "../../src/domain/ProcessSpec.ts"
-import { Schema } from "effect"
+import { Deferred, Effect, Layer, Schema, Scope } from "effect"
+import { type CommandSpec, type ModuleSpec, type ProcessAssignment, ProcessSpec } from "../../src/domain/ProcessSpec.ts"
 import { type Ended, type Launched, LaunchFailed, placeName } from "../../src/node/supervisor/Launched.ts"
 import { Launcher } from "../../src/node/supervisor/Launcher.ts"
 import { SlotSockets } from "../../src/node/supervisor/SlotSockets.ts"
@@ -47,6 +40,7 @@ export const makeSimulation = Effect.fnUntraced(function* (draw: Draw, isExclusi
   const scope = yield* Effect.scope
   const processes: Array<Simulated> = []
   const violations: Array<string> = []
+  const signals: Array<string> = []
   let calm = false
 
   const alive = (place?: string) => processes.filter((one) => one.alive && (place === undefined || one.place === place))
@@ -94,6 +88,7 @@ export const makeSimulation = Effect.fnUntraced(function* (draw: Draw, isExclusi
       exited: Deferred.await(exited),
       terminate: ask,
       retire: ask,
+      signal: (signal) => Effect.sync(() => void signals.push(`${signal} ${pid}`)),
       kill: Effect.sync(() => process.end({ code: null, signal: "SIGKILL", reason: "killed by SIGKILL" })),
       report: () => undefined,
       heard: () => undefined,
@@ -121,6 +116,7 @@ export const makeSimulation = Effect.fnUntraced(function* (draw: Draw, isExclusi
   return {
     processes,
     violations,
+    signals,
     alive,
     /** From now on all that is started lives. */
     calmDown: () => void (calm = true),
@@ -139,6 +135,5 @@ export const makeSimulation = Effect.fnUntraced(function* (draw: Draw, isExclusi
           changed: Effect.void,
         }).pipe(Scope.provide(own))
       }).pipe(Effect.provide(environment)),
-    idOf: setIdOf,
   }
 })
