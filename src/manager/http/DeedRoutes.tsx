@@ -37,17 +37,14 @@ const summary = ({ t: { deed } }: PageContext, kind: Action["kind"], outcomes: R
 
 const carryOut = Effect.fnUntraced(function* (ask: SignedAsk, action: Action, node: string | undefined) {
   const actions = yield* Actions
-  const { outcomes } = yield* actions.run(yield* param(ask, "id"), action, node, ask.by)
+  const { nodes, outcomes } = yield* actions.run(yield* param(ask, "id"), action, node, ask.by)
   const fiber = yield* Effect.forkDetach(outcomes)
   const soon = yield* Effect.timeoutOption(Fiber.join(fiber), soonMs)
   if (Option.isSome(soon)) {
     const { text, tone } = summary(ask.page, action.kind, soon.value)
     return parts([toast(ask.page, tone, text)])
   }
-  const service = yield* (yield* Services).get(yield* param(ask, "id"))
-  const places = service.process?.instances ?? []
-  const count = places.filter(({ action }) => action?.state === "running").length
-  return parts([toast(ask.page, "info", ask.page.t.deed.begun[action.kind](Math.max(1, count)))])
+  return parts([toast(ask.page, "info", ask.page.t.deed.begun[action.kind](nodes.length))])
 })
 
 /** A text of the form; nothing when it is not there. */
