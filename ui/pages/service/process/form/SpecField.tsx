@@ -10,8 +10,8 @@ import { specProblemText } from "./SpecProblem.ts"
 export type FormProps = { page: PageContext; model: SpecFormModel }
 type Props = FormProps & { path: string }
 
-/** The id of a field: its path, without the dots that a selector would read. */
-export const fieldId = (path: string) => path.replaceAll(".", "-")
+/** The id of a field: its path, without the dots that a selector would read. The card of what runs is `#instances`. */
+export const fieldId = (path: string) => (path === "instances" ? "instance-count" : path.replaceAll(".", "-"))
 
 const nameOf = (path: string) => path.split(".").at(-1) ?? path
 
