@@ -1,5 +1,6 @@
 import { counted } from "./Counted.ts"
 import { callsEn } from "./calls/en.ts"
+import { cronEn } from "./cron/en.ts"
 import { settingsEn } from "./settings/en.ts"
 import { serviceEn } from "./service/en.ts"
 import { tasksEn } from "./tasks/en.ts"
@@ -205,6 +206,7 @@ export const en = {
   ...settingsEn,
   ...callsEn,
   ...tasksEn,
+  ...cronEn,
   ...troubleEn,
 
   nodes: {

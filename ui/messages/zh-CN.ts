@@ -1,5 +1,6 @@
 import type { Messages } from "./Messages.ts"
 import { callsZhCN } from "./calls/zh-CN.ts"
+import { cronZhCN } from "./cron/zh-CN.ts"
 import { serviceZhCN } from "./service/zh-CN.ts"
 import { settingsZhCN } from "./settings/zh-CN.ts"
 import { tasksZhCN } from "./tasks/zh-CN.ts"
@@ -190,6 +191,7 @@ export const zhCN: Messages = {
   ...settingsZhCN,
   ...callsZhCN,
   ...tasksZhCN,
+  ...cronZhCN,
   ...troubleZhCN,
 
   nodes: {

@@ -4,6 +4,9 @@ import { Authority } from "./Authority.ts"
 import { CallConsole } from "./CallConsole.ts"
 import { Calls } from "./Calls.ts"
 import { Changes } from "./Changes.ts"
+import { CronSync } from "./cron/CronSync.ts"
+import { CronTasks } from "./cron/CronTasks.ts"
+import { CronRuns } from "./cron/CronRuns.ts"
 import { Deliveries } from "./Deliveries.ts"
 import { Desired } from "./Desired.ts"
 import { Fleet } from "./Fleet.ts"
@@ -18,10 +21,18 @@ import { Tasks } from "./Tasks.ts"
 
 /** All of the fleet, on a store (storeLayer). Ends every session, and stores what was acked, with its scope. */
 export const fleetLayer = (config: { readonly dataDir: string }) =>
-  Layer.mergeAll(Services.layer, Joining.layer, Fleet.layer, Reloads.layer, CallConsole.layer, Tasks.layer).pipe(
-    Layer.provideMerge(Layer.mergeAll(NodeList.layer, Calls.layer)),
+  Layer.mergeAll(
+    Services.layer,
+    Joining.layer,
+    Fleet.layer,
+    Reloads.layer,
+    CallConsole.layer,
+    Tasks.layer,
+    CronRuns.layer,
+  ).pipe(
+    Layer.provideMerge(Layer.mergeAll(NodeList.layer, Calls.layer, CronTasks.layer)),
     Layer.provideMerge(Layer.mergeAll(Pushes.layer, Overview.layer, Aftermath.layer)),
     Layer.provideMerge(Sessions.layer),
-    Layer.provideMerge(Layer.mergeAll(Deliveries.layer, Desired.layer)),
+    Layer.provideMerge(Layer.mergeAll(CronSync.layer, Deliveries.layer, Desired.layer)),
     Layer.provideMerge(Layer.mergeAll(Changes.layer, Authority.layer(config))),
   )

@@ -1,5 +1,7 @@
 import type { CallConsole } from "../fleet/CallConsole.ts"
 import type { Calls } from "../fleet/Calls.ts"
+import type { CronRuns } from "../fleet/cron/CronRuns.ts"
+import type { CronTasks } from "../fleet/cron/CronTasks.ts"
 import type { Fleet } from "../fleet/Fleet.ts"
 import type { Joining } from "../fleet/Joining.ts"
 import type { Pushes } from "../fleet/Pushes.ts"
@@ -14,6 +16,7 @@ import * as api from "./ApiRoutes.ts"
 import type { Access, Answer, Method, Route, SignedAsk } from "./Ask.ts"
 import * as calls from "./CallRoutes.tsx"
 import * as clients from "./ClientRoutes.tsx"
+import * as cronApi from "./CronApiRoutes.ts"
 import { dashboardPage } from "./DashboardRoute.tsx"
 import * as endpoints from "./EndpointRoutes.tsx"
 import { events } from "./EventsRoute.ts"
@@ -31,6 +34,8 @@ export type PageServices =
   | CallConsole
   | Calls
   | CliToken
+  | CronRuns
+  | CronTasks
   | Fleet
   | Joining
   | ListsRepo
@@ -148,6 +153,17 @@ export const makeRoutes = (): ReadonlyArray<PageRoute> => {
     json("POST", "/api/services/:name/clients", api.addClients),
     json("DELETE", "/api/services/:name/clients/:ip", api.removeClient),
     json("POST", "/api/services/:name/pushes", api.push),
+    json("GET", "/api/cron", cronApi.list),
+    json("POST", "/api/cron", cronApi.create),
+    json("POST", "/api/cron/preview", cronApi.preview),
+    json("GET", "/api/cron/:name", cronApi.get),
+    json("PUT", "/api/cron/:name", cronApi.update),
+    json("DELETE", "/api/cron/:name", cronApi.remove),
+    json("POST", "/api/cron/:name/start", cronApi.start),
+    json("POST", "/api/cron/:name/release", cronApi.release),
+    json("GET", "/api/cron/:name/runs", cronApi.runs),
+    json("GET", "/api/cron/:name/runs/:run/output", cronApi.output),
+    json("POST", "/api/cron/:name/runs/:run/stop", cronApi.stop),
     json("GET", "/api/nodes", api.listNodes),
     json("DELETE", "/api/nodes/:id", api.revokeNode),
     json("GET", "/api/tokens", api.listTokens),
