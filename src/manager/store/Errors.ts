@@ -9,6 +9,7 @@ export class NotFound extends Data.TaggedError("NotFound")<{
     | "token"
     | "draft"
     | "process"
+    | "process revision"
     | "endpoint"
     | "user"
     | "cron task"
