@@ -17,6 +17,8 @@ import type { Access, Answer, Method, Route, SignedAsk } from "./Ask.ts"
 import * as calls from "./CallRoutes.tsx"
 import * as clients from "./ClientRoutes.tsx"
 import * as cronApi from "./CronApiRoutes.ts"
+import * as cron from "./CronRoutes.tsx"
+import * as cronTask from "./CronTaskRoutes.tsx"
 import { dashboardPage } from "./DashboardRoute.tsx"
 import * as endpoints from "./EndpointRoutes.tsx"
 import { events } from "./EventsRoute.ts"
@@ -129,6 +131,21 @@ export const makeRoutes = (): ReadonlyArray<PageRoute> => {
     page("GET", "/services/:id/tasks", tasks.tasksPage),
     page("POST", "/services/:id/tasks/requeue", tasks.requeueTasks),
     page("POST", "/services/:id/tasks/discard", tasks.discardTasks),
+
+    page("GET", "/cron", cron.listPage),
+    page("POST", "/cron", cron.create),
+    page("GET", "/cron/new", cron.newPage),
+    page("POST", "/cron/preview", cron.preview),
+    page("GET", "/cron/:id", cronTask.taskPage),
+    page("PUT", "/cron/:id", cron.update),
+    page("DELETE", "/cron/:id", cronTask.remove),
+    page("GET", "/cron/:id/edit", cron.editPage),
+    page("POST", "/cron/:id/start", cronTask.start),
+    page("POST", "/cron/:id/enable", cronTask.enable),
+    page("POST", "/cron/:id/disable", cronTask.disable),
+    page("POST", "/cron/:id/release", cronTask.release),
+    page("GET", "/cron/:id/runs/:run", cronTask.outputPage),
+    page("POST", "/cron/:id/runs/:run/stop", cronTask.stop),
 
     page("GET", "/nodes", nodes.nodesPage),
     page("GET", "/nodes/join", nodes.joinDialog),

@@ -62,6 +62,8 @@ export const cronEn = {
     output: "Output",
     outputOf: (when: string) => `Output of the run of ${when}`,
     outputTitle: "Output of a run",
+    reload: "Load again",
+    outputEnd: "End of the output",
     noOutput: "It printed nothing",
     omitted: (size: string) => `${size} between are not kept: only the first and the last 64 KiB are`,
     outputAway: (node: string) => `The output is kept on ${node}, which can't be asked now.`,
@@ -108,10 +110,11 @@ export const cronEn = {
     enabled: (name: string) => `${name} runs by its schedule`,
     disabledNow: (name: string) => `${name} is disabled: it runs by hand only`,
     remove: "Delete",
+    removeTitle: (name: string) => `Delete ${name}?`,
+    removeHelp: "What runs of it is ended, and it does not run again. Its history goes with it a day later.",
     deleted: (name: string) => `${name} is deleted`,
     deletedAway: (name: string, node: string) =>
       `${name} is deleted, but goes on at ${node} until that node can be reached`,
-    restored: (name: string) => `${name} is back`,
 
     facts: {
       title: "Task",
@@ -197,6 +200,7 @@ export const cronEn = {
       cron: "Cron expression",
       cronHelp:
         "Minute, hour, day, month, day of the week: 30 3 * * 1-5 is 3:30 from Monday to Friday. Or @daily, @hourly, …",
+      expressionWrong: (detail: string) => detail,
       timeZone: "Time zone",
       timeZoneHelp: "Its clock rules, through summer and winter time.",
       timeZoneWrong: "There is no such time zone: use a name such as Asia/Shanghai, Europe/Berlin or UTC.",

@@ -61,6 +61,8 @@ export const cronZhCN: Pick<Messages, "cron"> = {
     output: "输出",
     outputOf: (when) => `${when} 运行的输出`,
     outputTitle: "运行的输出",
+    reload: "重新加载",
+    outputEnd: "输出的末尾",
     noOutput: "没有任何输出",
     omitted: (size) => `中间的 ${size} 未保留：仅保留最前和最后各 64 KiB`,
     outputAway: (node) => `输出保存在 ${node} 上，目前无法访问该节点。`,
@@ -105,9 +107,10 @@ export const cronZhCN: Pick<Messages, "cron"> = {
     enabled: (name) => `${name} 将按计划运行`,
     disabledNow: (name) => `${name} 已停用：只能手动运行`,
     remove: "删除",
+    removeTitle: (name) => `删除 ${name}？`,
+    removeHelp: "正在进行的运行会被结束，之后不再运行。一天后运行历史随之清除。",
     deleted: (name) => `已删除 ${name}`,
     deletedAway: (name, node) => `已删除 ${name}，但在能够连接 ${node} 之前，它仍会在那里运行`,
-    restored: (name) => `已恢复 ${name}`,
 
     facts: {
       title: "任务",
@@ -191,6 +194,7 @@ export const cronZhCN: Pick<Messages, "cron"> = {
       everyWrong: "请使用 1 s 到 365 d，例如 30 s、5 min 或 1 h。",
       cron: "cron 表达式",
       cronHelp: "分、时、日、月、星期：30 3 * * 1-5 表示周一至周五 3:30。也可用 @daily、@hourly 等。",
+      expressionWrong: (detail) => `无法理解此表达式：${detail}`,
       timeZone: "时区",
       timeZoneHelp: "以该时区的时钟为准，包括夏令时。",
       timeZoneWrong: "没有这个时区：请使用 Asia/Shanghai、Europe/Berlin 或 UTC 这样的名称。",

@@ -117,7 +117,7 @@ const make = Effect.gen(function* () {
         session.cronProblem = null
         return { done: true, freed }
       })
-      return yield* Effect.catch(settling, (error) => failed(session, error))
+      return yield* settling.pipe(Effect.catch((error) => failed(session, error)))
     }),
   })
 })

@@ -1,4 +1,4 @@
-import { Result } from "effect"
+import { Result, Struct } from "effect"
 import { type CronPlace, type CronRunView, type CronTaskView, runAt } from "../../../domain/CronView.ts"
 import { planOf } from "../../../domain/Schedule.ts"
 import type { CronRun } from "../../../protocol/CronMessages.ts"
@@ -12,8 +12,8 @@ export type Nodes = {
   readonly name: (nodeId: string) => string
 }
 
-export const runView = (nodes: Nodes, nodeId: string, { taskId: _, ...run }: CronRun): CronRunView => ({
-  ...run,
+export const runView = (nodes: Nodes, nodeId: string, run: CronRun): CronRunView => ({
+  ...Struct.omit(run, ["taskId"]),
   nodeId,
   nodeName: nodes.name(nodeId),
 })
@@ -51,7 +51,6 @@ const lastOf = (stored: StoredCron, nodes: Nodes): CronRun | null => {
   return runAt(told) >= runAt(stored.last) ? told : stored.last
 }
 
-/** `lastNodeId`: where the last run was, when the store knows. */
 export const cronView = (stored: StoredCron, nodes: Nodes, now: number, lacks: CronTaskView["lacks"]): CronTaskView => {
   const session = nodes.at(stored.ip)
   const last = lastOf(stored, nodes)
