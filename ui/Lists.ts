@@ -87,6 +87,5 @@ export const cronIs = (task: CronTaskView, filter: CronFilter | "all") => {
 export const filterCron = (tasks: ReadonlyArray<CronTaskView>, query: ListQuery<CronFilter>) =>
   tasks.filter(
     (task) =>
-      cronIs(task, query.filter) &&
-      contains(query.search, task.name, task.node.name, task.node.ip, actionText(task)),
+      cronIs(task, query.filter) && contains(query.search, task.name, task.node.name, task.node.ip, actionText(task)),
   )

@@ -25,6 +25,7 @@ import { Partial } from "../../ui/parts/Partial.tsx"
 import { Dialog } from "../../ui/parts/Dialog.tsx"
 import type { ListQuery, PageContext, ServiceFormModel } from "../../ui/ViewModels.ts"
 import * as calls from "./galleryCalls.ts"
+import { cronStates } from "./galleryCronStates.tsx"
 import * as fixtures from "./galleryFixtures.ts"
 import * as tasks from "./galleryTasks.ts"
 import * as fleet from "./galleryFleet.ts"
@@ -266,6 +267,7 @@ export const galleryStates: Readonly<Record<string, GalleryState>> = {
   "tasks-waiting": { path: tasksTab, page: tasksOf(tasks.noTasks) },
   "tasks-empty": { path: tasksTab, page: tasksOf(tasks.noTasks, fixtures.emptyService) },
   "tasks-kernel": { path: tasksTab, page: tasksOf(tasks.noTasks, fixtures.kernelService) },
+  ...cronStates,
   nodes: { path: "/nodes", page: nodesOf },
   "nodes-empty": { path: "/nodes", page: (page) => <NodesPage page={page} nodes={[]} tokens={[]} query={all} /> },
   join: { path: "/nodes", page: nodesOf, over: (page) => <JoinDialog page={page} /> },

@@ -29,7 +29,8 @@ const clock = (ms) => {
 }
 
 const tick = () => {
-  for (const place of document.querySelectorAll("[data-since]")) place.textContent = clock(Date.now() - place.dataset.since)
+  for (const place of document.querySelectorAll("[data-since]"))
+    place.textContent = clock(Date.now() - place.dataset.since)
 }
 
 setInterval(tick, 1000)

@@ -129,10 +129,14 @@ export const readCronForm = (fields: Fields): CronFormValues => {
   }
 }
 
-type Read<A> = { readonly value: A; readonly errors?: never } | { readonly value?: never; readonly errors: CronFormErrors }
+type Read<A> =
+  | { readonly value: A; readonly errors?: never }
+  | { readonly value?: never; readonly errors: CronFormErrors }
 
 /** When it runs, or what is wrong with that. */
-export const readSchedule = (values: Pick<CronFormValues, "when" | "every" | "expression" | "timeZone">): Read<Schedule> => {
+export const readSchedule = (
+  values: Pick<CronFormValues, "when" | "every" | "expression" | "timeZone">,
+): Read<Schedule> => {
   if (values.when === "interval") {
     const ms = readTime(values.every, [second, 365 * day])
     return typeof ms === "number" && ms % second === 0

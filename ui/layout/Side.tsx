@@ -4,7 +4,11 @@ import { paths } from "../Paths.ts"
 import type { PageContext } from "../ViewModels.ts"
 import { Logo } from "./Logo.tsx"
 
-type Room = { readonly href: string; readonly icon: IconName; readonly key: "dashboard" | "services" | "nodes" | "cron" }
+type Room = {
+  readonly href: string
+  readonly icon: IconName
+  readonly key: "dashboard" | "services" | "nodes" | "cron"
+}
 
 const rooms: ReadonlyArray<Room> = [
   { href: paths.dashboard, icon: "dashboard", key: "dashboard" },

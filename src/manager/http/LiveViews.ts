@@ -1,5 +1,14 @@
 import { Clock, Effect } from "effect"
-import { liveCalls, liveCron, liveCronTask, liveDashboard, liveNodes, liveService, liveServices, liveTasks } from "../../../ui/Live.tsx"
+import {
+  liveCalls,
+  liveCron,
+  liveCronTask,
+  liveDashboard,
+  liveNodes,
+  liveService,
+  liveServices,
+  liveTasks,
+} from "../../../ui/Live.tsx"
 import { catalogues } from "../../../ui/messages/Catalogues.ts"
 import type { Language } from "../../../ui/messages/Messages.ts"
 import type { PageContext } from "../../../ui/ViewModels.ts"

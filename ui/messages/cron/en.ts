@@ -61,7 +61,6 @@ export const cronEn = {
     why: "Why",
     output: "Output",
     outputOf: (when: string) => `Output of the run of ${when}`,
-    outputTitle: "Output of a run",
     reload: "Load again",
     outputEnd: "End of the output",
     noOutput: "It printed nothing",
@@ -75,7 +74,6 @@ export const cronEn = {
     newest: "Newest",
     total: (count: number) => counted(count, "run that has ended", "runs that have ended"),
 
-    here: "On its node",
     sending: (node: string) => `${node} gets it now`,
     away: (node: string) =>
       `${node} can't be reached: it gets the task when it is back, and until then goes on with what it has`,
@@ -167,7 +165,7 @@ export const cronEn = {
       node: "Node",
       nodeHelp: "Where it runs. A task that is moved ends on its former node first.",
       nodeNone: "Choose a node",
-      nodeWrong: "Choose a node, or type the address of one.",
+      nodeWrong: "Choose a node.",
       nodeGone: (ip: string) => `${ip} (no node has joined)`,
       what: "What it does",
       kindCommand: "Runs a program",

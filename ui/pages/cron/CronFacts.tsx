@@ -36,8 +36,7 @@ export const CronFacts = ({ page, task }: Props) => {
         {task.jitterMs > 0 && <Fact name={facts.jitter}>{facts.jitterUpTo(timeText(task.jitterMs))}</Fact>}
         <Fact name={facts.keep}>{facts.keepOf(task.keepRuns, timeText(task.keepMs))}</Fact>
         <Fact name={facts.changed}>
-          <Time page={page} at={task.modifiedAt} />{" "}
-          <span class="quiet">{page.t.services.by(task.modifiedBy)}</span>
+          <Time page={page} at={task.modifiedAt} /> <span class="quiet">{page.t.services.by(task.modifiedBy)}</span>
         </Fact>
       </dl>
     </section>

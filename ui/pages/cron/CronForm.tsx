@@ -30,7 +30,7 @@ export const CronForm = ({ page, model }: Props) => {
         <ActionFields page={page} model={model} />
         <When page={page} model={model} />
         <label class="check">
-          <input type="checkbox" name="enabled" checked={values.enabled} />
+          <input type="checkbox" class="checkbox" name="enabled" checked={values.enabled} />
           <span>
             {form.enabled} <span class="quiet">{form.enabledHelp}</span>
           </span>

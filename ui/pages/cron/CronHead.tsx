@@ -13,7 +13,6 @@ export const CronHead = ({ page, task }: Props) => (
   <PageHead
     title={task.name}
     beside={<CronState page={page} task={task} />}
-    subtitle={<code class="break">{actionText(task)}</code>}
     actions={<CronActions page={page} task={task} />}
   />
 )

@@ -94,7 +94,7 @@ const Table = ({ page, tasks }: Props) => {
       <table class="table table-fixed table-hover table-wide">
         <colgroup>
           <col />
-          <col class="width-worker" />
+          <col class="width-fact" />
           <col class="width-schedule" />
           <col class="width-run" />
           <col class="width-time" />

@@ -36,7 +36,15 @@ const inZone = (lang: string, zone: string) => {
   return made
 }
 
-const parts = { year: "numeric", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" } as const
+const parts = {
+  year: "numeric",
+  month: "short",
+  day: "numeric",
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+  hourCycle: "h23",
+} as const
 
 const Times = ({ page, preview }: Props) => {
   const { form } = page.t.cron

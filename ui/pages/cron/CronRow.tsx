@@ -69,7 +69,9 @@ const Last = ({ page, task }: Props) => {
     <>
       <RunStatus page={page} state={last.state} />{" "}
       <span class="quiet">
-        <RunDuration page={page} run={last} /> {last.state !== "running" && <Time page={page} at={runAt(last)} />}
+        <RunDuration page={page} run={last} />
+        {last.startedAt !== null && last.state !== "running" && " · "}
+        {last.state !== "running" && <Time page={page} at={runAt(last)} />}
         {running > 0 && last.state !== "running" && ` · ${page.t.cron.runningNow(running)}`}
         {running > 1 && last.state === "running" && ` · ${page.t.cron.runningNow(running)}`}
       </span>

@@ -1,7 +1,6 @@
 import { type CronRunsView, type CronRunView, type CronTaskView, runAt } from "../../../src/domain/CronView.ts"
 import { Empty } from "../../parts/Empty.tsx"
-import { formatAbsolute } from "../../parts/Format.ts"
-import { Time } from "../../parts/Time.tsx"
+import { formatAbsolute, formatRelative } from "../../parts/Format.ts"
 import { paths } from "../../Paths.ts"
 import type { PageContext } from "../../ViewModels.ts"
 import { RunDuration, RunStatus } from "./RunStatus.tsx"
@@ -59,8 +58,8 @@ const Table = ({ page, task, view }: Omit<Props, "before">) => {
           <col class="width-began" />
           <col class="width-figure" />
           <col class="width-figure" />
-          <col class="width-fact" />
           <col class="width-worker" />
+          <col class="width-workers" />
           <col />
           <col class="width-action" />
         </colgroup>
@@ -105,7 +104,8 @@ export const reasonText = ({ t: { cron } }: PageContext, { reason, state }: Cron
   reason ?? (state === "lost" ? cron.lostHelp : null)
 
 /** A run's id as a part of an element's id, whatever a node takes for one. */
-const idOf = (id: string) => `run-${id.replaceAll(/[^A-Za-z0-9-]/g, (sign) => `_${sign.codePointAt(0)?.toString(16)}_`)}`
+const idOf = (id: string) =>
+  `run-${id.replaceAll(/[^A-Za-z0-9-]/g, (sign) => `_${sign.codePointAt(0)?.toString(16)}_`)}`
 
 const Row = ({ page, task, run }: { page: PageContext; task: CronTaskView; run: CronRunView }) => {
   const { cron } = page.t
@@ -118,12 +118,13 @@ const Row = ({ page, task, run }: { page: PageContext; task: CronTaskView; run: 
         <RunStatus page={page} state={run.state} />
       </td>
       <td class="nowrap">
-        <time datetime={new Date(runAt(run)).toISOString()} data-local="">
+        <time
+          datetime={new Date(runAt(run)).toISOString()}
+          title={formatRelative(page.lang, runAt(run), page.now)}
+          data-local=""
+        >
           {when}
-        </time>{" "}
-        <span class="quiet small">
-          <Time page={page} at={runAt(run)} />
-        </span>
+        </time>
       </td>
       <td class="number">
         <RunDuration page={page} run={run} />
@@ -136,7 +137,11 @@ const Row = ({ page, task, run }: { page: PageContext; task: CronTaskView; run: 
       </td>
       <td class="actions">
         {run.startedAt !== null && (
-          <a class="button button-small button-row" href={paths.cronRun(task.id, run.id)} aria-label={cron.outputOf(when)}>
+          <a
+            class="button button-small button-row"
+            href={paths.cronRun(task.id, run.id)}
+            aria-label={cron.outputOf(when)}
+          >
             {cron.output}
           </a>
         )}

@@ -63,5 +63,9 @@ export const scheduleWords = (
   if (schedule.kind === "interval")
     return { words: everyWords(page, schedule.everySeconds), expression: null, zone: null }
   const words = cronWords(page, schedule.expression)
-  return { words: words ?? schedule.expression, expression: words === undefined ? null : schedule.expression, zone: schedule.timeZone }
+  return {
+    words: words ?? schedule.expression,
+    expression: words === undefined ? null : schedule.expression,
+    zone: schedule.timeZone,
+  }
 }
