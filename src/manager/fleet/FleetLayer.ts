@@ -1,6 +1,9 @@
 import { Layer } from "effect"
+import { ActionBoard } from "./ActionBoard.ts"
+import { Actions } from "./Actions.ts"
 import { Aftermath } from "./Aftermath.ts"
 import { Authority } from "./Authority.ts"
+import { BulkActions } from "./BulkActions.ts"
 import { CallConsole } from "./CallConsole.ts"
 import { Calls } from "./Calls.ts"
 import { Changes } from "./Changes.ts"
@@ -25,14 +28,15 @@ export const fleetLayer = (config: { readonly dataDir: string }) =>
     Services.layer,
     Joining.layer,
     Fleet.layer,
-    Reloads.layer,
+    BulkActions.layer,
     CallConsole.layer,
     Tasks.layer,
     CronRuns.layer,
   ).pipe(
-    Layer.provideMerge(Layer.mergeAll(NodeList.layer, Calls.layer, CronTasks.layer)),
+    Layer.provideMerge(Actions.layer),
+    Layer.provideMerge(Layer.mergeAll(NodeList.layer, Calls.layer, Reloads.layer, CronTasks.layer)),
     Layer.provideMerge(Layer.mergeAll(Pushes.layer, Overview.layer, Aftermath.layer)),
     Layer.provideMerge(Sessions.layer),
-    Layer.provideMerge(Layer.mergeAll(CronSync.layer, Deliveries.layer, Desired.layer)),
+    Layer.provideMerge(Layer.mergeAll(CronSync.layer, Deliveries.layer, Desired.layer, ActionBoard.layer)),
     Layer.provideMerge(Layer.mergeAll(Changes.layer, Authority.layer(config))),
   )

@@ -19,7 +19,7 @@ export const CronPreview = ({ page, preview }: Props) => {
       hx-target="this"
       hx-swap="outerMorph"
     >
-      <h3>{form.preview}</h3>
+      <h2>{form.preview}</h2>
       <Times page={page} preview={preview} />
     </section>
   )
