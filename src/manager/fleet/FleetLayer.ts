@@ -18,6 +18,7 @@ import { NodeList } from "./NodeList.ts"
 import { Overview } from "./Overview.ts"
 import { Pushes } from "./Pushes.ts"
 import { Reloads } from "./Reloads.ts"
+import { ServiceLogs } from "./ServiceLogs.ts"
 import { Services } from "./Services.ts"
 import { Sessions } from "./Sessions.ts"
 import { Tasks } from "./Tasks.ts"
@@ -32,6 +33,7 @@ export const fleetLayer = (config: { readonly dataDir: string }) =>
     CallConsole.layer,
     Tasks.layer,
     CronRuns.layer,
+    ServiceLogs.layer,
   ).pipe(
     Layer.provideMerge(Actions.layer),
     Layer.provideMerge(Layer.mergeAll(NodeList.layer, Calls.layer, Reloads.layer, CronTasks.layer)),

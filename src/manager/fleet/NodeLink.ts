@@ -1,4 +1,4 @@
-import { Data, Effect, Option, Schema } from "effect"
+import { Data, Effect, Option, Schema, Stream } from "effect"
 import type { ErrorCode } from "../../domain/ErrorCode.ts"
 import { type Problem, Verdict } from "../../domain/Problem.ts"
 import type { CronSet } from "../../domain/Cron.ts"
@@ -6,6 +6,7 @@ import type { ProcessSet } from "../../domain/ProcessSpec.ts"
 import { nodeManager } from "../../domain/ServiceName.ts"
 import type { TlsMaterial } from "../../platform/Transport.ts"
 import { controlLimits } from "../../protocol/Limits.ts"
+import { LogBatch, LogFiles, type LogsRequest } from "../../protocol/LogMessages.ts"
 import {
   Applied,
   ListAck,
@@ -68,6 +69,8 @@ const pollWaitMs = 20_000
 /** A run may take its time to end; less than a connection to the page may be silent. */
 const cronEndMs = 40_000
 
+const logBatchesAhead = 4
+
 const toCallError = (cause: unknown) =>
   cause instanceof RpcError
     ? new NodeCallError({ code: cause.code, message: cause.message, details: cause.details })
@@ -84,6 +87,8 @@ const decodeStats = Schema.decodeUnknownEffect(ProcessStats)
 const decodeVerdict = Schema.decodeUnknownEffect(ReloadVerdict)
 const decodeRestart = Schema.decodeUnknownEffect(RestartVerdict)
 const decodeTasks = Schema.decodeUnknownEffect(TaskPage)
+const decodeBatch = Schema.decodeUnknownEffect(LogBatch)
+const decodeFiles = Schema.decodeUnknownEffect(LogFiles)
 const decodeChanged = Schema.decodeUnknownEffect(TasksChanged)
 
 const decodeCronRun = Schema.decodeUnknownEffect(CronRun)
@@ -151,6 +156,15 @@ const linkOver = (connection: RpcConnection) => {
     startCron: (request: typeof CronStartRequest.Type) => ask(nodeMethods.startCron, request, decodeCronStarted),
     /** Answers when it has ended. */
     stopCron: (request: typeof CronStopRequest.Type) => ask(nodeMethods.stopCron, request, decodeCronRun, cronEndMs),
+    /** Batches that may be on their way are few: a reader that is slow makes the node read more slowly, and no more. */
+    readLogs: (request: LogsRequest) =>
+      Stream.suspend(() =>
+        Stream.fromAsyncIterable(
+          connection.stream(nodeMethods.readLogs, [request], { timeoutMs: Infinity, window: logBatchesAhead }),
+          toCallError,
+        ),
+      ).pipe(Stream.mapEffect((batch) => readable(nodeMethods.readLogs, decodeBatch(batch)))),
+    logFiles: (name: string) => ask(nodeMethods.listLogs, { name }, decodeFiles),
     applyTrust: (request: typeof ApplyTrustRequest.Type) => ask(nodeMethods.applyTrust, request, decodeApplied),
   }
 }
