@@ -1,5 +1,5 @@
 import { CommandLine, commandText } from "../../domain/CommandLine.ts"
-import { Option, Schema } from "effect"
+import { DateTime, Option, Schema } from "effect"
 import { currentMs } from "../../platform/Time.ts"
 import * as numbers from "../Numbers.ts"
 import type { Run, Task } from "./CronApi.ts"
@@ -28,8 +28,7 @@ export const when = (at: number | null): string => {
 }
 
 export const dateText = (at: number) =>
-  new Date(at)
-    .toISOString()
+  DateTime.formatIso(DateTime.makeUnsafe(at))
     .replace("T", " ")
     .replace(/\.\d+Z$/, "Z")
 

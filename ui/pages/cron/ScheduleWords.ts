@@ -26,33 +26,37 @@ const everyWords = ({ t }: PageContext, seconds: number) => {
 const number = (text: string | undefined, most: number) =>
   text !== undefined && /^\d{1,2}$/.test(text) && Number(text) <= most ? Number(text) : undefined
 
-/** The usual expressions in words; undefined for the others. */
-const cronWords = (page: PageContext, expression: string): string | undefined => {
+const two = (value: number) => String(value).padStart(2, "0")
+
+/** What runs in every hour. 60 must be a multiple of a step: otherwise the last one of an hour is shorter. */
+const withinHour = (page: PageContext, minutes: string): string | undefined => {
   const { at, every } = page.t.cron
-  const fields = (names[expression.trim()] ?? expression).trim().split(/\s+/)
-  const [minutes = "", hours = "", days = "", months = "", weekdays = ""] = fields
-  if (fields.length !== 5 || months !== "*") return undefined
-  const step = /^\*\/(\d{1,2})$/.exec(minutes)?.[1]
-  const isEveryDay = days === "*" && weekdays === "*"
-  if (isEveryDay && hours === "*") {
-    if (minutes === "*") return every.minute
-    // 60 must be a multiple: otherwise the last one of an hour is shorter.
-    if (step !== undefined && 60 % Number(step) === 0) return everyWords(page, Number(step) * 60)
-  }
+  if (minutes === "*") return every.minute
+  const step = Number(/^\*\/(\d{1,2})$/.exec(minutes)?.[1])
+  if (60 % step === 0) return everyWords(page, step * 60)
   const minute = number(minutes, 59)
-  if (minute === undefined) return undefined
-  const two = (value: number) => String(value).padStart(2, "0")
-  if (isEveryDay && hours === "*") return at.hourly(two(minute))
-  const hour = number(hours, 23)
-  if (hour === undefined) return undefined
-  const time = `${two(hour)}:${two(minute)}`
-  if (isEveryDay) return at.daily(time)
+  return minute === undefined ? undefined : at.hourly(two(minute))
+}
+
+const onDays = (page: PageContext, days: string, weekdays: string, time: string): string | undefined => {
+  const { at } = page.t.cron
   const day = number(days, 31)
-  if (weekdays === "*") return day === undefined ? undefined : at.monthly(day, time)
+  if (weekdays === "*") return days === "*" ? at.daily(time) : day === undefined ? undefined : at.monthly(day, time)
   if (days !== "*") return undefined
   if (weekdays === "1-5" || weekdays.toUpperCase() === "MON-FRI") return at.weekdays(time)
   const which = number(weekdays, 7)
   return which === undefined ? undefined : at.weekly(weekday(page.lang, which), time)
+}
+
+/** The usual expressions in words; undefined for the others. */
+const cronWords = (page: PageContext, expression: string): string | undefined => {
+  const fields = (names[expression.trim()] ?? expression).trim().split(/\s+/)
+  const [minutes = "", hours = "", days = "", months = "", weekdays = ""] = fields
+  if (fields.length !== 5 || months !== "*") return undefined
+  if (hours === "*") return days === "*" && weekdays === "*" ? withinHour(page, minutes) : undefined
+  const [minute, hour] = [number(minutes, 59), number(hours, 23)]
+  if (minute === undefined || hour === undefined) return undefined
+  return onDays(page, days, weekdays, `${two(hour)}:${two(minute)}`)
 }
 
 /** A schedule as one says it: in words where there are any, and its expression where that says more. */
