@@ -32,11 +32,15 @@ export const readLine = ({ node, place, stream, text }) => {
   return { level: null, rank, message: text, fields: [] }
 }
 
-/** Which of the eight colours an instance has: the same at each visit. */
+/** Which of the eight colours an instance has: in the order in which they are seen, so that few are alike. */
+const colours = new Map()
+
 const colourOf = (name) => {
-  let hash = 0
-  for (const sign of name) hash = (hash * 31 + sign.codePointAt(0)) >>> 0
-  return hash % 8
+  const known = colours.get(name)
+  if (known !== undefined) return known
+  const next = colours.size % 8
+  colours.set(name, next)
+  return next
 }
 
 const time = new Intl.DateTimeFormat(document.documentElement.lang, {

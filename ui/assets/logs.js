@@ -180,8 +180,8 @@ class LogView {
     else if (told.event === "caughtUp") {
       this.#isCaughtUp = true
       this.#isResuming = false
-    }
-    else if (told.event === "dropped") this.#note(fill(this.#root.dataset.textDropped, told.node, counted(told.lines)))
+    } else if (told.event === "dropped")
+      this.#note(fill(this.#root.dataset.textDropped, told.node, counted(told.lines)))
     else if (told.event === "away") this.#note(fill(this.#root.dataset.textAway, told.node, told.message))
     else if (told.event === "back") this.#note(fill(this.#root.dataset.textBack, told.node))
   }

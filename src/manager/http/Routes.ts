@@ -26,6 +26,7 @@ import * as endpoints from "./EndpointRoutes.tsx"
 import { events } from "./EventsRoute.ts"
 import { makeJoinRoutes } from "./JoinRoutes.ts"
 import type { Live } from "./Live.ts"
+import { logsPage } from "./LogPageRoute.tsx"
 import * as nodes from "./NodeRoutes.tsx"
 import * as processes from "./ProcessApi.ts"
 import * as process from "./ProcessRoutes.tsx"
@@ -134,6 +135,7 @@ export const makeRoutes = (): ReadonlyArray<PageRoute> => {
     page("POST", "/services/:id/calls/editor", calls.callEditor),
 
     page("GET", "/services/:id/tasks", tasks.tasksPage),
+    page("GET", "/services/:id/logs", logsPage),
     page("POST", "/services/:id/tasks/requeue", tasks.requeueTasks),
     page("POST", "/services/:id/tasks/discard", tasks.discardTasks),
 

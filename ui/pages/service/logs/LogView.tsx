@@ -128,8 +128,6 @@ const Filters = ({ page, service, query }: Props) => {
           ["ERROR", logs.fromLevel.error],
         ]}
       />
-      <Moment name="from" label={logs.from} value={query.from} />
-      <Moment name="to" label={logs.to} value={query.to} />
     </div>
   )
 }
@@ -149,6 +147,8 @@ const Actions = ({ page, service, query }: Props) => {
         {logs.connecting}
       </span>
       <Push>
+        <Moment name="from" label={logs.from} value={query.from} />
+        <Moment name="to" label={logs.to} value={query.to} />
         <label class="check">
           <input type="checkbox" class="checkbox" name="wrap" checked={query.wrap} autocomplete="off" />
           <span>{logs.wrap}</span>
