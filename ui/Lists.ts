@@ -5,6 +5,7 @@ import type {
   ClientFilter,
   ClientView,
   ListQuery,
+  LogsQuery,
   NodeFilter,
   NodeView,
   ServiceFilter,
@@ -89,3 +90,18 @@ export const filterCron = (tasks: ReadonlyArray<CronTaskView>, query: ListQuery<
     (task) =>
       cronIs(task, query.filter) && contains(query.search, task.name, task.node.name, task.node.ip, actionText(task)),
   )
+
+/** How a log is looked at, as its URL says it. */
+export const readLogsQuery = (url: URLSearchParams): LogsQuery => {
+  const text = (name: string) => (url.get(name) ?? "").trim()
+  return {
+    search: text("search"),
+    node: text("node"),
+    place: text("place"),
+    stream: text("stream"),
+    level: text("level"),
+    from: text("from"),
+    to: text("to"),
+    wrap: url.get("wrap") !== "0",
+  }
+}

@@ -3,7 +3,7 @@ const query = (pairs: Readonly<Record<string, string>>) => {
   return text === "" ? "" : `?${text}`
 }
 
-export type ServiceTab = "endpoints" | "clients" | "process" | "calls" | "tasks"
+export type ServiceTab = "endpoints" | "clients" | "process" | "calls" | "tasks" | "logs"
 
 /**
  * Every address that a page uses, in one place. The comment says what is sent and what comes back; all ids are the
@@ -49,6 +49,8 @@ export const paths = {
   calls: (id: string) => `/services/${id}/calls`, // GET page; POST the console's form -> 422 | form + #call-answer
   callOf: (id: string, method: string) => `/services/${id}/calls${query({ call: method })}`, // the page, with this method
   callEditor: (id: string) => `/services/${id}/calls/editor`, // POST the console's form, to=fields|json -> the form
+
+  logLines: (name: string) => `/api/services/${encodeURIComponent(name)}/logs`, // GET: lines as JSON, or format=text
 
   tasks: (id: string) => `/services/${id}/tasks`, // GET page
   requeueTasks: (id: string) => `/services/${id}/tasks/requeue`, // POST task (repeated), node | all=1 -> both cards + toast

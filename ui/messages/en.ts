@@ -1,6 +1,7 @@
 import { counted } from "./Counted.ts"
 import { callsEn } from "./calls/en.ts"
 import { cronEn } from "./cron/en.ts"
+import { logsEn } from "./logs/en.ts"
 import { settingsEn } from "./settings/en.ts"
 import { serviceEn } from "./service/en.ts"
 import { tasksEn } from "./tasks/en.ts"
@@ -209,6 +210,7 @@ export const en = {
   ...callsEn,
   ...tasksEn,
   ...cronEn,
+  ...logsEn,
   ...troubleEn,
 
   nodes: {

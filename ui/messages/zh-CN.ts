@@ -2,6 +2,7 @@ import type { Messages } from "./Messages.ts"
 import { callsZhCN } from "./calls/zh-CN.ts"
 import { cronZhCN } from "./cron/zh-CN.ts"
 import { serviceZhCN } from "./service/zh-CN.ts"
+import { logsZhCN } from "./logs/zh-CN.ts"
 import { settingsZhCN } from "./settings/zh-CN.ts"
 import { tasksZhCN } from "./tasks/zh-CN.ts"
 import { troubleZhCN } from "./trouble/zh-CN.ts"
@@ -194,6 +195,7 @@ export const zhCN: Messages = {
   ...callsZhCN,
   ...tasksZhCN,
   ...cronZhCN,
+  ...logsZhCN,
   ...troubleZhCN,
 
   nodes: {

@@ -27,6 +27,7 @@ import * as endpoints from "./EndpointRoutes.tsx"
 import { events } from "./EventsRoute.ts"
 import { makeJoinRoutes } from "./JoinRoutes.ts"
 import type { Live } from "./Live.ts"
+import { logsPage } from "./LogPageRoute.tsx"
 import * as logs from "./LogRoutes.ts"
 import * as nodes from "./NodeRoutes.tsx"
 import * as processes from "./ProcessApi.ts"
@@ -137,6 +138,7 @@ export const makeRoutes = (): ReadonlyArray<PageRoute> => {
     page("POST", "/services/:id/calls/editor", calls.callEditor),
 
     page("GET", "/services/:id/tasks", tasks.tasksPage),
+    page("GET", "/services/:id/logs", logsPage),
     page("POST", "/services/:id/tasks/requeue", tasks.requeueTasks),
     page("POST", "/services/:id/tasks/discard", tasks.discardTasks),
 
