@@ -56,7 +56,8 @@ export class Cron extends Context.Service<
     readonly output: (runId: string) => Effect.Effect<CronOutput, NoSuchCron | CronStoreFailed>
   }
 >()("muster/node/cron/Cron") {
-  static readonly layer = (folder: DataFolder["cron"]) =>
+  /** `lookMs`: how often the clock is looked at, as it may be put forward or back at any time. */
+  static readonly layer = (folder: DataFolder["cron"], lookMs = 15_000) =>
     Layer.effect(
       Cron,
       Effect.gen(function* () {
@@ -85,6 +86,7 @@ export class Cron extends Context.Service<
           changed,
           scope,
           alone: changing.withPermit,
+          lookMs,
         })
 
         const add = Effect.fnUntraced(function* (task: CronTask, now: number) {
