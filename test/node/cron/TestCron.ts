@@ -33,6 +33,15 @@ export const testCron = Effect.fnUntraced(function* (options: { readonly lookMs?
   let now = 0
   let most = 0
 
+  // What the host's clock shows; how time passes does not change with it.
+  let shiftMs = 0
+  const turned = yield* Clock.Clock
+  const wall: Clock.Clock = Object.assign(Object.create(turned), {
+    currentTimeMillisUnsafe: () => turned.currentTimeMillisUnsafe() + shiftMs,
+    currentTimeMillis: Effect.sync(() => turned.currentTimeMillisUnsafe() + shiftMs),
+  })
+  const onWall = Effect.provideService(Clock.Clock, wall)
+
   const start = Effect.fnUntraced(function* (task: CronTask) {
     if (task.name === "unstartable")
       return yield* new StartFailed({ reason: "command nothing is in no folder of PATH" })
@@ -76,12 +85,12 @@ export const testCron = Effect.fnUntraced(function* (options: { readonly lookMs?
   })
   const up = Effect.gen(function* () {
     own = yield* Scope.make()
-    const context = yield* Layer.buildWithScope(Layer.fresh(layer), own)
+    const context = yield* Layer.buildWithScope(Layer.fresh(layer), own).pipe(onWall)
     cron = Context.get(context, Cron)
     yield* settle
   })
   const down = Effect.gen(function* () {
-    if (own !== undefined) yield* Scope.close(own, Exit.void)
+    if (own !== undefined) yield* onWall(Scope.close(own, Exit.void))
     own = undefined
     cron = undefined
   })
@@ -101,9 +110,10 @@ export const testCron = Effect.fnUntraced(function* (options: { readonly lookMs?
     down,
     settle,
     apply: (...tasks: ReadonlyArray<CronTask>) =>
-      Effect.suspend(() => service().apply({ revision: ++revision, tasks })).pipe(Effect.andThen(settle)),
+      Effect.suspend(() => service().apply({ revision: ++revision, tasks })).pipe(onWall, Effect.andThen(settle)),
     turn: (ms: number) => Effect.andThen(TestClock.adjust(ms), settle),
-    setTime: (ms: number) => Effect.andThen(TestClock.setTime(ms), settle),
+    /** Somebody puts the host's clock forward, or back. */
+    putClock: (byMs: number) => Effect.sync(() => void (shiftMs += byMs)),
     times: (task: string) => begun.filter((run) => run.task === task).map(({ at }) => at),
     runs: (task: string): Effect.Effect<ReadonlyArray<CronRun>, never> =>
       Effect.suspend(() => service().runs(task, 1_000)).pipe(
