@@ -1,3 +1,4 @@
+import { tmpdir } from "node:os"
 import { Clock, Context, Deferred, Effect, Exit, Layer, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import type { CronTask } from "../../../src/domain/Cron.ts"
@@ -18,9 +19,11 @@ export const failed: RunOutcome = { state: "failed", exitCode: 1, signal: null, 
 export type Begun = { readonly task: string; readonly at: number }
 
 /** Cron of a node on a turned clock: what its tasks do takes as long as a test says, and does nothing. */
-export const testCron = Effect.fnUntraced(function* (options: { readonly lookMs?: number } = {}) {
+export const testCron = Effect.fnUntraced(function* (
+  options: { readonly lookMs?: number; readonly inMemory?: boolean } = {},
+) {
   const temporary = yield* Effect.acquireRelease(
-    Effect.sync(() => temporaryFolder("muster-cron-")),
+    Effect.sync(() => temporaryFolder("muster-cron-", options.inMemory === true ? "/dev/shm" : tmpdir())),
     (folder) => Effect.sync(() => folder[Symbol.dispose]()),
   )
   const folder = dataFolder(temporary.path)
