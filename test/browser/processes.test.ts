@@ -63,11 +63,11 @@ test("a new revision is kept back, goes to one node first, and then to all", asy
 test("one node is stopped and started again, and the page says what came of it", async () => {
   await place("node-101").getByRole("button", { name: deed.stop, exact: false }).last().click()
   await confirm(deed.stop)
-  await shows(page, "section.instance", deed.done.stop)
+  await shows(page, ".reload-words", deed.done.stop)
   await shows(page, "section.instance", en.processes.stoppedHere)
   expect([workersOf(ips[0]).length, workersOf(ips[1]).length]).toEqual([2, 0])
   await place("node-101").getByRole("button", { name: deed.start, exact: false }).first().click()
-  await shows(page, "section.instance", deed.done.start)
+  await shows(page, ".reload-words", deed.done.start)
   await waitFor(() => workersOf(ips[1]).length === 2, { what: "it runs again" })
 })
 
@@ -116,5 +116,6 @@ test("several services are stopped and started at once, each with its result", a
   await page.locator("#bulk").getByRole("button", { name: en.bulk.title.start, exact: true }).click()
   await shows(page, "#bulk-job", en.bulk.finished.start)
   await waitFor(() => workersOf(ips[0]).length === 3, { what: "it runs again" })
-  expect(errors).toEqual([])
+  // A browser says so of each answer that has an error at a field.
+  expect(errors.filter((error) => !error.includes("422"))).toEqual([])
 })
