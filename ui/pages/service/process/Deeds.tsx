@@ -69,7 +69,7 @@ export const ServiceDeeds = ({ page, service, process }: Props) => {
   const isAnyStopped = process.spec.desired === "stopped" || wanted.includes("stopped")
   const isAnyRunning = wanted.length === 0 ? process.spec.desired === "running" : wanted.includes("running")
   return (
-    <>
+    <span class="instance-deeds">
       {isAnyRunning && process.instances.length > 0 && <Reload page={page} serviceId={id} name={name} />}
       {isAnyRunning && process.instances.length > 0 && <Deed page={page} serviceId={id} deed="restart" name={name} />}
       <button
@@ -84,7 +84,7 @@ export const ServiceDeeds = ({ page, service, process }: Props) => {
       </button>
       {isAnyStopped && <Deed page={page} serviceId={id} deed="start" name={name} />}
       {isAnyRunning && <Deed page={page} serviceId={id} deed="stop" name={name} />}
-    </>
+    </span>
   )
 }
 
