@@ -44,7 +44,11 @@ export const Rollout = ({ page, service }: Props) => {
         )}
         {process.notJoined.length > 0 && <p class="quiet">{rollout.notJoined(process.notJoined.join(", "))}</p>}
       </div>
-      <div class="job-actions">{isHeld(process) && <PushAll page={page} service={service} process={process} />}</div>
+      {isHeld(process) && (
+        <div class="job-actions">
+          <PushAll page={page} service={service} process={process} />
+        </div>
+      )}
     </section>
   )
 }
