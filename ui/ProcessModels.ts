@@ -62,6 +62,8 @@ export type SpecFormValues = {
   /** Which of the two forms of the spec is on the page. */
   readonly mode: "form" | "json"
   readonly json: string
+  /** What was wanted when the form was opened: who changes nothing of it leaves it to whoever did meanwhile. */
+  readonly desiredWas: string
   /** Each field as it was typed, by its path in the spec; empty: as the spec has it when it says nothing. */
   readonly texts: Readonly<Record<string, string>>
   /** How a module's workers answer calls. */

@@ -43,6 +43,7 @@ const posted = ({ json, kind, legacy, methodConcurrency, mode, rpc, texts }: Spe
   return fields
 }
 
+const wanted = { desired: "running", desiredWas: "running" }
 const decode = Schema.decodeUnknownSync(NamelessSpec)
 const full = decode({
   kind: "command",
@@ -76,7 +77,7 @@ const full = decode({
 describe("the form of a process spec", () => {
   test("reads back what it shows, of both kinds", () => {
     for (const spec of [full, emptySpecs.module, emptySpecs.command]) {
-      const read = readSpecForm(posted(toForm(spec, "running")))
+      const read = readSpecForm(posted(toForm(spec, wanted)))
       expect(check(read)).toEqual({ spec, errors: { fields: {} } })
     }
     const { values } = openSpecForm(service.process, [])
@@ -85,7 +86,7 @@ describe("the form of a process spec", () => {
   })
 
   test("is the same spec as JSON, and back", () => {
-    const json = toJson(toForm(full, "running"))
+    const json = toJson(toForm(full, wanted))
     expect(JSON.parse(json.json)).toMatchObject({ kind: "command", instances: 3, run: { startRetries: 0 } })
     expect(json.json).not.toContain("desired")
     expect(check(readSpecForm(posted(json))).spec).toEqual(full)
@@ -94,7 +95,7 @@ describe("the form of a process spec", () => {
   })
 
   test("takes an empty field for what the spec has when it says nothing", () => {
-    const values = toForm(emptySpecs.command, "running")
+    const values = toForm(emptySpecs.command, wanted)
     const texts = Object.fromEntries(
       Object.keys(values.texts).map((path) => [path, path === "command" ? "sleep 1" : ""]),
     )
@@ -125,13 +126,13 @@ describe("the form of a process spec", () => {
   })
 
   test("of another kind keeps what both have", () => {
-    const values = ofKind(toForm(full, "running"), "module")
+    const values = ofKind(toForm(full, wanted), "module")
     const { spec } = check({ ...values, texts: { ...values.texts, module: "/a.ts" } })
     expect(spec).toMatchObject({ kind: "module", env: full.env, startOrder: 10, readiness: { path: "/health" } })
   })
 
   test("keeps a chosen node beside those that were typed", () => {
-    const fields = posted(toForm(full, "running"))
+    const fields = posted(toForm(full, wanted))
     fields.append("node", "10.0.0.7")
     const { spec } = check(readSpecForm(fields))
     expect(spec?.kind === "command" && spec.nodes.map(String)).toEqual(["10.0.0.7", "10.0.0.1", "::1"])

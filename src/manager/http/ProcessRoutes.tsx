@@ -88,7 +88,8 @@ export const setProcess = Effect.fn("Process.set")(function* (ask: SignedAsk) {
     return parts([<SpecForm page={ask.page} serviceId={id} model={model} />], 422)
   }
   const pushed = fields.get("push") !== "no"
-  const { revision } = yield* services.setProcess(id, spec, ask.by, { pushed })
+  const desired = spec.desired === values.desiredWas && process !== null ? process.spec.desired : spec.desired
+  const { revision } = yield* services.setProcess(id, { ...spec, desired }, ask.by, { pushed })
   const { cards, form } = yield* processNow(ask, id)
   const text = ask.page.t.spec
   return parts([form, cards, toast(ask.page, "ok", pushed ? text.saved(revision) : text.savedOnly(revision))])
@@ -113,7 +114,7 @@ export const specEditor = Effect.fn("Process.editor")(function* (ask: SignedAsk)
   const { draft, errors } = specDraft(values)
   if (hasErrors(errors)) return show(values, errors)
   return yield* readSpec(draft).pipe(
-    Effect.map((spec) => show(toForm(spec, values.texts["desired"] ?? "running"))),
+    Effect.map((spec) => show(toForm(spec, { desired: spec.desired, desiredWas: values.desiredWas }))),
     Effect.catch(({ fields }) => Effect.succeed(show(values, placed(values, fields)))),
   )
 })

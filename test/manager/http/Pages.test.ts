@@ -273,6 +273,11 @@ describe("the process of a service", () => {
     expect((await admin.htmx(`/services/${id}/process/reload`, { method: "POST", form: { node: "x" } })).status).toBe(
       404,
     )
+    await api(manager)("POST", "/services/running/stop", {})
+    await put({ ...spec, desiredWas: "running" })
+    expect((await get("running")).process.spec.desired).toBe("stopped")
+    await put({ ...spec, desiredWas: "stopped" })
+    expect((await get("running")).process.spec.desired).toBe("running")
     expect((await admin.htmx(`/services/${id}/process`, { method: "DELETE" })).status).toBe(200)
     expect((await get("running")).process).toBeNull()
   })

@@ -41,6 +41,7 @@ const valuesOf = (spec: ProcessSpec | NamelessSpec): SpecFormValues => {
     kind: spec.kind,
     mode: isOnlyJson(spec) ? "json" : "form",
     json: jsonOf(spec),
+    desiredWas: spec.desired,
     texts: textsOf(spec),
     rpc: settingTexts(rpc),
     methodConcurrency: methodLines(rpc.methodConcurrency),
@@ -52,6 +53,7 @@ const nothingYet: SpecFormValues = {
   kind: "module",
   mode: "form",
   json: "{}",
+  desiredWas: "running",
   texts: emptyTexts("module"),
   rpc: settingTexts(defaultRpcSettings),
   methodConcurrency: "",
@@ -92,6 +94,7 @@ export const readSpecForm = (fields: Fields): SpecFormValues => {
     kind,
     mode: oneOf(text(fields, "mode"), ["form", "json"], "form"),
     json: lines(fields, "json"),
+    desiredWas: text(fields, "desiredWas"),
     texts: readTexts(fields, kind),
     rpc: Object.fromEntries(
       rpcSettingNames.map((name) => [name, text(fields, `${rpcPrefix}${name}`).trim()]),
@@ -172,9 +175,12 @@ export const toJson = (values: SpecFormValues): SpecFormValues => {
   return { ...values, mode: "json", json: jsonOf(Object(draft) as Record<string, unknown>) }
 }
 
-export const toForm = (spec: NamelessSpec, desired: string): SpecFormValues => {
+export const toForm = (
+  spec: NamelessSpec,
+  { desired, desiredWas }: { readonly desired: string; readonly desiredWas: string },
+): SpecFormValues => {
   const values = valuesOf(spec)
-  return { ...values, texts: { ...values.texts, desired } }
+  return { ...values, desiredWas, texts: { ...values.texts, desired } }
 }
 
 /** Another kind: what both have stays as it was typed. */

@@ -31,6 +31,7 @@ export const SpecForm = ({ page, serviceId, model }: Props) => {
     >
       <input type="hidden" name="kind" value={values.kind} />
       <input type="hidden" name="mode" value={values.mode} />
+      <input type="hidden" name="desiredWas" value={values.desiredWas} />
       <header class="card-head">
         <h2 id="process-title">{process.title}</h2>
         {revision !== null && <code class="tag">{push.revision(revision)}</code>}
