@@ -5,6 +5,7 @@ import { callCommand } from "./call/CallCommand.ts"
 import { type Command, command, titleOf } from "./Command.ts"
 import { CommandFailed, exitCodes, UsageError } from "./Failure.ts"
 import { helpOf } from "./Help.ts"
+import { logsCommand } from "./logs/LogsCommand.ts"
 import { type Line, refuseForeign, splitLine } from "./Parse.ts"
 import { restartCommand, scaleCommand, startCommand, stopCommand } from "./processes/ActionCommands.ts"
 import { statusCommand } from "./processes/StatusCommand.ts"
@@ -43,6 +44,7 @@ const commands: ReadonlyArray<Command> = [
   restartCommand,
   reloadCommand,
   scaleCommand,
+  logsCommand,
   pushCommand,
   tasksCommand,
   requeueCommand,
