@@ -1,4 +1,5 @@
 import { type LogText, type LogTextLevel, readLogText } from "../../domain/LogText.ts"
+import { localTime } from "../../platform/Time.ts"
 import { escape } from "../OneLine.ts"
 
 /** A line as the manager tells it. */
@@ -15,13 +16,6 @@ const dim = 2
 const red = 31
 /** By which instances are told apart. */
 const sideColours = [36, 35, 34, 32, 33, 96, 95, 94]
-
-const two = (value: number, digits = 2) => String(value).padStart(digits, "0")
-
-const timeOf = (ms: number) => {
-  const date = new Date(ms)
-  return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}.${two(date.getMilliseconds(), 3)}`
-}
 
 /** Log lines for a person: `2026-11-26 05:17:51.123 web-01/0 INFO  resized  width=640`. */
 export class LinePrinter {
@@ -40,7 +34,7 @@ export class LinePrinter {
     const read = readLogText(text)
     const side = `${shown.node}/${shown.place}`
     const said = read === undefined ? this.#raw(shown.stream, text) : this.#own(read)
-    return `${this.#paint(dim, timeOf(read?.at ?? shown.at))} ${this.#paint(this.#colourOf(side), side)} ${said}\n`
+    return `${this.#paint(dim, localTime(read?.at ?? shown.at))} ${this.#paint(this.#colourOf(side), side)} ${said}\n`
   }
 
   #own({ fields, level, message }: LogText): string {
