@@ -38,7 +38,6 @@ export class Pump {
   readonly #options: PumpOptions
   readonly #flows = new Map<string, Flow>()
   #order: ReadonlyArray<Flow> = []
-  #fds: ReadonlyArray<number> = []
 
   constructor(options: PumpOptions) {
     this.#options = options
@@ -71,18 +70,20 @@ export class Pump {
 
   /** One look at all pipes. Gives how many bytes were taken. */
   turn(now: number): number {
-    if (this.#order.length === 0) return 0
-    const ready = this.#options.fifos.poll(this.#fds)
+    const { fifos } = this.#options
+    if (!fifos.poll()) return 0
     const came = new Set<string>()
+    const gone: Array<Flow> = []
     let taken = 0
     for (const [index, flow] of this.#order.entries()) {
-      const { hasBytes, isEnded } = ready(index)
+      const { hasBytes, isEnded } = fifos.readiness(index)
       const bytes = hasBytes ? flow.writer.take(flow.fd, now) : 0
       taken += bytes
       if (bytes > 0) came.add(flow.name)
       // One that could not write all of it stays, to say so when it can.
-      if (isEnded && !hasBytes && flow.writer.failure === undefined) this.#leave(flow)
+      if (isEnded && !hasBytes && flow.writer.failure === undefined) gone.push(flow)
     }
+    for (const flow of gone) this.#leave(flow)
     for (const name of came) this.#options.came(name)
     return taken
   }
@@ -161,6 +162,6 @@ export class Pump {
 
   #arrange(): void {
     this.#order = [...this.#flows.values()]
-    this.#fds = this.#order.map(({ fd }) => fd)
+    this.#options.fifos.watch(this.#order.map(({ fd }) => fd))
   }
 }
