@@ -33,7 +33,7 @@ describe("a cron task", () => {
     await logIn(page, { url: cluster.url, password: adminPassword(cluster.manager.output) })
   }, 120_000)
   afterAll(async () => {
-    await browser.close()
+    await browser?.close()
     await cluster[Symbol.asyncDispose]()
   }, 60_000)
 
