@@ -5,6 +5,7 @@ import { callCommand } from "./call/CallCommand.ts"
 import { type Command, command, titleOf } from "./Command.ts"
 import { CommandFailed, exitCodes, UsageError } from "./Failure.ts"
 import { helpOf } from "./Help.ts"
+import { importCommand } from "./import/ImportCommand.ts"
 import { type Line, refuseForeign, splitLine } from "./Parse.ts"
 import { restartCommand, scaleCommand, startCommand, stopCommand } from "./processes/ActionCommands.ts"
 import { statusCommand } from "./processes/StatusCommand.ts"
@@ -44,6 +45,7 @@ const commands: ReadonlyArray<Command> = [
   reloadCommand,
   scaleCommand,
   pushCommand,
+  importCommand,
   tasksCommand,
   requeueCommand,
   discardCommand,
