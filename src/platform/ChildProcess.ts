@@ -143,6 +143,16 @@ onStopAtOnce(() => {
 /** Whether a child of that number was started here, and the runtime has yet to tell how it ended. */
 export const isOwnChild = (pid: number): boolean => running.values().some((identity) => identity.pid === pid)
 
+/**
+ * Counts a process that was not started here among ours: it ends with a second signal too. `isNew`: it was not there
+ * already, as a child of the runtime's, which hears of its end.
+ */
+export const keepInSight = (identity: ProcessIdentity): { readonly isNew: boolean; lose(): void } => {
+  const isNew = !isOwnChild(identity.pid)
+  if (isNew) running.add(identity)
+  return { isNew, lose: () => void (isNew && running.delete(identity)) }
+}
+
 const watch = (child: ReturnType<typeof spawn>): Child => {
   let ended: Exit | undefined
   const listeners: Array<(exit: Exit) => void> = []

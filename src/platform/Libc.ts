@@ -12,6 +12,14 @@ const signatures = {
   sendto: ["i32", "buffer", "usize", "i32", "buffer", "u32"],
   waitpid: ["i32", "buffer", "i32"],
   prctl: ["i32", "u64", "i32", "i32", "i32"],
+  getsockopt: ["i32", "i32", "i32", "buffer", "buffer"],
+  /** For what glibc and musl have no function for, or only the newest; an argument that is not used is 0. */
+  syscall: ["u64", "u64", "u64", "u64", "u64"],
+  poll: ["buffer", "u64", "i32"],
+  flock: ["i32", "i32"],
+  execve: ["buffer", "buffer", "buffer"],
+  signal: ["i32", "u64"],
+  clock_gettime: ["i32", "buffer"],
 } as const satisfies Record<string, ReadonlyArray<Kind>>
 
 type Argument = { i32: number; u32: number; u64: bigint; usize: number; buffer: Uint8Array }
