@@ -1,7 +1,8 @@
 import { closeSync } from "node:fs"
 import { constants } from "node:os"
-import { type Child, type Exit, isAlive, keepInSight, type ProcessIdentity, type Signal, signalGroup } from "./ChildProcess.ts"
+import { type Child, type Exit, isAlive, keepInSight, type Signal, signalGroup } from "./ChildProcess.ts"
 import { type Libc, libc } from "./Libc.ts"
+import type { ProcessIdentity } from "./ProcessTable.ts"
 
 const SYS_pidfd_send_signal = 424n
 const SYS_pidfd_open = 434n
@@ -80,12 +81,15 @@ export const adoptProcess = async (identity: ProcessIdentity): Promise<Child | u
     if (errno === ESRCH) return undefined
     throw new Error(`process ${pid} can't be watched (errno ${errno})`)
   }
+  const sight = keepInSight(identity)
   // From here on the descriptor stands for the process that has this number now; is it the one that is meant?
   if (!isAlive(identity)) {
+    // One of ours that has ended meanwhile waits for somebody to ask how.
+    if (sight.isNew) c.waitpid(pid, new Uint8Array(4), WNOHANG)
+    sight.lose()
     closeSync(pidfd)
     return undefined
   }
-  const sight = keepInSight(identity)
   let ended: Exit | undefined
   const listeners: Array<(exit: Exit) => void> = []
   const end = () => {

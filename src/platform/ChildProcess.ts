@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process"
 import { statSync } from "node:fs"
-import { currentBootId, type ProcessIdentity, processRow, ProcessTable } from "./ProcessTable.ts"
+import { currentBootId, type ProcessIdentity, processRow, ProcessTable, runVariable } from "./ProcessTable.ts"
 import { selfCommand } from "./SelfCommand.ts"
 import { onStopAtOnce } from "./Signals.ts"
 
@@ -29,6 +29,8 @@ export type SpawnOptions = {
   readonly fds: ReadonlyArray<number>
   /** A main.ts to run instead of ours, from source only. */
   readonly entry?: string
+  /** The mark by which it, and all that comes from it, is known again: its MUSTER_RUN. */
+  readonly run?: string
 }
 
 /** The identity of a process that runs now; undefined when none has this pid. */
@@ -92,7 +94,7 @@ export const spawnSelf = (args: ReadonlyArray<string>, o: SpawnOptions): Child =
     // What `ps` shows: /proc/self/exe would tell nobody anything.
     ...(command.file === "/proc/self/exe" ? { argv0: process.execPath } : {}),
     cwd: o.cwd,
-    env: { ...inheritedEnv(), ...o.env },
+    env: { ...inheritedEnv(), ...o.env, ...(o.run === undefined ? {} : { [runVariable]: o.run }) },
     detached: true,
     stdio: ["ignore", o.out, o.err, ...o.fds],
   })
