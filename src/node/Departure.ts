@@ -17,6 +17,7 @@ export class Departure {
   how: "stop" | "leave" | "upgrade" = "stop"
   /** What was left open for this agent. */
   readonly found: typeof HandedOn.Type | undefined
+  readonly #unclaimed: Set<HandedSocket>
   /** What is to be left open for the next. */
   lock: number | undefined
   readonly sockets: Array<HandedSocket> = []
@@ -24,8 +25,22 @@ export class Departure {
   /** `handedOn`: what the program before this one in the same process has left; undefined: there was none. */
   constructor(handedOn?: unknown) {
     this.found = Option.getOrUndefined(decode(handedOn))
+    this.#unclaimed = new Set(this.found?.sockets)
   }
 
+  /** The sockets of a set that were left open; they are the caller's now. */
+  claim(set: string): ReadonlyArray<HandedSocket> {
+    const claimed = [...this.#unclaimed].filter((socket) => socket.set === set)
+    for (const socket of claimed) this.#unclaimed.delete(socket)
+    return claimed
+  }
+
+  /** Those that nobody has claimed. */
+  get unclaimed(): ReadonlyArray<HandedSocket> {
+    return [...this.#unclaimed]
+  }
+
+  /** For the next program: descriptors, and what they are. */
   get handsOn() {
     const { lock, sockets } = this
     return { fds: [...(lock === undefined ? [] : [lock]), ...sockets.map(({ fd }) => fd)], state: { lock, sockets } }

@@ -193,7 +193,9 @@ const listensAt = (c: Libc, fd: number, address: SlotAddress): boolean => {
   const name = new Uint8Array(28)
   if (c.getsockname(fd, name, new Uint8Array([28, 0, 0, 0])) !== 0) return false
   // Of sockaddr_in6 the flow and the scope are left out.
-  const compared = isIPv6(address.ip) ? [...wanted.keys()].filter((at) => at < 4 || (at >= 8 && at < 24)) : [...wanted.keys()].slice(0, 8)
+  const compared = isIPv6(address.ip)
+    ? [...wanted.keys()].filter((at) => at < 4 || (at >= 8 && at < 24))
+    : [...wanted.keys()].slice(0, 8)
   return compared.every((at) => name[at] === wanted[at])
 }
 

@@ -15,7 +15,10 @@ export const writeWhole = (path: string, text: string): void => {
 export const removeFile = (path: string): void => rmSync(path, { force: true })
 
 /** The files of a folder whose names end so, with their texts. What writes that were cut off have left is removed. */
-export const readWhole = (folder: string, end: string): ReadonlyArray<{ readonly path: string; readonly text: string }> =>
+export const readWhole = (
+  folder: string,
+  end: string,
+): ReadonlyArray<{ readonly path: string; readonly text: string }> =>
   readdirSync(folder).flatMap((name) => {
     const path = join(folder, name)
     if (name.endsWith(`${end}${temporaryEnd}`)) removeFile(path)

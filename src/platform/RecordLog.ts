@@ -13,7 +13,7 @@ const framed = (record: Uint8Array): Uint8Array => {
 const recordsOf = (bytes: Uint8Array): ReadonlyArray<Uint8Array> => {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const records: Array<Uint8Array> = []
-  for (let at = 0; at + headBytes <= bytes.length; ) {
+  for (let at = 0; at + headBytes <= bytes.length;) {
     const end = at + headBytes + view.getUint32(at, true)
     if (end > bytes.length) break
     records.push(bytes.subarray(at + headBytes, end))

@@ -47,6 +47,9 @@ export const onUpgrade = (handler: () => void): void => {
   upgrade = handler
 }
 
+/** It was asked to end already, in whatever way. */
+export const isStopping = (): boolean => phase !== "running"
+
 /** What must not outlive a second signal. Runs just before the process ends, and may not wait. */
 export const onStopAtOnce = (handler: () => void): void => {
   atOnce.push(handler)

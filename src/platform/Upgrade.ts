@@ -16,16 +16,29 @@ const checkMs = 20_000
 /** The environment variable by which a program hears what the one before it in the same process has left to it. */
 const variable = "MUSTER_HANDED_ON"
 
-/** What the program before this one, in the same process, has left open for it; undefined: there was none. */
-export const takeHandedOn = (): unknown => {
-  const text = process.env[variable]
-  delete process.env[variable]
-  if (text === undefined) return undefined
+type HandedOn = { readonly fds: ReadonlyArray<number>; readonly state: unknown }
+
+const parsed = (text: string): HandedOn | undefined => {
   try {
-    return JSON.parse(text) as unknown
+    const { fds, state } = JSON.parse(text) as HandedOn
+    return { fds: fds.filter((fd) => Number.isInteger(fd)), state }
   } catch {
     return undefined
   }
+}
+
+/**
+ * What the program before this one, in the same process, has said of what it left open; undefined: there was none. What
+ * is started from here on does not get those descriptors. To be called once, before anything is started.
+ */
+export const takeHandedOn = async (): Promise<unknown> => {
+  const text = process.env[variable]
+  delete process.env[variable]
+  const handedOn = text === undefined ? undefined : parsed(text)
+  if (handedOn === undefined) return undefined
+  const c = await libc()
+  for (const fd of handedOn.fds) c.fcntl(fd, F_SETFD, FD_CLOEXEC)
+  return handedOn.state
 }
 
 /** The program that a restart would run: the executable that lies at our path now; from source, the same runtime on main.ts. */
@@ -77,11 +90,11 @@ const keepOnly = (c: Libc, kept: ReadonlySet<number>) => {
  * arguments and environment. `handedOn`: what `takeHandedOn` gives there, and which descriptors stay open for it. When
  * the new one can't be run it is this one once more. Returns only when that fails too, with the reason.
  */
-export const becomeSuccessor = async (handedOn: { readonly fds: ReadonlyArray<number>; readonly state: unknown }) => {
+export const becomeSuccessor = async (handedOn: HandedOn): Promise<string> => {
   const c = await libc()
   const args = textArray(c, words("/proc/self/cmdline"))
   const inherited = words("/proc/self/environ").filter((entry) => !entry.startsWith(`${variable}=`))
-  const env = textArray(c, [...inherited, `${variable}=${JSON.stringify(handedOn.state)}`])
+  const env = textArray(c, [...inherited, `${variable}=${JSON.stringify(handedOn)}`])
   for (const signal of ignoredSignals) c.signal(signal, SIG_IGN)
   keepOnly(c, new Set(handedOn.fds))
   for (const file of [successor().file, "/proc/self/exe"]) c.execve(cText(file), args.bytes, env.bytes)

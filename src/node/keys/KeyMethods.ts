@@ -16,7 +16,12 @@ const text = (maximum: number) =>
     Schema.isMaxLength(maximum, { message: `must have at most ${maximum} characters` }),
   )
 
-const BeginMessage = Schema.Struct({ ...Key.fields, key: text(keyMax), request: text(hashMax), call: Schema.optionalKey(Schema.Int) })
+const BeginMessage = Schema.Struct({
+  ...Key.fields,
+  key: text(keyMax),
+  request: text(hashMax),
+  call: Schema.optionalKey(Schema.Int),
+})
 
 const Outcome = Schema.Union([
   Schema.Struct({ ok: Schema.Literal(true), value: Schema.Unknown }),

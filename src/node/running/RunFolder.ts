@@ -13,6 +13,9 @@ const kinds = { run: RunRecord, end: EndRecord, sockets: SocketRecord } as const
 /** A name for a file, whatever a set is called. */
 const short = (text: string) => sha256Hex(text).slice(0, 32)
 
+/** Where the idempotency keys of a set are kept for the next agent. */
+export const keyLogPath = (folder: string, set: string): string => join(folder, `${short(set)}.keys`)
+
 /** The files in which the agent keeps what it has started, in a folder that is its own. A reboot makes them void. */
 export const makeRunFolder = (folder: string) => {
   const paths = {

@@ -1,9 +1,6 @@
 import { Option, Schema } from "effect"
 import { ProcessAssignment } from "../../domain/ProcessSpec.ts"
 
-/** Stays over renames of the service. */
-export const setIdOf = ({ id, name }: Pick<ProcessAssignment, "id" | "name">): string => id ?? name
-
 /**
  * What the agent keeps of each process that it starts, so that the next agent knows it again. Written before the start
  * without `process`, and then with it: between the two it is found by its mark, which has the run's id.

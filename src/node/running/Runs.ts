@@ -1,5 +1,5 @@
 import { Clock, Context, Effect, Layer } from "effect"
-import type { ProcessAssignment } from "../../domain/ProcessSpec.ts"
+import { type ProcessAssignment, setIdOf } from "../../domain/ProcessSpec.ts"
 import { adoptProcess } from "../../platform/AdoptedProcess.ts"
 import { type Child, signalProcess } from "../../platform/ChildProcess.ts"
 import { randomHex, sha256Hex } from "../../platform/Ids.ts"
@@ -9,7 +9,7 @@ import { removeJournalFiles } from "../../platform/RuntimeFolder.ts"
 import type { WorkerKind } from "../../protocol/WorkerLink.ts"
 import type { DataFolder } from "../DataFolder.ts"
 import { makeRunFolder, type RunFolder } from "./RunFolder.ts"
-import { type EndRecord, type RunRecord, setIdOf, type SocketRecord } from "./RunRecord.ts"
+import { type EndRecord, type RunRecord, type SocketRecord } from "./RunRecord.ts"
 
 /** A process that is to be started, or was. */
 export type Intent = {
@@ -122,7 +122,18 @@ const makeRuns = Effect.fnUntraced(function* ({ root, socket }: DataFolder) {
         const set = setIdOf(assignment)
         const id = `${idStart}${randomHex(16)}`
         const state = { isUp: false, isLeaving: false }
-        const record = { run: id, bootId: currentBootId(), set, kind, slot, count, startedAt, hasSocket, assignment, ...state }
+        const record = {
+          run: id,
+          bootId: currentBootId(),
+          set,
+          kind,
+          slot,
+          count,
+          startedAt,
+          hasSocket,
+          assignment,
+          ...state,
+        }
         attempt(() => {
           files.writeRun(record)
           files.removeEnd({ set, kind, slot })
@@ -189,7 +200,9 @@ const findLeft = Effect.fnUntraced(function* (
   const alive = new Set(found.map(({ record }) => record.run))
   for (const { mark, row } of marked) {
     if (alive.has(idOf(mark))) continue
-    yield* Effect.logWarning(`pid ${row.pid} (${row.command.slice(0, 80)}) is left of ${mark}, which has ended: killing it`)
+    yield* Effect.logWarning(
+      `pid ${row.pid} (${row.command.slice(0, 80)}) is left of ${mark}, which has ended: killing it`,
+    )
     signalProcess(row.identity, "SIGKILL")
   }
   return found

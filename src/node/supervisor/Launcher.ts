@@ -36,16 +36,42 @@ export class Launcher extends Context.Service<
             )
             const identity = identityOf(launched.pid)
             if (identity !== undefined) run.started(identity)
-            fork(Effect.andThen(launched.exited, Effect.sync(() => run.ended())))
-            fork(Effect.raceFirst(Effect.andThen(launched.ready, Effect.sync(() => run.up())), launched.exited))
+            fork(
+              Effect.andThen(
+                launched.exited,
+                Effect.sync(() => run.ended()),
+              ),
+            )
+            fork(
+              Effect.raceFirst(
+                Effect.andThen(
+                  launched.ready,
+                  Effect.sync(() => run.up()),
+                ),
+                launched.exited,
+              ),
+            )
             return launched
           }, Effect.uninterruptible),
           adopt: Effect.fnUntraced(function* (left, request) {
             const { child, record, run } = left
             const launched = yield* workers.adopt(child, { ...request, run }, record)
-            fork(Effect.andThen(launched.exited, Effect.sync(() => run.ended())))
+            fork(
+              Effect.andThen(
+                launched.exited,
+                Effect.sync(() => run.ended()),
+              ),
+            )
             if (!record.isUp)
-              fork(Effect.raceFirst(Effect.andThen(launched.ready, Effect.sync(() => run.up())), launched.exited))
+              fork(
+                Effect.raceFirst(
+                  Effect.andThen(
+                    launched.ready,
+                    Effect.sync(() => run.up()),
+                  ),
+                  launched.exited,
+                ),
+              )
             return launched
           }),
         })

@@ -2,6 +2,7 @@ import { Clock, Context, Data, Deferred, Effect, Exit, Layer, Scope, Semaphore }
 import { type ProcessAssignment, ProcessSet, rpcOf } from "../../domain/ProcessSpec.ts"
 import { agentStopMaxMs } from "../../domain/StopTime.ts"
 import type { ProcessStats, ProcessStatus, ReloadVerdict } from "../../protocol/NodeManager.ts"
+import { CurrentDeparture } from "../Departure.ts"
 import { type DiskFailed, Disk, readState, stateText } from "../Disk.ts"
 import { monotonicMs } from "../Monotonic.ts"
 import { NodeChanges } from "../NodeChanges.ts"
@@ -51,6 +52,7 @@ export class Supervisor extends Context.Service<
         const disk = yield* Disk
         const changes = yield* NodeChanges
         const tasks = yield* TaskQueues
+        const departure = yield* CurrentDeparture
         const needs = yield* Effect.context<Launcher | SlotSockets | NodeChanges>()
         const oneAtATime = yield* Semaphore.make(1)
         const scope = yield* Scope.make()
@@ -113,6 +115,8 @@ export class Supervisor extends Context.Service<
 
         yield* Effect.addFinalizer(() =>
           Effect.gen(function* () {
+            // The next agent goes on with them as they are.
+            if (departure.how !== "stop") return yield* Scope.close(scope, Exit.void)
             const all = [...sets.values(), ...leaving]
             yield* Effect.forEach(all, (set) => set.stop, { concurrency: "unbounded", discard: true }).pipe(
               Effect.timeoutOrElse({

@@ -24,8 +24,7 @@ const endedBy = ({ code, signal }: Exit, failure: string | undefined): Ended => 
   code,
   signal,
   reason:
-    failure ??
-    (signal !== null ? `killed by ${signal}` : code === null ? unknownEnd : `exited with code ${code}`),
+    failure ?? (signal !== null ? `killed by ${signal}` : code === null ? unknownEnd : `exited with code ${code}`),
 })
 
 /** What is known of a worker that an agent before this one has started. */
@@ -86,8 +85,7 @@ export const workerLauncher = Effect.fnUntraced(function* (folder: DataFolder, e
   /** Task workers answer no calls, so they keep none. */
   const start = (request: RunRequest) => {
     const { id } = request.run
-    const journal =
-      request.kind === "tasks" ? undefined : makeJournalFile(folder.socket.folder, id, journalBytes)
+    const journal = request.kind === "tasks" ? undefined : makeJournalFile(folder.socket.folder, id, journalBytes)
     try {
       return spawn(request, journal)
     } catch (error) {

@@ -34,8 +34,7 @@ export const workerMethod =
         return worker === undefined ? Effect.fail(unknown) : Effect.succeed(worker)
       })
     // One that an agent before this one has started may come before it was recognised.
-    const known = (key: WorkerKey) =>
-      find(key).pipe(Effect.catch(() => Effect.andThen(registry.settled, find(key))))
+    const known = (key: WorkerKey) => find(key).pipe(Effect.catch(() => Effect.andThen(registry.settled, find(key))))
     return (argument) =>
       decode(argument).pipe(
         Effect.mapError((error) => new RpcError("invalid_argument", fieldError(error), { executed: "no" })),

@@ -73,17 +73,18 @@ export const makeWorkerSet = Effect.fnUntraced(function* (initial: ProcessAssign
   const probing = yield* Probing
   const crashes = yield* CrashReports
   const adoption = yield* Adoption
-  const found = yield* adoption.adopt(initial)
-  const sockets = yield* makeSocketGroup(
-    initial.listen ?? { ip: "127.0.0.1", port: 0 },
-    () => rpcOf(assignment.spec).backlog,
-    found.sockets,
-  )
-  const pokes = yield* Queue.sliding<void>(1)
   const ledger = new Ledger({
     startedAt: yield* Clock.currentTimeMillis,
     keyWindowMs: () => rpcOf(assignment.spec).idempotencyWindowMs,
   })
+  const found = yield* adoption.adopt(initial, ledger)
+  const sockets = yield* makeSocketGroup(
+    initial.listen ?? { ip: "127.0.0.1", port: 0 },
+    () => rpcOf(assignment.spec).backlog,
+    found.sockets,
+    (members) => adoption.sockets(assignment, members),
+  )
+  const pokes = yield* Queue.sliding<void>(1)
   const retry = yield* FiberHandle.make()
   const gone = yield* Deferred.make<void>()
   const poke = Effect.asVoid(Queue.offer(pokes, undefined))
@@ -179,7 +180,9 @@ export const makeWorkerSet = Effect.fnUntraced(function* (initial: ProcessAssign
   })
 
   const add = Effect.fnUntraced(function* (kind: WorkerKind, index: number, begin?: Beginning) {
-    if (hasSocket(kind)) yield* sockets.open(index)
+    // Of one that is there only to leave nobody may be led to the socket.
+    const isWanted = index < wanted(kind)
+    if (hasSocket(kind) && isWanted) yield* sockets.open(index)
     const own = yield* Scope.fork(scope)
     const slot = yield* makeSlot({
       index,
@@ -192,7 +195,8 @@ export const makeWorkerSet = Effect.fnUntraced(function* (initial: ProcessAssign
       begin,
     }).pipe(Scope.provide(own))
     places.set(slot.name, { kind, slot, scope: own, retiring: false })
-    if (begin === undefined || (begin.current === undefined && begin.ended === undefined)) yield* slot.start
+    const isThere = begin !== undefined && (begin.current !== undefined || begin.ended !== undefined)
+    if (isWanted && !isThere) yield* slot.start
   })
 
   const remove = Effect.fnUntraced(function* ({ kind, scope: own, slot }: Place) {
@@ -290,6 +294,8 @@ export const makeWorkerSet = Effect.fnUntraced(function* (initial: ProcessAssign
       yield* add(kind, slot, yield* beginningOf(kind, slot)).pipe(
         Effect.catchTag("PortUnavailable", (error) => block(error.message)),
       )
+  // The spec has changed while no agent was there.
+  if (staying().some(({ generation, state }) => generation < newest.generation && state !== "STOPPED")) yield* renewAll
   yield* poke
   yield* careForWorkers({
     slots: staying,

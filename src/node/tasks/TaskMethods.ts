@@ -23,7 +23,9 @@ const text = (maximum: number) =>
 
 const QueueMessage = Schema.Struct({
   ...Key.fields,
-  id: Schema.optionalKey(Schema.String.check(Schema.isPattern(/^[0-9A-HJKMNP-TV-Z]{26}$/, { message: "must be a ULID" }))),
+  id: Schema.optionalKey(
+    Schema.String.check(Schema.isPattern(/^[0-9A-HJKMNP-TV-Z]{26}$/, { message: "must be a ULID" })),
+  ),
   task: text(255),
   payload: Schema.Unknown,
   options: Schema.Struct({

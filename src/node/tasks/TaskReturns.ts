@@ -14,7 +14,9 @@ export const makeTaskReturns = ({ giveBack, look, poke, setOf, store }: TaskBook
     look(() => store.whole(id)).pipe(
       Effect.option,
       // What became of this attempt may have been written while nobody was there to hear that it was.
-      Effect.map(Option.filter(({ attempts, name, state }) => name === set.name && state === 0 && attempts === attempt - 1)),
+      Effect.map(
+        Option.filter(({ attempts, name, state }) => name === set.name && state === 0 && attempts === attempt - 1),
+      ),
     )
 
   const resume = Effect.fnUntraced(function* ({ name, pid }: WorkerName, held: Held | undefined) {
