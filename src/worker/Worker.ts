@@ -87,11 +87,11 @@ class Worker {
     setInterval(() => {
       this.#link
         .report(() => duty.report())
-        .then((orders) => {
-          if (orders !== undefined) duty.obey(orders)
-        })
-        // A lost link is noticed by the link itself.
-        .catch(() => undefined)
+        .then(
+          (orders) => orders !== undefined && duty.obey(orders),
+          // A lost link is noticed by the link itself.
+          () => undefined,
+        )
     }, reportEveryMs)
   }
 

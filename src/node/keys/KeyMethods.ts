@@ -48,7 +48,7 @@ export const keyMethods = Effect.gen(function* () {
       workerMethods.beginKey,
       method(BeginMessage, ({ call, key, pid, request }, { ledger }) =>
         Effect.flatMap(monotonicMs, (now) => {
-          const begun = ledger.keys.begin(pid, key, request, now, call)
+          const begun = ledger.keys.begin({ pid, call }, key, request, now)
           return begun === undefined ? Effect.fail(full) : Effect.succeed(begun)
         }),
       ),

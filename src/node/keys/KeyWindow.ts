@@ -7,8 +7,10 @@ export type KeyLimits = { readonly keys: number; readonly bytes: number; readonl
 
 export const keyLimits: KeyLimits = { keys: 10_000, bytes: 64 * 1024 ** 2, resultBytes: 1024 ** 2 }
 
-/** `call`: which of its worker's calls it is, by the worker's count. */
-type Running = { readonly request: string; readonly pid: number; readonly call: number | undefined }
+/** `call`: which of its worker's calls asks, by the worker's count. */
+export type Asker = { readonly pid: number; readonly call?: number | undefined }
+
+type Running = Asker & { readonly request: string }
 
 /** `outcome`: CBOR; undefined when its worker died before it said what became of the call. */
 type Ended = { readonly request: string; readonly outcome: Uint8Array | undefined; readonly until: number }
@@ -86,7 +88,7 @@ export class KeyWindow {
    * Undefined: as many calls run under keys as may, so none can be taken note of. The same `call` of the same worker may
    * ask again.
    */
-  begin(pid: number, key: string, request: string, now: number, call?: number): KeyBegun | undefined {
+  begin({ call, pid }: Asker, key: string, request: string, now: number): KeyBegun | undefined {
     this.#forget(now)
     const running = this.#running.get(key)
     if (call !== undefined && running?.pid === pid && running.call === call) return { state: "run" }

@@ -46,6 +46,9 @@ const idStart = "run-"
 
 const reasonOf = (cause: unknown) => (cause instanceof Error ? cause.message : String(cause))
 
+const inPlace = ({ record: a }: LeftRun, { record: b }: LeftRun) =>
+  a.kind.localeCompare(b.kind) || a.slot - b.slot || a.startedAt - b.startedAt
+
 const idOf = (mark: string) => mark.slice(mark.lastIndexOf("/") + 1)
 
 const placeOf = (kind: WorkerKind, slot: number) => (kind === "calls" ? `${slot}` : `tasks-${slot}`)
@@ -141,7 +144,7 @@ const makeRuns = Effect.fnUntraced(function* ({ root, socket }: DataFolder) {
         return runOf(record, `${key}/${assignment.name}/${placeOf(kind, slot)}/${id}`)
       }),
     take: (set) => {
-      const runs = [...waiting].filter(({ record }) => record.set === set)
+      const runs = [...waiting].filter(({ record }) => record.set === set).toSorted(inPlace)
       for (const one of runs) waiting.delete(one)
       return {
         runs,
