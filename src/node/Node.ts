@@ -72,10 +72,8 @@ const membership = Effect.fn("Node.membership")(function* (config: NodeConfig) {
 
 const services = (folder: DataFolder, entry: string | undefined) => {
   const socket = AgentSocket.layer(folder).pipe(Layer.provide(taskMethods))
-  const launcher = Launcher.layer(folder, entry).pipe(
-    Layer.provide([socket, Logs.layer(folder)]),
-    Layer.provideMerge(Runs.layer(folder)),
-  )
+  const logs = Logs.layer(folder).pipe(Layer.provide(socket))
+  const launcher = Launcher.layer(folder, entry).pipe(Layer.provide(socket), Layer.provideMerge(Runs.layer(folder)))
   const supervisor = Supervisor.layer(folder.processes).pipe(Layer.provide(adopting(folder)))
   const running = leftovers.pipe(
     Layer.provideMerge(supervisor),
@@ -83,6 +81,7 @@ const services = (folder: DataFolder, entry: string | undefined) => {
     Layer.provide(SlotSockets.layer),
   )
   return Layer.mergeAll(Discovery.layer(folder.discovery), Trust.layer(folder.trust), running).pipe(
+    Layer.provideMerge(logs),
     Layer.provideMerge(TaskQueues.layer(folder.tasks)),
     Layer.provide(WorkerRegistry.layer),
   )

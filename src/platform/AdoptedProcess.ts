@@ -1,10 +1,11 @@
 import { closeSync } from "node:fs"
 import { constants } from "node:os"
-import { type Child, type Exit, isAlive, keepInSight, type Signal, signalGroup } from "./ChildProcess.ts"
+import { type Child, isOwnChild, watch } from "./ChildProcess.ts"
 import { type Libc, libc } from "./Libc.ts"
 import type { ProcessIdentity } from "./ProcessTable.ts"
+import { isAlive } from "./ProcessTree.ts"
+import type { Exit } from "./StartProcess.ts"
 
-const SYS_pidfd_send_signal = 424n
 const SYS_pidfd_open = 434n
 const POLLIN = 1
 const WNOHANG = 1
@@ -66,13 +67,14 @@ class Watch {
   }
 }
 
-let watch: Watch | undefined
+let watched: Watch | undefined
 
 /**
- * A process that an agent before this one has started; undefined when that very process does not run any more. How it
- * ends is known only where this process is its parent, as after an upgrade in place; else `code` and `signal` are null.
+ * A process that an agent before this one has started, with this mark; undefined when that very process does not run any
+ * more. How it ends is known only where this process is its parent, as after an upgrade in place; else `code` and
+ * `signal` are null.
  */
-export const adoptProcess = async (identity: ProcessIdentity): Promise<Child | undefined> => {
+export const adoptProcess = async (identity: ProcessIdentity, run: string): Promise<Child | undefined> => {
   const c = await libc()
   const { pid } = identity
   const pidfd = c.syscall(SYS_pidfd_open, BigInt(pid), 0n, 0n, 0n)
@@ -81,37 +83,28 @@ export const adoptProcess = async (identity: ProcessIdentity): Promise<Child | u
     if (errno === ESRCH) return undefined
     throw new Error(`process ${pid} can't be watched (errno ${errno})`)
   }
-  const sight = keepInSight(identity)
+  // Of a child of the runtime's own the runtime asks how it ended; to do that here too would take it away.
+  const isRuntimes = isOwnChild(pid)
+  const reap = (): Exit => {
+    const status = new Uint8Array(4)
+    if (isRuntimes || c.waitpid(pid, status, WNOHANG) !== pid) return unknown
+    return exitOf(new DataView(status.buffer).getInt32(0, true))
+  }
   // From here on the descriptor stands for the process that has this number now; is it the one that is meant?
   if (!isAlive(identity)) {
-    // One of ours that has ended meanwhile waits for somebody to ask how.
-    if (sight.isNew) c.waitpid(pid, new Uint8Array(4), WNOHANG)
-    sight.lose()
+    reap()
     closeSync(pidfd)
     return undefined
   }
-  let ended: Exit | undefined
-  const listeners: Array<(exit: Exit) => void> = []
-  const end = () => {
-    // This one and no other: any child's end taken from the runtime would never be told.
-    const status = new Uint8Array(4)
-    const isOurs = sight.isNew && c.waitpid(pid, status, WNOHANG) === pid
-    ended = isOurs ? exitOf(new DataView(status.buffer).getInt32(0, true)) : unknown
-    sight.lose()
-    closeSync(pidfd)
-    for (const listener of listeners) listener(ended)
-  }
-  watch ??= new Watch(c)
-  watch.add({ pidfd, ended: end })
-  const send = (signal: Signal) =>
-    c.syscall(SYS_pidfd_send_signal, BigInt(pidfd), BigInt(constants.signals[signal]), 0n, 0n) === 0
-  return {
-    identity,
-    onExit: (listener) => {
-      if (ended === undefined) listeners.push(listener)
-      else listener(ended)
-    },
-    signal: (signal) => ended === undefined && send(signal),
-    signalGroup: (signal) => signalGroup(identity, signal),
-  }
+  watched ??= new Watch(c)
+  const all = watched
+  const onExit = (listener: (exit: Exit) => void) =>
+    all.add({
+      pidfd,
+      ended: () => {
+        closeSync(pidfd)
+        listener(reap())
+      },
+    })
+  return watch({ pid, onExit }, { run })
 }

@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync, readlinkSync } from "node:fs"
 import { isIPv6 } from "node:net"
-import { isAlive } from "./ChildProcess.ts"
 import { type Libc, libc } from "./Libc.ts"
 import type { ProcessIdentity } from "./ProcessTable.ts"
+import { isAlive } from "./ProcessTree.ts"
 
 const AF_INET = 2
 const AF_INET6 = 10

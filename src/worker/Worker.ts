@@ -19,7 +19,7 @@ import * as service from "../service/index.ts"
 import { AgentLink } from "./AgentLink.ts"
 import { CallDuty } from "./CallDuty.ts"
 import type { Duty } from "./Duty.ts"
-import { describe, firstLine, log } from "./Log.ts"
+import { describe, firstLine, log, setLogPlace } from "./Log.ts"
 import { ModuleHost } from "./ModuleHost.ts"
 import { TaskDuty } from "./TaskDuty.ts"
 import { loadService, type UserService } from "./UserService.ts"
@@ -126,6 +126,7 @@ class Worker {
 /** The main of the internal role `worker`. Its settings come from MUSTER_WORKER; it ends by a signal or a fault. */
 export const runWorker = async (): Promise<void> => {
   const settings = readSettings()
+  setLogPlace(settings.kind === "tasks" ? `tasks/${settings.slot}` : `${settings.slot}`)
   await setTitle(
     `muster --role=worker --worker=${settings.name}/${settings.slot}`,
     `${settings.slot}:${settings.service}`,

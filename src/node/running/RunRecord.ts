@@ -7,6 +7,8 @@ import { ProcessAssignment } from "../../domain/ProcessSpec.ts"
  */
 export const RunRecord = Schema.Struct({
   run: Schema.String,
+  /** Its MUSTER_RUN. */
+  mark: Schema.String,
   bootId: Schema.String,
   set: Schema.String,
   kind: Schema.Literals(["calls", "tasks"]),

@@ -1,7 +1,8 @@
 import { Clock, Context, Effect, Layer } from "effect"
 import { type ProcessAssignment, setIdOf } from "../../domain/ProcessSpec.ts"
 import { adoptProcess } from "../../platform/AdoptedProcess.ts"
-import { type Child, signalProcess } from "../../platform/ChildProcess.ts"
+import type { Child } from "../../platform/ChildProcess.ts"
+import { signalProcess } from "../../platform/ProcessTree.ts"
 import { randomHex, sha256Hex } from "../../platform/Ids.ts"
 import { type MarkedProcess, markedProcesses } from "../../platform/MarkedProcesses.ts"
 import { currentBootId, type ProcessIdentity } from "../../platform/ProcessTable.ts"
@@ -88,7 +89,7 @@ const makeRuns = Effect.fnUntraced(function* ({ root, socket }: DataFolder) {
     }
   }
 
-  const runOf = (first: RunRecord, mark: string): Run => {
+  const runOf = (first: RunRecord): Run => {
     let record = first
     const set = (change: Partial<RunRecord>) => {
       record = { ...record, ...change }
@@ -96,7 +97,7 @@ const makeRuns = Effect.fnUntraced(function* ({ root, socket }: DataFolder) {
     }
     const run: Run = {
       id: first.run,
-      mark,
+      mark: first.mark,
       started: ({ pid, startTime }) => {
         byPid.set(pid, run)
         set({ process: { pid, startTime } })
@@ -124,9 +125,11 @@ const makeRuns = Effect.fnUntraced(function* ({ root, socket }: DataFolder) {
         const { assignment, count, hasSocket, kind, slot } = intent
         const set = setIdOf(assignment)
         const id = `${idStart}${randomHex(16)}`
+        const mark = `${key}/${assignment.name}/${placeOf(kind, slot)}/${id}`
         const state = { isUp: false, isLeaving: false }
         const record = {
           run: id,
+          mark,
           bootId: currentBootId(),
           set,
           kind,
@@ -141,7 +144,7 @@ const makeRuns = Effect.fnUntraced(function* ({ root, socket }: DataFolder) {
           files.writeRun(record)
           files.removeEnd({ set, kind, slot })
         })
-        return runOf(record, `${key}/${assignment.name}/${placeOf(kind, slot)}/${id}`)
+        return runOf(record)
       }),
     take: (set) => {
       const runs = [...waiting].filter(({ record }) => record.set === set).toSorted(inPlace)
@@ -172,7 +175,7 @@ const makeRuns = Effect.fnUntraced(function* ({ root, socket }: DataFolder) {
 const startedOf = (record: RunRecord, marked: ReadonlyArray<MarkedProcess>): ProcessIdentity | undefined => {
   const { process: known } = record
   if (known !== undefined) return { ...known, bootId: record.bootId }
-  const leaders = marked.filter(({ mark, row }) => idOf(mark) === record.run && row.session === row.pid)
+  const leaders = marked.filter(({ mark, row }) => mark === record.mark && row.session === row.pid)
   return leaders.toSorted((a, b) => a.row.startTime - b.row.startTime)[0]?.row.identity
 }
 
@@ -180,29 +183,24 @@ const startedOf = (record: RunRecord, marked: ReadonlyArray<MarkedProcess>): Pro
  * What agents before this one have left. A record whose process has ended goes, with what that process has left behind
  * of itself; marked processes of which there is no record are of a run that has ended, or that nobody knows any more.
  */
-const findLeft = Effect.fnUntraced(function* (
-  files: RunFolder,
-  key: string,
-  runOf: (record: RunRecord, mark: string) => Run,
-) {
+const findLeft = Effect.fnUntraced(function* (files: RunFolder, key: string, runOf: (record: RunRecord) => Run) {
   const records = yield* files.runs
   const marked = markedProcesses(`${key}/`).filter(({ mark }) => idOf(mark).startsWith(idStart))
   const found: Array<LeftRun> = []
   for (const record of records) {
     const identity = startedOf(record, marked)
-    const child = identity === undefined ? undefined : yield* Effect.promise(() => adoptProcess(identity))
+    const child = identity === undefined ? undefined : yield* Effect.promise(() => adoptProcess(identity, record.mark))
     if (identity === undefined || child === undefined) {
       files.removeRun(record)
       continue
     }
-    const mark = marked.find(({ mark }) => idOf(mark) === record.run)?.mark ?? ""
-    const run = runOf(record, mark)
+    const run = runOf(record)
     if (record.process === undefined) run.started(identity)
     found.push({ run, record: { ...record, process: identity }, child })
   }
-  const alive = new Set(found.map(({ record }) => record.run))
+  const alive = new Set(found.map(({ record }) => record.mark))
   for (const { mark, row } of marked) {
-    if (alive.has(idOf(mark))) continue
+    if (alive.has(mark)) continue
     yield* Effect.logWarning(
       `pid ${row.pid} (${row.command.slice(0, 80)}) is left of ${mark}, which has ended: killing it`,
     )

@@ -1,5 +1,5 @@
 import { Context, Effect, Layer } from "effect"
-import { identityOf } from "../../platform/ChildProcess.ts"
+import { identityOf } from "../../platform/ProcessTree.ts"
 import type { DataFolder } from "../DataFolder.ts"
 import { type LeftRun, Runs } from "../running/Runs.ts"
 import { commandLauncher } from "./CommandLauncher.ts"

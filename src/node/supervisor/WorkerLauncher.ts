@@ -2,10 +2,12 @@ import { Deferred, Effect } from "effect"
 import { usesTls } from "../../domain/Loopback.ts"
 import type { CallInFlight } from "../../domain/Poison.ts"
 import type { ModuleSpec } from "../../domain/ProcessSpec.ts"
-import { type Child, type Exit, type Signal, spawnSelf } from "../../platform/ChildProcess.ts"
+import { type Child, spawnSelf } from "../../platform/ChildProcess.ts"
 import { inheritedFd } from "../../platform/ListenSocket.ts"
 import { dirname } from "../../platform/Paths.ts"
 import { journalPath, makeJournalFile, takeJournalFile } from "../../platform/RuntimeFolder.ts"
+import type { Signal } from "../../platform/ProcessTree.ts"
+import type { Exit } from "../../platform/StartProcess.ts"
 import { journalBytes, readJournal } from "../../protocol/Journal.ts"
 import { type WorkerSettings, workerSettingsVariable } from "../../protocol/WorkerLink.ts"
 import type { DataFolder } from "../DataFolder.ts"
@@ -110,7 +112,7 @@ export const workerLauncher = Effect.fnUntraced(function* (folder: DataFolder, e
     let inFlight: ReadonlyArray<CallInFlight> = []
     child.onExit((exit) => {
       // What the worker has started must not live on without it.
-      child.signalGroup("SIGKILL")
+      child.tree.signal("SIGKILL")
       const journal = takeJournalFile(journalPath(folder.socket.folder, run.id))
       if (journal.length > 0) inFlight = readJournal(journal)
       registry.remove(pid)
@@ -127,7 +129,7 @@ export const workerLauncher = Effect.fnUntraced(function* (folder: DataFolder, e
       exited: Deferred.await(ended),
       terminate: Effect.andThen(greeted, ask(child, registered, "SIGTERM")),
       retire: Effect.andThen(greeted, ask(child, registered, "SIGUSR2")),
-      kill: Effect.sync(() => void child.signalGroup("SIGKILL")),
+      kill: Effect.sync(() => void child.tree.signal("SIGKILL")),
       report: () => registered.report,
       heard: () => registered.heard,
       inFlight: () => inFlight,

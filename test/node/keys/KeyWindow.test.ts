@@ -72,9 +72,9 @@ test("results take no more room than they may, and one that is too large is repl
     outcome: { ok: true, value: "0123456789" },
   })
   const roomy = new KeyWindow(() => 1_000, { ...small, bytes: 1_000 })
-  roomy.begin(1, "large", "hash", 50)
+  roomy.begin({ pid: 1 }, "large", "hash", 50)
   roomy.end(1, "large", { ok: true, value: "x".repeat(100) }, 51)
-  const { outcome } = roomy.begin(1, "large", "hash", 52) as { outcome: KeyOutcome }
+  const { outcome } = roomy.begin({ pid: 1 }, "large", "hash", 52) as { outcome: KeyOutcome }
   expect(outcome).toMatchObject({ ok: false, code: "failed_precondition" })
   expect("message" in outcome && outcome.message).toMatch(/result of 1\d\d bytes is too large to be kept/)
 })
