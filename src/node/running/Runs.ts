@@ -91,7 +91,9 @@ const makeRuns = Effect.fnUntraced(function* ({ root, socket }: DataFolder) {
 
   const runOf = (first: RunRecord): Run => {
     let record = first
+    let isOver = false
     const set = (change: Partial<RunRecord>) => {
+      if (isOver) return
       record = { ...record, ...change }
       attempt(() => files.writeRun(record))
     }
@@ -105,6 +107,7 @@ const makeRuns = Effect.fnUntraced(function* ({ root, socket }: DataFolder) {
       up: () => set({ isUp: true }),
       leaving: () => set({ isLeaving: true }),
       ended: () => {
+        isOver = true
         if (record.process !== undefined && byPid.get(record.process.pid) === run) byPid.delete(record.process.pid)
         attempt(() => files.removeRun(record))
       },
