@@ -61,6 +61,7 @@ const scripted = () => {
   const options = {
     index: 0,
     name: "0",
+    service: () => "greeter@1",
     recipe: () => recipe(1),
     drainTimeoutMs: () => 5_000,
     policy: (): ProcessPolicy => policy,

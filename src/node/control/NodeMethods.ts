@@ -14,6 +14,7 @@ import {
   statusBatchMs,
   StatusRequest,
 } from "../../protocol/NodeManager.ts"
+import { InstanceRequest } from "../../protocol/ProcessMessages.ts"
 import { RpcError } from "../../protocol/RpcError.ts"
 import { Discovery, type GuardRefused } from "../discovery/Discovery.ts"
 import type { DiskFailed } from "../Disk.ts"
@@ -134,6 +135,7 @@ export class NodeMethods extends Context.Service<NodeMethods, ReadonlyMap<string
             method(ApplyProcessesRequest, (set) => Effect.map(supervisor.apply(set), (revision) => ({ revision }))),
           ],
           [nodeMethods.reloadProcess, method(ProcessName, ({ name }) => supervisor.reload(name))],
+          [nodeMethods.restartProcess, method(InstanceRequest, (instance) => supervisor.restart(instance))],
           [nodeMethods.processStats, method(ProcessName, ({ name }) => supervisor.stats(name))],
           [nodeMethods.listTasks, method(TasksRequest, (request) => tasks.list(request))],
           [

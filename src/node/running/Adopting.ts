@@ -11,6 +11,7 @@ import { Launcher } from "../supervisor/Launcher.ts"
 import type { Ledger } from "../supervisor/Ledger.ts"
 import { type AdoptedSockets, type Member, without } from "../supervisor/SocketGroup.ts"
 import { SlotSockets } from "../supervisor/SlotSockets.ts"
+import { WorkerRegistry } from "../supervisor/WorkerRegistry.ts"
 import { TaskQueues } from "../tasks/TaskQueues.ts"
 import { keyLogPath } from "./RunFolder.ts"
 import { launchedFrom } from "./RunRecord.ts"
@@ -59,6 +60,7 @@ export const adopting = (folder: DataFolder) =>
       const queues = yield* TaskQueues
       const slots = yield* SlotSockets
       const notices = yield* Notices
+      const registry = yield* WorkerRegistry
       const departure = yield* CurrentDeparture
       const fork = Effect.runForkWith(yield* Effect.context<never>())
       const sockets = new Map<string, ReadonlyArray<Member>>()
@@ -78,7 +80,7 @@ export const adopting = (folder: DataFolder) =>
         const from = launchedFrom(left.record)
         const source = from ?? assignment
         const launched = yield* launcher.adopt(left, { assignment: source, kind, slot, count, poison: [], ledger })
-        if (kind === "tasks" && isUp) yield* queues.expect({ name: source.name, pid: launched.pid })
+        if (kind === "tasks" && isUp) yield* queues.expect({ name: assignment.name, pid: launched.pid })
         const run: AdoptedRun = {
           kind,
           slot,
@@ -159,10 +161,13 @@ export const adopting = (folder: DataFolder) =>
           ledger.keys.keepIn(log, { now: yield* monotonicMs, bootMs: uptimeMs(), isAlive: (pid) => pids.has(pid) })
           if (left.length > 0)
             yield* Effect.logInfo(`takes over ${left.length} processes that run: pid ${[...pids].join(", ")}`)
+          const adopting = yield* Effect.forEach(left, (one) => adoptRun(one, assignment, ledger))
+          // It may have been renamed meanwhile.
+          registry.rename(ledger, assignment.name, assignment.spec.service)
           const adopted: Adopted = {
             ended,
             sockets: yield* adoptSockets(assignment, left, socketOrder),
-            runs: withOneEach(yield* Effect.forEach(left, (one) => adoptRun(one, assignment, ledger))),
+            runs: withOneEach(adopting),
           }
           return adopted
         },

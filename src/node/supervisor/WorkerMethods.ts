@@ -38,6 +38,9 @@ export const workerMethod =
     return (argument) =>
       decode(argument).pipe(
         Effect.mapError((error) => new RpcError("invalid_argument", fieldError(error), { executed: "no" })),
-        Effect.flatMap((message) => Effect.flatMap(known(message), (worker) => use(message, worker))),
+        Effect.flatMap((message) =>
+          // A set that was renamed since the worker's start is known by its new name.
+          Effect.flatMap(known(message), (worker) => use({ ...message, name: worker.name }, worker)),
+        ),
       )
   }
