@@ -41,10 +41,13 @@ export const takeHandedOn = async (): Promise<unknown> => {
   return handedOn.state
 }
 
+// Asked for now: once another file lies there, the kernel calls this one deleted.
+const ownPath = process.execPath.replace(/ \(deleted\)$/, "")
+
 /** The program that a restart would run: the executable that lies at our path now; from source, the same runtime on main.ts. */
 const successor = () => {
   const { args, file } = selfCommand([])
-  return { args, file: file === "/proc/self/exe" ? process.execPath : file }
+  return { args, file: file === "/proc/self/exe" ? ownPath : file }
 }
 
 /** The version of the program that would take over. Rejects with the reason when it does not run. */
