@@ -3,6 +3,8 @@ import { endpointKey } from "../domain/Endpoint.ts"
 import { version } from "../platform/Version.ts"
 import { assertListenable, ControlPort } from "./control/ControlPort.ts"
 import { NodeMethods } from "./control/NodeMethods.ts"
+import { Cron } from "./cron/Cron.ts"
+import { CronRunner } from "./cron/CronRunner.ts"
 import { type DataFolder, dataFolder, makeFolders } from "./DataFolder.ts"
 import { CurrentDeparture, Departure } from "./Departure.ts"
 import { Disk } from "./Disk.ts"
@@ -80,7 +82,10 @@ const services = (folder: DataFolder, entry: string | undefined) => {
     Layer.provide(launcher),
     Layer.provide(SlotSockets.layer),
   )
-  return Layer.mergeAll(Discovery.layer(folder.discovery), Trust.layer(folder.trust), running).pipe(
+  // With the socket: its owner knows that no other agent runs these tasks.
+  const cron = Cron.layer(folder.cron).pipe(Layer.provide(CronRunner.layer(folder, entry)), Layer.provide(socket))
+  return Layer.mergeAll(cron, Trust.layer(folder.trust), running).pipe(
+    Layer.provideMerge(Discovery.layer(folder.discovery)),
     Layer.provideMerge(logs),
     Layer.provideMerge(TaskQueues.layer(folder.tasks)),
     Layer.provide(WorkerRegistry.layer),

@@ -16,6 +16,7 @@ import {
 } from "../../protocol/NodeManager.ts"
 import { InstanceRequest } from "../../protocol/ProcessMessages.ts"
 import { RpcError } from "../../protocol/RpcError.ts"
+import { Cron } from "../cron/Cron.ts"
 import { Discovery, type GuardRefused } from "../discovery/Discovery.ts"
 import type { DiskFailed } from "../Disk.ts"
 import { fieldError } from "../FieldError.ts"
@@ -26,6 +27,7 @@ import type { NoSuchTasks } from "../tasks/TaskBook.ts"
 import { TaskQueues } from "../tasks/TaskQueues.ts"
 import type { TaskStoreFailed } from "../tasks/TaskStore.ts"
 import { Trust } from "../trust/Trust.ts"
+import { cronMethods } from "./CronMethods.ts"
 
 type Failure =
   | DiskFailed
@@ -82,6 +84,7 @@ export class NodeMethods extends Context.Service<NodeMethods, ReadonlyMap<string
     Layer.effect(
       NodeMethods,
       Effect.gen(function* () {
+        const cron = yield* Cron
         const discovery = yield* Discovery
         const supervisor = yield* Supervisor
         const tasks = yield* TaskQueues
@@ -105,14 +108,15 @@ export class NodeMethods extends Context.Service<NodeMethods, ReadonlyMap<string
             processesRevision: yield* supervisor.revision,
             trustRevision: yield* trust.revision,
             processes: yield* supervisor.statuses,
-            cronRevision: 0,
-            cron: [],
+            cronRevision: yield* cron.revision,
+            cron: yield* cron.statuses,
             notices: yield* notices.all,
           }
           return answer
         })
 
         return new Map<string, Method>([
+          ...(yield* cronMethods),
           [
             nodeMethods.status,
             method(StatusRequest, ({ after, waitMs }) =>
