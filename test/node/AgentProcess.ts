@@ -27,14 +27,19 @@ export class AgentProcess {
     await Bun.write(log, "")
     const out = Bun.file(log)
     const command = [...runtimes[runtime], node.dataDir, entry]
-    const child = Bun.spawn(command, { cwd: root, stdin: "ignore", stdout: out, stderr: "inherit" })
+    const child = Bun.spawn(command, { cwd: root, stdin: "ignore", stdout: out, stderr: out })
     const own = new AgentProcess(child, log)
-    const port = await waitFor(() => /^PORT (\d+)$/m.exec(own.output)?.[1], {
+    const port = await waitFor(() => /^PORT (\d+)$/m.exec(own.output)?.[1] ?? (own.hasEnded && "ended"), {
       timeoutMs: 20_000,
-      what: `the port of the agent\n${own.output}`,
+      what: "the port of the agent",
     })
+    if (port === "ended") throw new Error(`the agent ended: ${own.output}`)
     await node.attach(Number(port))
     return own
+  }
+
+  get hasEnded() {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null
   }
 
   get output() {
@@ -48,6 +53,6 @@ export class AgentProcess {
   }
 
   async [Symbol.asyncDispose]() {
-    if (this.#child.exitCode === null && this.#child.signalCode === null) await this.end("SIGKILL")
+    if (!this.hasEnded) await this.end("SIGKILL")
   }
 }
