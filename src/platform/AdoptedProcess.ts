@@ -2,7 +2,7 @@ import { closeSync } from "node:fs"
 import { constants } from "node:os"
 import { type Child, isOwnChild, watch } from "./ChildProcess.ts"
 import { type Libc, libc } from "./Libc.ts"
-import type { ProcessIdentity } from "./ProcessTable.ts"
+import { type ProcessIdentity, processRow } from "./ProcessTable.ts"
 import { isAlive } from "./ProcessTree.ts"
 import type { Exit } from "./StartProcess.ts"
 
@@ -106,5 +106,7 @@ export const adoptProcess = async (identity: ProcessIdentity, run: string): Prom
         listener(reap())
       },
     })
-  return watch({ pid, onExit }, { run })
+  const child = watch({ pid, onExit }, { run })
+  child.tree.runsAs(processRow(pid)?.uid)
+  return child
 }

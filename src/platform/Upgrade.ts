@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process"
 import { readdirSync, readFileSync } from "node:fs"
 import process from "node:process"
-import { type Libc, libc } from "./Libc.ts"
+import { cString, type Libc, libc } from "./Libc.ts"
 import { selfCommand } from "./SelfCommand.ts"
 
 const F_GETFD = 1
@@ -69,14 +69,12 @@ const words = (path: string): ReadonlyArray<string> =>
 
 /** For C: an array of texts, with a null at its end. What it points at has to stay alive. */
 const textArray = (c: Libc, texts: ReadonlyArray<string>) => {
-  const kept = texts.map(cText)
+  const kept = texts.map(cString)
   const bytes = new Uint8Array((texts.length + 1) * 8)
   const view = new DataView(bytes.buffer)
   for (const [at, text] of kept.entries()) view.setBigUint64(at * 8, c.addressOf(text), true)
   return { bytes, kept }
 }
-
-const cText = (text: string) => new TextEncoder().encode(`${text}\0`)
 
 /** Everything that is open is closed by the kernel then, but what is to be kept. */
 const keepOnly = (c: Libc, kept: ReadonlySet<number>) => {
@@ -100,7 +98,7 @@ export const becomeSuccessor = async (handedOn: HandedOn): Promise<string> => {
   const env = textArray(c, [...inherited, `${variable}=${JSON.stringify(handedOn)}`])
   for (const signal of ignoredSignals) c.signal(signal, SIG_IGN)
   keepOnly(c, new Set(handedOn.fds))
-  for (const file of [successor().file, "/proc/self/exe"]) c.execve(cText(file), args.bytes, env.bytes)
+  for (const file of [successor().file, "/proc/self/exe"]) c.execve(cString(file), args.bytes, env.bytes)
   const errno = c.errno()
   // Alive until here, whatever the collector thinks.
   return `no program could take over (errno ${errno}, ${args.kept.length} arguments, ${env.kept.length} variables)`

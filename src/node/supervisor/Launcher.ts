@@ -1,9 +1,9 @@
 import { Context, Effect, Layer } from "effect"
 import { identityOf } from "../../platform/ProcessTree.ts"
 import type { DataFolder } from "../DataFolder.ts"
-import { type LeftRun, Runs } from "../running/Runs.ts"
+import { type LeftRun, type Run, Runs } from "../running/Runs.ts"
 import { commandLauncher } from "./CommandLauncher.ts"
-import type { Launched, LaunchFailed, LaunchRequest, RunRequest } from "./Launched.ts"
+import type { Launched, LaunchFailed, LaunchRequest } from "./Launched.ts"
 import { workerLauncher } from "./WorkerLauncher.ts"
 
 /** Starts a process of a set: a worker for a module, a program for a command. */
@@ -22,56 +22,42 @@ export class Launcher extends Context.Service<
       Effect.gen(function* () {
         const runs = yield* Runs
         const workers = yield* workerLauncher(folder, entry)
-        const launchCommand = yield* commandLauncher
+        const commands = yield* commandLauncher(entry)
         const fork = Effect.runForkWith(yield* Effect.context<never>())
+        const of = ({ assignment }: LaunchRequest) => (assignment.spec.kind === "command" ? commands : workers)
 
-        const launch = (request: RunRequest) =>
-          request.assignment.spec.kind === "command" ? launchCommand(request) : workers.launch(request)
+        const follow = ({ exited, ready }: Launched, run: Run, isUp: boolean) => {
+          fork(
+            Effect.andThen(
+              exited,
+              Effect.sync(() => run.ended()),
+            ),
+          )
+          if (!isUp)
+            fork(
+              Effect.raceFirst(
+                Effect.andThen(
+                  ready,
+                  Effect.sync(() => run.up()),
+                ),
+                exited,
+              ),
+            )
+        }
 
         return Launcher.of({
           launch: Effect.fnUntraced(function* (request) {
             const run = yield* runs.begin({ ...request, hasSocket: request.fd !== undefined })
-            const launched = yield* launch({ ...request, run }).pipe(
-              Effect.tapError(() => Effect.sync(() => run.ended())),
-            )
+            const launch = of(request).launch({ ...request, run })
+            const launched = yield* Effect.tapError(launch, () => Effect.sync(() => run.ended()))
             const identity = identityOf(launched.pid)
             if (identity !== undefined) run.started(identity)
-            fork(
-              Effect.andThen(
-                launched.exited,
-                Effect.sync(() => run.ended()),
-              ),
-            )
-            fork(
-              Effect.raceFirst(
-                Effect.andThen(
-                  launched.ready,
-                  Effect.sync(() => run.up()),
-                ),
-                launched.exited,
-              ),
-            )
+            follow(launched, run, false)
             return launched
           }, Effect.uninterruptible),
-          adopt: Effect.fnUntraced(function* (left, request) {
-            const { child, record, run } = left
-            const launched = yield* workers.adopt(child, { ...request, run }, record)
-            fork(
-              Effect.andThen(
-                launched.exited,
-                Effect.sync(() => run.ended()),
-              ),
-            )
-            if (!record.isUp)
-              fork(
-                Effect.raceFirst(
-                  Effect.andThen(
-                    launched.ready,
-                    Effect.sync(() => run.up()),
-                  ),
-                  launched.exited,
-                ),
-              )
+          adopt: Effect.fnUntraced(function* ({ child, record, run }, request) {
+            const launched = yield* of(request).adopt(child, { ...request, run }, record)
+            follow(launched, run, record.isUp)
             return launched
           }),
         })
