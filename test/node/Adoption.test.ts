@@ -155,9 +155,9 @@ test("a spec that changed while no agent was there is not left as it was: the wo
   await agent.end("SIGKILL")
   editSet(node, ([one]) => [{ ...one, spec: { ...one?.spec, env: { CHANGED: "yes" } } }])
   let failed = 0
-  let ended = false
+  const enough = new AbortController()
   const load = (async () => {
-    while (!ended) await call(listen.port, "whoami").catch(() => failed++)
+    while (!enough.signal.aborted) await call(listen.port, "whoami").catch(() => failed++)
   })()
   await using _next = await AgentProcess.start(node)
   const after = await waitFor(
@@ -167,7 +167,7 @@ test("a spec that changed while no agent was there is not left as it was: the wo
     },
     { timeoutMs: 30_000 },
   )
-  ended = true
+  enough.abort()
   await load
   expect(failed).toBe(0)
   expect(after).toHaveLength(2)
