@@ -7,6 +7,7 @@ import { cronCommands } from "./cron/CronCommands.ts"
 import { cronEditCommands } from "./cron/CronEdit.ts"
 import { CommandFailed, exitCodes, UsageError } from "./Failure.ts"
 import { helpOf } from "./Help.ts"
+import { importCommand } from "./import/ImportCommand.ts"
 import { logsCommand } from "./logs/LogsCommand.ts"
 import { type Line, refuseForeign, splitLine } from "./Parse.ts"
 import { restartCommand, scaleCommand, startCommand, stopCommand } from "./processes/ActionCommands.ts"
@@ -48,6 +49,7 @@ const commands: ReadonlyArray<Command> = [
   scaleCommand,
   logsCommand,
   pushCommand,
+  importCommand,
   tasksCommand,
   requeueCommand,
   discardCommand,
