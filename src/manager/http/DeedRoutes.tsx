@@ -5,6 +5,7 @@ import { leastOf, ScaleDialog, ScaleForm } from "../../../ui/pages/service/proce
 import { BulkCard } from "../../../ui/pages/services/BulkCard.tsx"
 import { Partial } from "../../../ui/parts/Partial.tsx"
 import type { ToastTone } from "../../../ui/parts/Toast.tsx"
+import type { BulkJob } from "../../../ui/ProcessModels.ts"
 import type { PageContext } from "../../../ui/ViewModels.ts"
 import { type Action, Actions, type One, type Outcome } from "../fleet/Actions.ts"
 import { BulkActions } from "../fleet/BulkActions.ts"
@@ -105,14 +106,11 @@ const bulkInput = decoder(
   }),
 )
 
-const bulkNow = Effect.fnUntraced(function* (ask: SignedAsk) {
-  const job = yield* (yield* BulkActions).current
-  return (
-    <Partial target="#bulk-job">
-      <BulkCard page={ask.page} job={job} />
-    </Partial>
-  )
-})
+const bulkCard = (page: PageContext, job: BulkJob | null) => (
+  <Partial target="#bulk-job">
+    <BulkCard page={page} job={job} />
+  </Partial>
+)
 
 /** One action on the services that were chosen in the list. */
 export const bulk = Effect.fn("Deeds.bulk")(function* (ask: SignedAsk) {
@@ -126,10 +124,13 @@ export const bulk = Effect.fn("Deeds.bulk")(function* (ask: SignedAsk) {
   const list = yield* Services.use((services) => services.list)
   const targets = list.flatMap(({ id, name }) => (ids.includes(id) ? [{ id, name }] : []))
   yield* jobs.start(targets, { kind: action }, ask.by)
-  return parts([yield* bulkNow(ask), toast(ask.page, "info", t.bulk.begun(targets.length))])
+  const job = yield* jobs.current
+  return parts([bulkCard(ask.page, job), toast(ask.page, "info", t.bulk.begun(targets.length))])
 })
 
 export const closeBulk = Effect.fn("Deeds.closeBulk")(function* (ask: SignedAsk) {
-  yield* (yield* BulkActions).close
-  return parts([yield* bulkNow(ask)])
+  const jobs = yield* BulkActions
+  yield* jobs.close
+  const job = yield* jobs.current
+  return parts([bulkCard(ask.page, job)])
 })
