@@ -1,15 +1,8 @@
 import { spawn } from "node:child_process"
-import { readFileSync, readdirSync, statSync } from "node:fs"
+import { statSync } from "node:fs"
+import { currentBootId, type ProcessIdentity, processRow, ProcessTable } from "./ProcessTable.ts"
 import { selfCommand } from "./SelfCommand.ts"
 import { onStopAtOnce } from "./Signals.ts"
-
-/** A process for certain: pids are used again, a pid with its start time and boot is not. */
-export type ProcessIdentity = {
-  readonly pid: number
-  /** Clock ticks since boot, field 22 of /proc/<pid>/stat. */
-  readonly startTime: string
-  readonly bootId: string
-}
 
 export type Exit = { readonly code: number | null; readonly signal: string | null }
 
@@ -38,36 +31,13 @@ export type SpawnOptions = {
   readonly entry?: string
 }
 
-type Stat = { readonly state: string; readonly group: number; readonly startTime: string }
-
-const readStat = (pid: number | string): Stat | undefined => {
-  try {
-    const text = readFileSync(`/proc/${pid}/stat`, "utf8")
-    const fields = text.slice(text.lastIndexOf(")") + 2).split(" ")
-    return { state: fields[0] ?? "", group: Number(fields[2]), startTime: fields[19] ?? "" }
-  } catch {
-    return undefined
-  }
-}
-
-let bootId: string | undefined
-const currentBootId = () => (bootId ??= readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim())
-
 /** The identity of a process that runs now; undefined when none has this pid. */
-export const identityOf = (pid: number): ProcessIdentity | undefined => {
-  const stat = readStat(pid)
-  return stat === undefined ? undefined : { pid, startTime: stat.startTime, bootId: currentBootId() }
-}
+export const identityOf = (pid: number): ProcessIdentity | undefined => processRow(pid)?.identity
 
 /** Whether that very process still runs; one that ended and was not yet reaped does not. */
 export const isAlive = (identity: ProcessIdentity): boolean => {
-  const stat = readStat(identity.pid)
-  return (
-    stat !== undefined &&
-    stat.state !== "Z" &&
-    stat.startTime === identity.startTime &&
-    identity.bootId === currentBootId()
-  )
+  const row = processRow(identity.pid)
+  return row !== undefined && !row.hasEnded && row.is(identity)
 }
 
 const send = (pid: number, signal: Signal): boolean => {
@@ -83,21 +53,16 @@ const send = (pid: number, signal: Signal): boolean => {
 export const signalProcess = (identity: ProcessIdentity, signal: Signal): boolean =>
   isAlive(identity) && send(identity.pid, signal)
 
-const groupHasMembers = (group: number) =>
-  readdirSync("/proc").some((name) => {
-    const stat = /^\d+$/.test(name) ? readStat(name) : undefined
-    return stat !== undefined && stat.group === group && stat.state !== "Z"
-  })
-
 /**
  * Signals a process group by its leader's identity. The kernel keeps a group's number for it while it has members, so
  * a group without its leader is still ours unless somebody else has the leader's pid now.
  */
 export const signalGroup = (leader: ProcessIdentity, signal: Signal): boolean => {
   if (leader.bootId !== currentBootId()) return false
-  const stat = readStat(leader.pid)
-  if (stat !== undefined && stat.startTime !== leader.startTime) return false
-  return groupHasMembers(leader.pid) && send(-leader.pid, signal)
+  const row = processRow(leader.pid)
+  if (row !== undefined && !row.is(leader)) return false
+  const members = ProcessTable.read().inGroup(leader.pid)
+  return members.some(({ hasEnded }) => !hasEnded) && send(-leader.pid, signal)
 }
 
 const dropped =

@@ -6,7 +6,7 @@ import { ServiceName } from "../../domain/ServiceName.ts"
 import { version } from "../../platform/Version.ts"
 import { NotFound } from "../fleet/Errors.ts"
 import { Fleet } from "../fleet/Fleet.ts"
-import { ClientIps, ProcessInput, TokenInput } from "../fleet/Inputs.ts"
+import { ClientIps, ofSomeKind, ProcessInput, TokenInput } from "../fleet/Inputs.ts"
 import { Joining } from "../fleet/Joining.ts"
 import { Pushes } from "../fleet/Pushes.ts"
 import { Services } from "../fleet/Services.ts"
@@ -90,7 +90,7 @@ export const deleteService = Effect.fn("Api.deleteService")(function* (ask: Sign
 
 export const setProcess = Effect.fn("Api.setProcess")(function* (ask: SignedAsk) {
   const { services, service } = yield* serviceOf(ask)
-  const input = yield* processInput(yield* jsonBody(ask))
+  const input = yield* processInput(ofSomeKind(yield* jsonBody(ask)))
   const ips = service.endpointsList.map(({ ip }) => ip)
   if (input.kind === "module" && legacyOverTls(input, ips))
     return yield* new InvalidInput({ fields: { "rpc.legacy": legacyOverTlsProblem } })
