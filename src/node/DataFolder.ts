@@ -13,6 +13,7 @@ export const dataFolder = (dataDir: string) => ({
   trust: join(dataDir, "trust.json"),
   tasks: join(dataDir, "tasks.db"),
   logs: join(dataDir, "logs"),
+  crashes: join(dataDir, "crashes"),
   socket: agentSocketPath(dataDir),
   // A folder of its own, as others may enter it; and one that can be given to a container, unlike a file that is made anew.
   gateway: join(dataDir, "gateway"),

@@ -20,6 +20,7 @@ import { CallDuty } from "./CallDuty.ts"
 import type { Duty } from "./Duty.ts"
 import { describe, firstLine, log } from "./Log.ts"
 import { ModuleHost } from "./ModuleHost.ts"
+import { answerPings } from "./PingPort.ts"
 import { TaskDuty } from "./TaskDuty.ts"
 import { loadService, type UserService } from "./UserService.ts"
 
@@ -66,6 +67,7 @@ class Worker {
     if (this.#ending) return
     this.#duty = duty
     await duty.begin()
+    await answerPings(this.#settings)
     await this.#link.ready(duty.offers)
     log("INFO", `ready with ${this.#described(duty)} of ${module}`)
     duty.start()

@@ -2,7 +2,7 @@ import { expect } from "bun:test"
 import { Deferred, Effect } from "effect"
 import { TestClock } from "effect/testing"
 import type { Probe } from "../../src/domain/Probe.ts"
-import type { ProbeRole } from "../../src/domain/ProbeState.ts"
+import { type ProbeRole, type ProbeState, unasked } from "../../src/domain/ProbeState.ts"
 import { monotonicMs } from "../../src/node/Monotonic.ts"
 import { probeProcess } from "../../src/node/supervisor/probes/ProbeProcess.ts"
 import { it } from "../support/effect.ts"
@@ -10,12 +10,15 @@ import { it } from "../support/effect.ts"
 const tcp: Probe = { kind: "tcp", port: 80, periodMs: 10_000, timeoutMs: 1_000, rise: 1, fall: 2, delayMs: 5_000 }
 
 /** A process under one probe, whose answers the test decides. `told`: what was said of it, with the second. */
-const watched = Effect.fnUntraced(function* (role: ProbeRole, over: Partial<Probe> = {}) {
+const watched = Effect.fnUntraced(function* (
+  role: ProbeRole,
+  over: Partial<Probe> = {},
+  first: ProbeState = unasked(role),
+) {
   const startedAt = yield* monotonicMs
   const seconds = Effect.map(monotonicMs, (now) => Math.round((now - startedAt) / 100) / 10)
   const watch = {
     ok: true,
-    probe: { ...tcp, ...over } as Probe | undefined,
     asked: [] as Array<number>,
     told: [] as Array<string>,
     takesMs: 0,
@@ -23,14 +26,15 @@ const watched = Effect.fnUntraced(function* (role: ProbeRole, over: Partial<Prob
   yield* probeProcess({
     role,
     startedAt,
-    probe: () => watch.probe,
-    ask: () =>
-      Effect.gen(function* () {
-        watch.asked.push(yield* seconds)
-        if (watch.takesMs > 0) yield* Effect.sleep(watch.takesMs)
-        return { ok: watch.ok, text: watch.ok ? "accepted" : "refused" }
-      }),
-    turned: (reason) => Effect.map(seconds, (at) => void watch.told.push(`${at} ${reason ?? "good"}`)),
+    first,
+    probe: { ...tcp, ...over } as Probe,
+    ask: Effect.gen(function* () {
+      watch.asked.push(yield* seconds)
+      if (watch.takesMs > 0) yield* Effect.sleep(watch.takesMs)
+      return { ok: watch.ok, text: watch.ok ? "accepted" : "refused" }
+    }),
+    good: Effect.map(seconds, (at) => void watch.told.push(`${at} good`)),
+    bad: (reason) => Effect.map(seconds, (at) => void watch.told.push(`${at} ${reason}`)),
   }).pipe(Effect.forkScoped)
   yield* TestClock.adjust(0)
   return watch
@@ -40,10 +44,10 @@ it.effect(
   "a process is not asked before its delay is over, and not ready before it has answered well",
   Effect.gen(function* () {
     const watch = yield* watched("readiness")
-    expect(watch.told).toEqual(["0 readiness: not asked yet"])
+    expect(watch.told).toEqual([])
     yield* TestClock.adjust(26_000)
     expect(watch.asked).toEqual([5, 15, 25])
-    expect(watch.told).toEqual(["0 readiness: not asked yet", "5 good"])
+    expect(watch.told).toEqual(["5 good"])
   }),
 )
 
@@ -54,11 +58,11 @@ it.effect(
     yield* TestClock.adjust(1_000)
     watch.ok = false
     yield* TestClock.adjust(10_000)
-    expect(watch.told).toEqual(["0 readiness: not asked yet", "0 good"])
+    expect(watch.told).toEqual(["0 good"])
     yield* TestClock.adjust(20_000)
     watch.ok = true
     yield* TestClock.adjust(10_000)
-    expect(watch.told.slice(2)).toEqual(["20 readiness: refused", "40 good"])
+    expect(watch.told.slice(1)).toEqual(["20 readiness: refused", "40 good"])
   }),
 )
 
@@ -70,7 +74,10 @@ it.effect(
     expect(watch.told).toEqual([])
     watch.ok = false
     yield* TestClock.adjust(40_000)
-    expect(watch.told).toEqual(["40 liveness: refused, 2 times in a row", "60 liveness: refused, 2 times in a row"])
+    expect(watch.told).toEqual([
+      "40 liveness: refused, 2 times in a row",
+      "60 liveness: refused, 2 times in a row",
+    ])
   }),
 )
 
@@ -85,17 +92,15 @@ it.effect(
 )
 
 it.effect(
-  "a probe that is taken away, or comes, is heeded within a second, without a new process",
+  "a process that was ready before is not unready for one bad answer",
   Effect.gen(function* () {
-    const watch = yield* watched("readiness", { delayMs: 0, periodMs: 3_600_000 })
+    const ready = { isGood: true, row: 0, last: undefined }
+    const watch = yield* watched("readiness", { delayMs: 0, fall: 3 }, ready)
     watch.ok = false
-    yield* TestClock.adjust(2_000)
-    watch.probe = undefined
-    yield* TestClock.adjust(1_000)
-    expect(watch.told.at(-1)).toBe("3 good")
-    watch.probe = { ...tcp, delayMs: 0 }
-    yield* TestClock.adjust(1_000)
-    expect(watch.told.slice(-2)).toEqual(["4 readiness: not asked yet", "4 readiness: refused"])
+    yield* TestClock.adjust(15_000)
+    expect(watch.told).toEqual(["0 good"])
+    yield* TestClock.adjust(15_000)
+    expect(watch.told).toEqual(["0 good", "30 readiness: refused"])
   }),
 )
 
@@ -107,13 +112,14 @@ it.effect(
     const fiber = yield* probeProcess({
       role: "liveness",
       startedAt: 0,
-      probe: () => ({ ...tcp, delayMs: 0 }),
-      ask: () =>
-        Effect.suspend(() => {
-          asked += 1
-          return Effect.never
-        }).pipe(Effect.onInterrupt(() => Deferred.succeed(ended, undefined))),
-      turned: () => Effect.void,
+      probe: { ...tcp, delayMs: 0 },
+      first: unasked("liveness"),
+      ask: Effect.suspend(() => {
+        asked += 1
+        return Effect.never
+      }).pipe(Effect.onInterrupt(() => Deferred.succeed(ended, undefined))),
+      good: Effect.void,
+      bad: () => Effect.void,
     }).pipe(Effect.timeoutOption("3 seconds"), Effect.forkScoped)
     yield* TestClock.adjust(60_000)
     yield* Deferred.await(ended)

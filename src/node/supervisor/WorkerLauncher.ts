@@ -4,9 +4,9 @@ import type { CallInFlight } from "../../domain/Poison.ts"
 import type { ModuleSpec } from "../../domain/ProcessSpec.ts"
 import { type Child, type Exit, spawnSelf } from "../../platform/ChildProcess.ts"
 import { dirname } from "../../platform/Paths.ts"
-import { makeJournalFile, removeJournalFiles, takeJournalFile } from "../../platform/RuntimeFolder.ts"
+import { makeJournalFile, removeJournalFiles, removeSocketFile, takeJournalFile } from "../../platform/RuntimeFolder.ts"
 import { journalBytes, readJournal } from "../../protocol/Journal.ts"
-import { type WorkerSettings, workerSettingsVariable } from "../../protocol/WorkerLink.ts"
+import { pingSocketPath, type WorkerSettings, workerSettingsVariable } from "../../protocol/WorkerLink.ts"
 import type { DataFolder } from "../DataFolder.ts"
 import { Logs } from "../logs/Logs.ts"
 import { monotonicMs } from "../Monotonic.ts"
@@ -107,6 +107,7 @@ export const workerLauncher = Effect.fnUntraced(function* (folder: DataFolder, e
     child.onExit((exit) => {
       // What the worker has started must not live on without it.
       child.signalGroup("SIGKILL")
+      void removeSocketFile(pingSocketPath(socket.path, pid))
       if (journal !== undefined) inFlight = readJournal(takeJournalFile(journal))
       registry.remove(pid)
       fork(Effect.map(monotonicMs, (now) => ledger.gone(pid, now)))

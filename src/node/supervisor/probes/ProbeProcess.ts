@@ -6,61 +6,49 @@ import {
   badReason,
   type ProbeAnswer,
   type ProbeRole,
-  unasked,
+  type ProbeState,
 } from "../../../domain/ProbeState.ts"
 import { monotonicMs } from "../../Monotonic.ts"
 
-/** A probe that was changed, added or taken away is heeded after so long at most. */
-const lookAgainMs = 1_000
-
 export type ProbeWatch = {
   readonly role: ProbeRole
-  /** As the spec is now; undefined: there is none. */
-  readonly probe: () => Probe | undefined
-  readonly ask: (probe: Probe) => Effect.Effect<ProbeAnswer>
+  readonly probe: Probe
+  /** How the process is taken to be until it has answered. */
+  readonly first: ProbeState
+  readonly ask: Effect.Effect<ProbeAnswer>
   /** When the process was started, by the monotonic clock. */
   readonly startedAt: number
+  /** Said of readiness alone. */
+  readonly good: Effect.Effect<void>
   /**
-   * It has turned good, or bad and why. Said of readiness as soon as it is known and at each change; of liveness each
-   * time that it has turned bad: it begins anew then, as whoever is to replace the process may not be able to.
+   * Said of readiness at each change of the reason; of liveness each time that it has turned bad: it begins anew then, as
+   * whoever is to end the process may not be able to.
    */
-  readonly turned: (reason: string | undefined) => Effect.Effect<void>
+  readonly bad: (reason: string) => Effect.Effect<void>
 }
 
-/** Each change of the process set brings new objects, which mostly say the same. */
-const isSame = (a: Probe | undefined, b: Probe | undefined) => a === b || JSON.stringify(a) === JSON.stringify(b)
-
 /** Asks one process by one of its probes, for ever. */
-export const probeProcess = Effect.fnUntraced(function* ({ ask, probe: current, role, startedAt, turned }: ProbeWatch) {
-  const wait = Effect.fnUntraced(function* (ms: number, probe: Probe | undefined) {
-    const until = (yield* monotonicMs) + ms
-    for (;;) {
-      if (!isSame(current(), probe)) return false
-      const leftMs = until - (yield* monotonicMs)
-      if (leftMs <= 0) return true
-      yield* Effect.sleep(Math.min(leftMs, lookAgainMs))
-    }
+export const probeProcess = Effect.fnUntraced(function* (watch: ProbeWatch) {
+  const { ask, bad, first, good, probe, role, startedAt } = watch
+  let state = first
+  /** What was said last; null: that it is good. */
+  let said: string | null | undefined
+
+  const say = Effect.suspend(() => {
+    const reason = badReason(role, state) ?? null
+    if (reason === said) return Effect.void
+    said = reason
+    if (reason !== null) return bad(reason)
+    return role === "readiness" ? good : Effect.void
   })
 
-  const tell = (reason: string | undefined) =>
-    role === "readiness" || reason !== undefined ? turned(reason) : Effect.void
-
-  const askOn = Effect.fnUntraced(function* (probe: Probe) {
-    let state = unasked(role)
-    yield* tell(badReason(role, state))
-    while (yield* wait(askInMs(probe, state, (yield* monotonicMs) - startedAt), probe)) {
-      const before = badReason(role, state)
-      state = afterAnswer(state, yield* ask(probe), probe)
-      const reason = badReason(role, state)
-      if (reason === before) continue
-      yield* tell(reason)
-      if (role === "liveness" && !state.isGood) state = { ...unasked(role), last: state.last }
+  return yield* Effect.gen(function* () {
+    yield* Effect.sleep(askInMs(probe, state, (yield* monotonicMs) - startedAt))
+    state = afterAnswer(state, yield* ask, probe)
+    yield* say
+    if (role === "liveness" && !state.isGood) {
+      state = { isGood: true, row: 0, last: state.last }
+      said = undefined
     }
-  })
-
-  return yield* Effect.suspend(() => {
-    const probe = current()
-    if (probe !== undefined) return askOn(probe)
-    return Effect.andThen(tell(undefined), wait(Infinity, undefined))
   }).pipe(Effect.forever)
 })
