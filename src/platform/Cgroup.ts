@@ -25,6 +25,15 @@ export const findCgroup = (): CgroupPlace | undefined => {
   return { mount: unescapePath(mount), own }
 }
 
+/** The folder of the group that a process is in; undefined: it is gone. */
+export const cgroupOf = ({ mount }: CgroupPlace, pid: number): string | undefined => {
+  const path = /^0::(.*)$/m.exec(readOr(`/proc/${pid}/cgroup`) ?? "")?.[1]
+  return path === undefined ? undefined : join(mount, path)
+}
+
+/** How many processes of this host the kernel has killed for want of memory since its start. */
+export const oomKillsOfHost = (): number => Number(/^oom_kill (\d+)$/m.exec(readOr("/proc/vmstat") ?? "")?.[1] ?? 0)
+
 const words = (text: string | undefined) => (text ?? "").split(/\s+/).filter((word) => word !== "")
 
 /** Why a write to the hierarchy failed: `EBUSY`, `EACCES`, … */

@@ -74,10 +74,7 @@ it.effect(
     expect(watch.told).toEqual([])
     watch.ok = false
     yield* TestClock.adjust(40_000)
-    expect(watch.told).toEqual([
-      "40 liveness: refused, 2 times in a row",
-      "60 liveness: refused, 2 times in a row",
-    ])
+    expect(watch.told).toEqual(["40 liveness: refused, 2 times in a row", "60 liveness: refused, 2 times in a row"])
   }),
 )
 

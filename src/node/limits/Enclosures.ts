@@ -21,6 +21,10 @@ const delegated = ({ mount, own }: CgroupPlace) => {
   return path.endsWith(`/${ownName}`) ? path.slice(0, -ownName.length - 1) : path
 }
 
+/** Where the groups of the instances of one agent are. `key`: of the data folder, as several agents may share a host. */
+export const servicesOf = (place: CgroupPlace, key: string): Cgroup =>
+  new Cgroup(delegated(place)).child(`muster-${key}`)
+
 const handOn = (base: Cgroup, place: CgroupPlace, controllers: ReadonlyArray<string>) => {
   try {
     base.handOn(controllers)
@@ -36,11 +40,11 @@ const handOn = (base: Cgroup, place: CgroupPlace, controllers: ReadonlyArray<str
   }
 }
 
-/** `key`: of the data folder, as several agents may share a host. */
+/** Makes the group in which those of the instances will be. */
 export const findGround = (place: CgroupPlace | undefined, key: string): Ground => {
   if (place === undefined) return none("cgroup v2 is not mounted: boot with systemd.unified_cgroup_hierarchy=1")
   const base = new Cgroup(delegated(place))
-  const services = base.child(`muster-${key}`)
+  const services = servicesOf(place, key)
   const controllers = all.filter((name) => base.controllers.includes(name))
   try {
     services.make()

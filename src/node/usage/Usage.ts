@@ -10,9 +10,11 @@ import {
 } from "../../platform/ProcessTable.ts"
 import { monotonicMs } from "../Monotonic.ts"
 
-export const sampleEveryMs = 1_000
+const sampleEveryMs = 1_000
 /** A minute of them. */
 const samplesMax = 60
+/** All processes of the host are read at each so-manieth look, and in between those only that are known: it is most of the cost. */
+const wholeEvery = 5
 
 /** What an instance uses, with all that it has started. */
 export interface Watched {
@@ -41,6 +43,11 @@ class Entry implements Watched {
     this.stop = o.stop
   }
 
+  /** Nobody has looked at it yet. */
+  get isNew() {
+    return this.#at === undefined
+  }
+
   get samples() {
     return this.#samples
   }
@@ -53,9 +60,18 @@ class Entry implements Watched {
     return treeOf(table, this.#root, { known: this.#members })
   }
 
-  /** `at`: milliseconds since 1970; `now`: of the monotonic clock. */
-  sample(table: ProcessTable, at: number, now: number): void {
-    const rows = this.tree(table)
+  /** Those of the last look that are still there. */
+  #known(): ReadonlyArray<ProcessRow> {
+    const rows = [...this.#counts.values()].map(({ pid, startTime }) => {
+      const row = processRow(pid)
+      return row?.startTime === startTime && !row.hasEnded ? row : undefined
+    })
+    return rows.filter((row) => row !== undefined)
+  }
+
+  /** `table`: undefined: nobody is looked for who is new. `at`: milliseconds since 1970; `now`: of the monotonic clock. */
+  sample(table: ProcessTable | undefined, at: number, now: number): void {
+    const rows = table === undefined ? this.#known() : this.tree(table)
     const { length: processes } = rows
     if (processes === 0) return
     if (this.#at !== undefined) {
@@ -66,7 +82,8 @@ class Entry implements Watched {
     }
     this.#at = now
     this.#counts = new Map(rows.map((row): [number, CpuCount] => [row.pid, row]))
-    if (processes > 1 || this.#members.length > 0) this.#members = rows.map(({ identity }) => identity)
+    if (table !== undefined && (processes > 1 || this.#members.length > 0))
+      this.#members = rows.map(({ identity }) => identity)
   }
 }
 
@@ -82,12 +99,14 @@ export class Usage extends Context.Service<
     Usage,
     Effect.gen(function* () {
       const entries = new Set<Entry>()
+      let looks = 0
 
       const look = Effect.gen(function* () {
         if (entries.size === 0) return
         const at = yield* Clock.currentTimeMillis
         const now = yield* monotonicMs
-        const table = ProcessTable.read()
+        const table =
+          looks++ % wholeEvery === 0 || [...entries].some(({ isNew }) => isNew) ? ProcessTable.read() : undefined
         for (const entry of entries) entry.sample(table, at, now)
       })
 
