@@ -143,14 +143,40 @@ create index ack_service on ack (service_id);
 
 create index ack_node on ack (node_id);
 
--- How the processes of a service are run. `spec` is JSON without the service's name, which may change.
-create table process_spec (
-  service_id   varchar(26)  not null primary key,
-  revision     bigint       not null,
-  spec         longtext     not null,
-  modified_at  bigint       not null,
-  modified_by  varchar(64)  not null,
-  constraint process_spec_service_fk foreign key (service_id) references service (id)
+-- How the processes of a service are run: the newest revision that was saved, the one that every node has to have that
+-- no `process_place` names another for (null: none was pushed to all), and whether they are to run at all.
+create table process (
+  service_id       varchar(26)  not null primary key,
+  revision         bigint       not null,
+  pushed_revision  bigint       null,
+  desired          varchar(8)   not null,
+  constraint process_service_fk foreign key (service_id) references service (id),
+  constraint process_desired_ck check (desired in ('running', 'stopped'))
+) /*! engine=innodb default charset=utf8mb4 collate=utf8mb4_bin */;
+
+-- Each spec that was saved. `spec` is JSON without the service's name, which may change; what it says of `desired` counts
+-- for nothing.
+create table process_revision (
+  service_id  varchar(26)  not null,
+  revision    bigint       not null,
+  spec        longtext     not null,
+  created_at  bigint       not null,
+  created_by  varchar(64)  not null,
+  constraint process_revision_pk primary key (service_id, revision),
+  constraint process_revision_service_fk foreign key (service_id) references service (id)
+) /*! engine=innodb default charset=utf8mb4 collate=utf8mb4_bin */;
+
+-- What is otherwise at one address: the revision that was pushed to it alone, and whether it is to run there.
+create table process_place (
+  service_id   varchar(26)   not null,
+  ip           varchar(253)  not null,
+  revision     bigint        null,
+  desired      varchar(8)    null,
+  modified_at  bigint        not null,
+  modified_by  varchar(64)   not null,
+  constraint process_place_pk primary key (service_id, ip),
+  constraint process_place_service_fk foreign key (service_id) references service (id),
+  constraint process_place_desired_ck check (desired in ('running', 'stopped'))
 ) /*! engine=innodb default charset=utf8mb4 collate=utf8mb4_bin */;
 
 -- The revision of all that a node has to run: a new one whenever its digest is another.

@@ -36,6 +36,8 @@ const flags = [
   "--bytecode",
   "--format=esm",
   "--sourcemap",
+  // Each role, and above all a worker, loads only what it needs of the whole.
+  "--splitting",
   "--no-compile-autoload-dotenv",
   "--no-compile-autoload-bunfig",
   "--compile-autoload-tsconfig",

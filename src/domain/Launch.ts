@@ -1,4 +1,5 @@
 import type { CommandSpec, ModuleSpec, ProcessSpec } from "./ProcessSpec.ts"
+import type { ProcessPolicy } from "./ProcessState.ts"
 import { type RpcSettingName, rpcSettingNames } from "./Setting.ts"
 
 /** What the agent alone obeys: a change of these concerns workers that run already, without a new one. */
@@ -52,3 +53,18 @@ const launchFields = (spec: ProcessSpec) =>
 /** Whether workers that were started by `before` have to be replaced to be as `after` says. */
 export const needsNewWorkers = (before: ProcessSpec, after: ProcessSpec): boolean =>
   launchFields(before) !== launchFields(after)
+
+/** Whether running processes have to be asked other questions than before. */
+export const needsNewProbes = (before: ProcessSpec, after: ProcessSpec): boolean =>
+  JSON.stringify([before.readiness, before.liveness]) !== JSON.stringify([after.readiness, after.liveness])
+
+/**
+ * When and how often the processes of a spec are started again. A worker that is always to run has no good end of its
+ * own: a call of `process.exit()` in a module takes the calls of others with it.
+ */
+export const policyOf = ({ kind, restart, run, successCodes }: ProcessSpec): ProcessPolicy => ({
+  restart,
+  successCodes: kind === "module" && restart === "always" ? [] : successCodes,
+  startRetries: run.startRetries,
+  fatalRetryMs: run.fatalRetryMs,
+})

@@ -197,6 +197,17 @@ export const ProcessAssignment = Schema.Struct({
 })
 export type ProcessAssignment = typeof ProcessAssignment.Type
 
+/** What a process set is known by, whatever it is called. */
+export const setIdOf = ({ id, name }: ProcessAssignment): string => id ?? name
+
+/** The agent listens for it, and passes the socket on. */
+export const takesSocket = ({ listen, spec }: ProcessAssignment): boolean =>
+  spec.kind === "module" || (spec.passSocket && listen !== null)
+
+/** Two of its instances can't be there at once: each would listen on the same port by itself. */
+export const isExclusive = (assignment: ProcessAssignment): boolean =>
+  assignment.listen !== null && !takesSocket(assignment)
+
 /** All that one node has to run. `revision` grows with each change of the set. */
 export const ProcessSet = Schema.Struct({
   revision: Revision,

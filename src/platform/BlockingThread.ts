@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs"
-import { fileURLToPath } from "node:url"
+import { fileURLToPath, pathToFileURL } from "node:url"
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker, workerData } from "node:worker_threads"
 
 /** What a thread runs: a file that calls `serveThread`, and what stands in its `process.argv` after the file's name. */
@@ -30,12 +30,13 @@ type Answer = { readonly id: number; readonly value: unknown }
 
 const nothingMoved: Array<never> = []
 
-const isExecutable = () =>
-  (globalThis as { Bun?: { isStandaloneExecutable?: boolean } }).Bun?.isStandaloneExecutable === true
+type Runtime = { readonly Bun?: { readonly isStandaloneExecutable?: boolean; readonly main: string } }
 
 /** The running executable as a thread's entry, told by `argv` what to be; undefined when this runs from files. */
-export const executableEntry = (argv: ReadonlyArray<string>): ThreadEntry | undefined =>
-  isExecutable() ? { url: new URL(import.meta.url), argv } : undefined
+export const executableEntry = (argv: ReadonlyArray<string>): ThreadEntry | undefined => {
+  const { Bun } = globalThis as Runtime
+  return Bun?.isStandaloneExecutable === true ? { url: pathToFileURL(Bun.main), argv } : undefined
+}
 
 /** The module `name` in the folder of the module at `url`, in the form that one has: source or compiled. */
 export const siblingEntry = (name: string, url: string): ThreadEntry => ({

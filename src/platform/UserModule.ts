@@ -21,8 +21,9 @@ const placePattern = /(?:file:\/\/)?(\/[^\s():]+):(\d+):(\d+)/
 
 /** The first place in the stack that is not the runtime's or ours. */
 const fromStack = (error: Error): string | undefined => {
-  const ours = import.meta.url.replace("file://", "")
-  const lines = (error.stack ?? "").split("\n").filter((line) => !line.includes(ours) && !line.includes("node:"))
+  // Compiled, ours lie in several files of one folder that exists nowhere else.
+  const ours = [import.meta.url.replace("file://", ""), "/$bunfs/", "node:"]
+  const lines = (error.stack ?? "").split("\n").filter((line) => !ours.some((mark) => line.includes(mark)))
   const place = lines.map((line) => placePattern.exec(line)).find((match) => match !== null)
   if (place === null || place === undefined) return undefined
   const message = error.message.replace(/\s+at (?:file:\/\/)?\S+:\d+:\d+$/, "")

@@ -1,10 +1,12 @@
 import { expect, test } from "bun:test"
 import { Deferred, Effect, Exit, Fiber, Layer, Logger, Scope } from "effect"
 import { TestClock } from "effect/testing"
+import type { ProcessPolicy } from "../../src/domain/ProcessState.ts"
 import { makeSlot } from "../../src/node/supervisor/Slot.ts"
+import type { SlotHooks } from "../../src/node/supervisor/SlotOptions.ts"
 import { type Ended, type Launched, LaunchFailed } from "../../src/node/supervisor/Launched.ts"
 import type { WorkerFigures } from "../../src/node/supervisor/WorkerRegistry.ts"
-import type { Recipe, WorkerRun } from "../../src/node/supervisor/WorkerRun.ts"
+import type { Recipe } from "../../src/node/supervisor/WorkerRun.ts"
 import { emptyStats } from "../../src/protocol/Stats.ts"
 
 const lines: Array<string> = []
@@ -18,16 +20,18 @@ const it = (name: string, effect: Effect.Effect<void, unknown, Scope.Scope>) =>
 /** Workers without processes: the test says when one is ready and when it ends. */
 const scripted = () => {
   const log: Array<string> = []
-  const started: Array<{ ready(): void; end(reason: string): void }> = []
+  const started: Array<{ ready(): void; end(reason: string, code?: number): void }> = []
   let broken: string | undefined
   let report: WorkerFigures | undefined
+  let policy: ProcessPolicy = { restart: "always", successCodes: [0], startRetries: 10, fatalRetryMs: 0 }
+  let wells = 0
   const launch = Effect.suspend(() => {
     if (broken !== undefined) return Effect.fail(new LaunchFailed({ reason: broken }))
     const pid = started.length + 1
     const ready = Deferred.makeUnsafe<void>()
     const exited = Deferred.makeUnsafe<Ended>()
-    const end = (reason: string) =>
-      void Deferred.doneUnsafe(exited, Effect.succeed({ code: null, signal: null, reason }))
+    const end = (reason: string, code: number | null = null) =>
+      void Deferred.doneUnsafe(exited, Effect.succeed({ code, signal: null, reason }))
     started.push({ ready: () => void Deferred.doneUnsafe(ready, Effect.void), end })
     const worker: Launched = {
       pid,
@@ -45,13 +49,22 @@ const scripted = () => {
     }
     return Effect.succeed(worker)
   })
+  const hooks: { -readonly [Name in keyof SlotHooks]: SlotHooks[Name] } = {
+    waitsForProbe: () => false,
+    probe: () => Effect.void,
+    crashed: ({ run, wasUp }) => Effect.sync(() => void (wasUp && log.push(`crash of ${run.worker.pid}`))),
+    wentWell: Effect.sync(() => void (wells += 1)),
+    left: () => Effect.void,
+    exited: () => Effect.void,
+  }
   const recipe = (generation: number): Recipe => ({ generation, startTimeoutMs: 10_000, launch })
   const options = {
     index: 0,
     name: "0",
     recipe: () => recipe(1),
     drainTimeoutMs: () => 5_000,
-    crashed: ({ worker }: WorkerRun) => Effect.sync(() => void log.push(`crash of ${worker.pid}`)),
+    policy: (): ProcessPolicy => policy,
+    hooks: hooks as SlotHooks,
     changed: Effect.void,
   }
   return {
@@ -59,6 +72,9 @@ const scripted = () => {
     started,
     options,
     recipe,
+    hooks,
+    set: (over: Partial<ProcessPolicy>) => void (policy = { ...policy, ...over }),
+    wentWell: () => wells,
     breakIt: (reason: string | undefined) => void (broken = reason),
     say: (next: WorkerFigures) => void (report = next),
   }
@@ -382,7 +398,8 @@ it(
     lines.length = 0
     yield* slot.stop
     yield* TestClock.adjust(7_000)
-    expect(lines).toContain("drains, and waits for 3 open calls: slow for 2.1 s from 10.0.0.1:4711, …")
+    const open = "3 open calls: slow for 2.1 s from 10.0.0.1:4711, …"
+    expect(lines).toContain(`pid 1 was asked to end 5.0 s ago and is killed in 2.0 s; it waits for ${open}`)
     expect(lines).toContain("did not stop in time, killing it with 3 open calls: slow for 2.1 s from 10.0.0.1:4711, …")
   }),
 )

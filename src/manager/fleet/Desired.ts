@@ -1,5 +1,6 @@
 import { Context, Effect, Exit, Layer } from "effect"
 import { placement } from "../../domain/Placement.ts"
+import { addressesOf, planAt } from "../../domain/ProcessPlan.ts"
 import type { ProcessAssignment } from "../../domain/ProcessSpec.ts"
 import { sha256Hex } from "../../platform/Ids.ts"
 import { DeliveriesRepo, type Due } from "../store/DeliveriesRepo.ts"
@@ -15,7 +16,7 @@ export type Index = {
   readonly services: ReadonlyArray<Service>
   readonly released: ReadonlyMap<string, ReleasedList>
   readonly specs: ReadonlyMap<string, StoredSpec>
-  /** Services that have an endpoint at an address. */
+  /** Services that have an endpoint at an address, or run there without one. */
   readonly atAddress: ReadonlyMap<string, ReadonlyArray<Service>>
 }
 
@@ -36,10 +37,14 @@ const revisionsMax = 64
  */
 const aboveFormer = (node: NodeAddress, revision: number) => Math.floor(node.joinedAt / 1_000) + revision
 
-const addressIndex = (services: ReadonlyArray<Service>, released: ReadonlyMap<string, ReleasedList>) => {
+const addressIndex = (
+  services: ReadonlyArray<Service>,
+  released: ReadonlyMap<string, ReleasedList>,
+  specs: ReadonlyMap<string, StoredSpec>,
+) => {
   const found = new Map<string, Array<Service>>()
   for (const service of services) {
-    for (const ip of new Set((released.get(service.id)?.endpoints ?? []).map((endpoint) => endpoint.ip))) {
+    for (const ip of addressesOf(specs.get(service.id), released.get(service.id)?.endpoints ?? [])) {
       const here = found.get(ip) ?? []
       here.push(service)
       found.set(ip, here)
@@ -59,7 +64,7 @@ const make = Effect.gen(function* () {
     const all = yield* services.list
     const released = new Map((yield* lists.allReleased).map((list) => [list.serviceId, list]))
     const stored = new Map((yield* specs.all).map((spec) => [spec.serviceId, spec]))
-    const index: Index = { services: all, released, specs: stored, atAddress: addressIndex(all, released) }
+    const index: Index = { services: all, released, specs: stored, atAddress: addressIndex(all, released, stored) }
     return index
   })
   // A database that was out of order for a moment must not be a failure that is kept.
@@ -79,19 +84,13 @@ const make = Effect.gen(function* () {
   const processesOf = Effect.fnUntraced(function* (node: NodeAddress) {
     const { atAddress, released, specs } = yield* index
     const placeable = (atAddress.get(node.ip) ?? []).flatMap((service) => {
-      const stored = specs.get(service.id)
+      const plan = specs.get(service.id)
+      const here = plan === undefined ? undefined : planAt(plan, node.ip)
+      if (here === undefined) return []
+      const { desired, revision, spec } = here
       const endpoints = released.get(service.id)?.endpoints ?? []
-      return stored === undefined
-        ? []
-        : [
-            {
-              serviceId: service.id,
-              spec: stored.spec,
-              specRevision: stored.revision,
-              endpoints,
-              desiredAt: new Map<string, never>(),
-            },
-          ]
+      const desiredAt = new Map([[node.ip, desired]])
+      return [{ serviceId: service.id, spec, specRevision: revision, endpoints, desiredAt }]
     })
     const processes = placement(node.ip, placeable)
     const revision = yield* revisionOf(node.id, sha256Hex(JSON.stringify(processes)))

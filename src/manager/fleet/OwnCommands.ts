@@ -1,4 +1,5 @@
 import { Effect } from "effect"
+import { addressesOf } from "../../domain/ProcessPlan.ts"
 import { AuditRepo } from "../store/AuditRepo.ts"
 import { ClientsRepo } from "../store/ClientsRepo.ts"
 import { Database } from "../store/Database.ts"
@@ -26,8 +27,10 @@ export const ownCommands = Effect.gen(function* () {
   const note = (what: string, id: string, by: string, detail: Parameters<typeof audit.add>[0]["detail"]) =>
     audit.add({ who: by, what, object: `service:${id}`, detail })
 
-  const endpointIps = (id: string) =>
-    Effect.map(lists.released(id), (list) => (list?.endpoints ?? []).map((endpoint) => endpoint.ip))
+  /** Addresses of nodes that run it, or may have to. */
+  const places = Effect.fnUntraced(function* (id: string) {
+    return addressesOf(yield* specs.get(id), (yield* lists.released(id))?.endpoints ?? [])
+  })
 
   const ownService = Effect.fnUntraced(function* (id: string, action: string) {
     const service = yield* services.get(id)
@@ -36,27 +39,36 @@ export const ownCommands = Effect.gen(function* () {
 
   const remove = Effect.fn("Services.remove")(function* (id: string, by: string) {
     const { name } = yield* ownService(id, "delete")
-    const ips = [...(yield* endpointIps(id)), ...(yield* clients.of(id)).map((client) => client.ip)]
+    const ips = [...(yield* places(id)), ...(yield* clients.of(id)).map((client) => client.ip)]
     yield* pushes.cancel(id)
     yield* database.transaction(Effect.andThen(services.remove(id, by), note("service.delete", id, by, { name })))
     yield* pushes.close(id)
     yield* aftermath.of(id, ips)
   })
 
-  const setProcess = Effect.fn("Services.setProcess")(function* (id: string, input: ProcessInput, by: string) {
+  const setProcess = Effect.fn("Services.setProcess")(function* (
+    id: string,
+    input: ProcessInput,
+    by: string,
+    { pushed = true }: { readonly pushed?: boolean } = {},
+  ) {
     yield* ownService(id, "run")
+    const before = yield* places(id)
     const { desired, kind } = input
     const stored = yield* database.transaction(
-      Effect.tap(specs.set(id, input, by), ({ revision }) => note("process.set", id, by, { revision, kind, desired })),
+      Effect.tap(specs.set(id, input, by, { pushed }), ({ revision }) =>
+        note("process.set", id, by, { revision, kind, desired, pushed }),
+      ),
     )
-    yield* aftermath.of(id, yield* endpointIps(id))
+    yield* aftermath.of(id, [...before, ...(yield* places(id))])
     return { revision: stored.revision }
   })
 
   const removeProcess = Effect.fn("Services.removeProcess")(function* (id: string, by: string) {
     yield* ownService(id, "run")
+    const before = yield* places(id)
     yield* database.transaction(Effect.andThen(specs.remove(id), note("process.remove", id, by, {})))
-    yield* aftermath.of(id, yield* endpointIps(id))
+    yield* aftermath.of(id, [...before])
   })
 
   const addClients = Effect.fn("Services.addClients")(function* (id: string, ips: ReadonlyArray<string>, by: string) {

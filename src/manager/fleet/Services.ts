@@ -52,10 +52,12 @@ export class Services extends Context.Service<
       override: boolean,
       by: string,
     ) => Effect.Effect<{ readonly revision: number }, NotFound | Stale | GuardRefused | KernelService>
+    /** Saves it, and pushes it to all of its nodes unless `pushed` is false. */
     readonly setProcess: (
       id: string,
       input: ProcessInput,
       by: string,
+      options?: { readonly pushed?: boolean },
     ) => Effect.Effect<{ readonly revision: number }, NotFound | KernelService>
     readonly removeProcess: (id: string, by: string) => Effect.Effect<void, NotFound | KernelService>
     /** A removed client that is added again is restored, with what it had acked. */

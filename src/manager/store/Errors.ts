@@ -2,7 +2,16 @@ import { Data } from "effect"
 
 /** Nothing with this id or name, or no longer. */
 export class NotFound extends Data.TaggedError("NotFound")<{
-  readonly what: "service" | "client" | "node" | "token" | "draft" | "process" | "endpoint" | "user"
+  readonly what:
+    | "service"
+    | "client"
+    | "node"
+    | "token"
+    | "draft"
+    | "process"
+    | "process revision"
+    | "endpoint"
+    | "user"
   readonly id: string
   /** Which of them were looked at, such as "that runs greeter"; left out: all. */
   readonly among?: string

@@ -1,5 +1,6 @@
 import { type Kysely, sql } from "kysely"
 import schema from "../../../schema.sql" with { type: "text" }
+import { processesOfTheirOwn } from "./ProcessMigration.ts"
 import type { Tables } from "./Tables.ts"
 
 /** Brings a database of version `to - 1` to `to`, statement by statement. */
@@ -14,7 +15,11 @@ export type SchemaHistory = {
 }
 
 /** This program's schema. A change of schema.sql raises the version and adds a migration. */
-export const currentSchema: SchemaHistory = { version: 1, whole: schema, migrations: [] }
+export const currentSchema: SchemaHistory = {
+  version: 2,
+  whole: schema,
+  migrations: [{ to: 2, statements: processesOfTheirOwn }],
+}
 
 /** The database can't be brought to this program's schema; the message is a sentence for its operator. */
 export class MigrationError extends Error {}

@@ -1,114 +1,317 @@
 import { Clock, Context, Effect, Layer, Schema } from "effect"
 import { Revision } from "../../domain/EndpointList.ts"
-import { NamelessSpec, type ProcessSpec } from "../../domain/ProcessSpec.ts"
+import { type PlacePlan, type ProcessPlan, revisionsInUse } from "../../domain/ProcessPlan.ts"
+import { Desired, NamelessSpec, type ProcessSpec } from "../../domain/ProcessSpec.ts"
 import { ServiceName } from "../../domain/ServiceName.ts"
 import { Database, upsert } from "./Database.ts"
 import { NotFound } from "./Errors.ts"
-import { decodeRow, decodeRows } from "./Rows.ts"
+import { decodeRows } from "./Rows.ts"
 
 const encodeSpec = Schema.encodeEffect(Schema.fromJsonString(NamelessSpec))
 
-const Row = Schema.Struct({
-  serviceId: Schema.String,
-  name: ServiceName,
-  revision: Revision,
-  spec: Schema.fromJsonString(NamelessSpec),
-  modifiedAt: Schema.Int,
-  modifiedBy: Schema.String,
-}).pipe(Schema.encodeKeys({ serviceId: "service_id", modifiedAt: "modified_at", modifiedBy: "modified_by" }))
+const heads = decodeRows(
+  Schema.Struct({
+    serviceId: Schema.String,
+    name: ServiceName,
+    revision: Revision,
+    pushed: Schema.NullOr(Revision),
+    desired: Desired,
+  }).pipe(Schema.encodeKeys({ serviceId: "service_id", pushed: "pushed_revision" })),
+)
+const specs = decodeRows(
+  Schema.Struct({
+    serviceId: Schema.String,
+    revision: Revision,
+    spec: Schema.fromJsonString(NamelessSpec),
+    at: Schema.Int,
+    by: Schema.String,
+  }).pipe(Schema.encodeKeys({ serviceId: "service_id", at: "created_at", by: "created_by" })),
+)
+const places = decodeRows(
+  Schema.Struct({
+    serviceId: Schema.String,
+    ip: Schema.String,
+    revision: Schema.NullOr(Revision),
+    desired: Schema.NullOr(Desired),
+  }).pipe(Schema.encodeKeys({ serviceId: "service_id" })),
+)
 
-/** How a service is run. `revision` grows with each change, also over a removal. */
-export type StoredSpec = {
+/** How a service is run. `revision` grows with each spec that is saved, also over a removal. */
+export type StoredSpec = ProcessPlan & {
   readonly serviceId: string
+  /** The newest that was saved. */
   readonly spec: ProcessSpec
-  readonly revision: number
   readonly modifiedAt: number
   readonly modifiedBy: string
 }
 
-const stored = ({ name, spec, ...rest }: typeof Row.Type): StoredSpec => ({ ...rest, spec: { service: name, ...spec } })
-const rows = decodeRows(Row)
-const row = decodeRow(Row)
+/** Addresses of some places, or all of them. */
+export type Places = "all" | ReadonlyArray<string>
 
 const make = Effect.gen(function* () {
   const database = yield* Database
 
-  const all = rows(
-    database.run((db) =>
-      db
-        .selectFrom("process_spec")
-        .innerJoin("service", "service.id", "process_spec.service_id")
-        .selectAll("process_spec")
-        .select("service.name")
-        .where("service.deleted_at", "is", null)
-        .execute(),
-    ),
-  ).pipe(Effect.map((found) => found.map(stored)))
-
-  const get = Effect.fn("ProcessSpecsRepo.get")((serviceId: string) =>
-    row(
+  /** Of one service, or of all that are not deleted: three queries, whatever their number. */
+  const read = Effect.fnUntraced(function* (serviceId: string | undefined) {
+    const found = yield* heads(
       database.run((db) =>
         db
-          .selectFrom("process_spec")
-          .innerJoin("service", "service.id", "process_spec.service_id")
-          .selectAll("process_spec")
+          .selectFrom("process")
+          .innerJoin("service", "service.id", "process.service_id")
+          .selectAll("process")
           .select("service.name")
-          .where("process_spec.service_id", "=", serviceId)
           .where("service.deleted_at", "is", null)
-          .executeTakeFirst(),
+          .$if(serviceId !== undefined, (query) => query.where("process.service_id", "=", serviceId ?? ""))
+          .execute(),
       ),
-    ).pipe(Effect.map((found) => (found === undefined ? undefined : stored(found)))),
-  )
-
-  const set = Effect.fn("ProcessSpecsRepo.set")(function* (serviceId: string, spec: NamelessSpec, by: string) {
-    const now = yield* Clock.currentTimeMillis
-    const text = yield* Effect.orDie(encodeSpec(spec))
-    const save = Effect.gen(function* () {
-      const updated = yield* database.run((db) =>
+    )
+    const otherwise = yield* places(
+      database.run((db) =>
         db
-          .updateTable("service")
-          .set((eb) => ({ last_spec_revision: eb("last_spec_revision", "+", 1) }))
-          .where("id", "=", serviceId)
-          .where("deleted_at", "is", null)
-          .executeTakeFirst(),
-      )
-      if (updated.numUpdatedRows === 0n) return yield* new NotFound({ what: "service", id: serviceId })
-      const service = yield* database.run((db) =>
-        db.selectFrom("service").select("last_spec_revision").where("id", "=", serviceId).executeTakeFirstOrThrow(),
-      )
-      const values = { revision: Number(service.last_spec_revision), spec: text, modified_at: now, modified_by: by }
-      yield* upsert(
-        database,
-        (db) => db.updateTable("process_spec").set(values).where("service_id", "=", serviceId).executeTakeFirst(),
-        (db) =>
-          db
-            .insertInto("process_spec")
-            .values({ service_id: serviceId, ...values })
-            .execute(),
-      )
-      return (yield* get(serviceId)) ?? (yield* new NotFound({ what: "service", id: serviceId }))
+          .selectFrom("process_place")
+          .selectAll()
+          .$if(serviceId !== undefined, (query) => query.where("service_id", "=", serviceId ?? ""))
+          .execute(),
+      ),
+    )
+    const saved = yield* specs(
+      database.run((db) =>
+        db
+          .selectFrom("process_revision")
+          .innerJoin("process", "process.service_id", "process_revision.service_id")
+          .selectAll("process_revision")
+          .$if(serviceId !== undefined, (query) => query.where("process.service_id", "=", serviceId ?? ""))
+          .where((eb) =>
+            eb.or([
+              eb("process_revision.revision", "=", eb.ref("process.revision")),
+              eb("process_revision.revision", "=", eb.ref("process.pushed_revision")),
+              eb.exists(
+                eb
+                  .selectFrom("process_place")
+                  .select("process_place.ip")
+                  .whereRef("process_place.service_id", "=", "process_revision.service_id")
+                  .whereRef("process_place.revision", "=", "process_revision.revision"),
+              ),
+            ]),
+          )
+          .execute(),
+      ),
+    )
+    return found.flatMap(({ name, ...head }): ReadonlyArray<StoredSpec> => {
+      const own = saved.filter((one) => one.serviceId === head.serviceId)
+      const newest = own.find((one) => one.revision === head.revision)
+      if (newest === undefined) return []
+      const named = (spec: NamelessSpec): ProcessSpec => ({ service: name, ...spec, desired: head.desired })
+      const here = otherwise.filter((place) => place.serviceId === head.serviceId)
+      return [
+        {
+          ...head,
+          spec: named(newest.spec),
+          modifiedAt: newest.at,
+          modifiedBy: newest.by,
+          revisions: new Map(own.map(({ revision, spec }) => [revision, named(spec)])),
+          places: new Map(here.map(({ desired, ip, revision }): [string, PlacePlan] => [ip, { desired, revision }])),
+        },
+      ]
     })
-    return yield* database.transaction(save)
   })
+
+  const get = Effect.fn("ProcessSpecsRepo.get")((serviceId: string) => Effect.map(read(serviceId), ([found]) => found))
+
+  const existing = Effect.fnUntraced(function* (serviceId: string) {
+    return (yield* get(serviceId)) ?? (yield* new NotFound({ what: "process", id: serviceId }))
+  })
+
+  const save = Effect.fnUntraced(function* (serviceId: string, spec: NamelessSpec, by: string) {
+    const text = yield* Effect.orDie(encodeSpec(spec))
+    const updated = yield* database.run((db) =>
+      db
+        .updateTable("service")
+        .set((eb) => ({ last_spec_revision: eb("last_spec_revision", "+", 1) }))
+        .where("id", "=", serviceId)
+        .where("deleted_at", "is", null)
+        .executeTakeFirst(),
+    )
+    if (updated.numUpdatedRows === 0n) return yield* new NotFound({ what: "service", id: serviceId })
+    const service = yield* database.run((db) =>
+      db.selectFrom("service").select("last_spec_revision").where("id", "=", serviceId).executeTakeFirstOrThrow(),
+    )
+    const revision = Number(service.last_spec_revision)
+    const row = {
+      service_id: serviceId,
+      revision,
+      spec: text,
+      created_at: yield* Clock.currentTimeMillis,
+      created_by: by,
+    }
+    yield* database.run((db) => db.insertInto("process_revision").values(row).execute())
+    return revision
+  })
+
+  /** Gives places something of their own; what says nothing any more goes. */
+  const setPlaces = Effect.fnUntraced(function* (
+    serviceId: string,
+    ips: Places,
+    change: { readonly revision: number | null } | { readonly desired: Desired | null },
+    by: string,
+  ) {
+    const values = { ...change, modified_at: yield* Clock.currentTimeMillis, modified_by: by }
+    if (ips === "all")
+      yield* database.run((db) =>
+        db.updateTable("process_place").set(values).where("service_id", "=", serviceId).executeTakeFirst(),
+      )
+    else
+      for (const ip of new Set(ips))
+        yield* upsert(
+          database,
+          (db) =>
+            db
+              .updateTable("process_place")
+              .set(values)
+              .where("service_id", "=", serviceId)
+              .where("ip", "=", ip)
+              .executeTakeFirst(),
+          (db) =>
+            db
+              .insertInto("process_place")
+              .values({ service_id: serviceId, ip, revision: null, desired: null, ...values })
+              .execute(),
+        )
+    yield* database.run((db) =>
+      db
+        .deleteFrom("process_place")
+        .where("service_id", "=", serviceId)
+        .where("revision", "is", null)
+        .where("desired", "is", null)
+        .execute(),
+    )
+  })
+
+  const setHead = (serviceId: string, change: { revision?: number; pushed_revision?: number; desired?: Desired }) =>
+    database.run((db) => db.updateTable("process").set(change).where("service_id", "=", serviceId).executeTakeFirst())
+
+  const push = Effect.fn("ProcessSpecsRepo.push")(function* (
+    serviceId: string,
+    revision: number,
+    ips: Places,
+    by: string,
+  ) {
+    const { pushed } = yield* existing(serviceId)
+    const known = yield* database.run((db) =>
+      db
+        .selectFrom("process_revision")
+        .select("revision")
+        .where("service_id", "=", serviceId)
+        .where("revision", "=", revision)
+        .executeTakeFirst(),
+    )
+    if (known === undefined) return yield* new NotFound({ what: "process revision", id: String(revision) })
+    if (ips === "all") yield* setHead(serviceId, { pushed_revision: revision })
+    yield* setPlaces(serviceId, ips, { revision: ips === "all" || revision === pushed ? null : revision }, by)
+    return yield* existing(serviceId)
+  }, database.transaction)
+
+  const want = Effect.fn("ProcessSpecsRepo.want")(function* (
+    serviceId: string,
+    desired: Desired,
+    ips: Places,
+    by: string,
+  ) {
+    const before = yield* existing(serviceId)
+    if (ips === "all") yield* setHead(serviceId, { desired })
+    yield* setPlaces(serviceId, ips, { desired: ips === "all" || desired === before.desired ? null : desired }, by)
+    return yield* existing(serviceId)
+  }, database.transaction)
+
+  const set = Effect.fn("ProcessSpecsRepo.set")(function* (
+    serviceId: string,
+    spec: NamelessSpec,
+    by: string,
+    { pushed = true }: { readonly pushed?: boolean } = {},
+  ) {
+    const { desired } = spec
+    const revision = yield* save(serviceId, spec, by)
+    const before = yield* database.run((db) =>
+      db.selectFrom("process").select("desired").where("service_id", "=", serviceId).executeTakeFirst(),
+    )
+    if (before === undefined)
+      yield* database.run((db) =>
+        db.insertInto("process").values({ service_id: serviceId, revision, pushed_revision: null, desired }).execute(),
+      )
+    else yield* setHead(serviceId, { revision })
+    if (before !== undefined && before.desired !== desired) yield* want(serviceId, desired, "all", by)
+    if (pushed) yield* push(serviceId, revision, "all", by)
+    return yield* existing(serviceId)
+  }, database.transaction)
+
+  const change = Effect.fn("ProcessSpecsRepo.change")(function* (
+    serviceId: string,
+    to: (spec: ProcessSpec) => ProcessSpec,
+    by: string,
+  ) {
+    const before = yield* existing(serviceId)
+    for (const revision of revisionsInUse(before)) {
+      const spec = before.revisions.get(revision)
+      if (spec === undefined) continue
+      const { service: _, ...rest } = to(spec)
+      const next = yield* save(serviceId, rest, by)
+      if (revision === before.revision) yield* setHead(serviceId, { revision: next })
+      if (revision === before.pushed) yield* setHead(serviceId, { pushed_revision: next })
+      const own = [...before.places].filter(([, place]) => place.revision === revision).map(([ip]) => ip)
+      if (own.length > 0) yield* setPlaces(serviceId, own, { revision: next }, by)
+    }
+    return yield* existing(serviceId)
+  }, database.transaction)
 
   const remove = Effect.fn("ProcessSpecsRepo.remove")(function* (serviceId: string) {
+    yield* database.run((db) => db.deleteFrom("process_place").where("service_id", "=", serviceId).execute())
+    yield* database.run((db) => db.deleteFrom("process_revision").where("service_id", "=", serviceId).execute())
     const deleted = yield* database.run((db) =>
-      db.deleteFrom("process_spec").where("service_id", "=", serviceId).executeTakeFirst(),
+      db.deleteFrom("process").where("service_id", "=", serviceId).executeTakeFirst(),
     )
     return deleted.numDeletedRows > 0n
-  })
+  }, database.transaction)
 
-  return ProcessSpecsRepo.of({ all, get, set, remove })
+  return ProcessSpecsRepo.of({ all: read(undefined), get, set, push, want, change, remove })
 })
 
-/** How the processes of services are run. */
+/** How the processes of services are run, and where otherwise than everywhere. */
 export class ProcessSpecsRepo extends Context.Service<
   ProcessSpecsRepo,
   {
     /** Of all services that are not deleted. */
     readonly all: Effect.Effect<ReadonlyArray<StoredSpec>>
     readonly get: (serviceId: string) => Effect.Effect<StoredSpec | undefined>
-    readonly set: (serviceId: string, spec: NamelessSpec, by: string) => Effect.Effect<StoredSpec, NotFound>
+    /**
+     * Saves a revision, which every node gets unless `pushed` is false. Another `desired` than before counts for all places,
+     * whatever is pushed.
+     */
+    readonly set: (
+      serviceId: string,
+      spec: NamelessSpec,
+      by: string,
+      options?: { readonly pushed?: boolean },
+    ) => Effect.Effect<StoredSpec, NotFound>
+    /** Gives a saved revision to places, or to all, which then have it alike. */
+    readonly push: (
+      serviceId: string,
+      revision: number,
+      places: Places,
+      by: string,
+    ) => Effect.Effect<StoredSpec, NotFound>
+    /** Whether it is to run at these places, or at all, whatever was wanted of one before. */
+    readonly want: (
+      serviceId: string,
+      desired: Desired,
+      places: Places,
+      by: string,
+    ) => Effect.Effect<StoredSpec, NotFound>
+    /** Saves a changed copy of each revision that is in use, in its place: what was held back stays so. */
+    readonly change: (
+      serviceId: string,
+      to: (spec: ProcessSpec) => ProcessSpec,
+      by: string,
+    ) => Effect.Effect<StoredSpec, NotFound>
     /** false: there was none. */
     readonly remove: (serviceId: string) => Effect.Effect<boolean>
   }

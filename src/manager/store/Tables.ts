@@ -80,10 +80,24 @@ export type Tables = {
     error: string | null
     error_at: number | null
   }
-  readonly process_spec: {
+  readonly process: {
+    service_id: string
+    revision: number
+    pushed_revision: number | null
+    desired: "running" | "stopped"
+  }
+  readonly process_revision: {
     service_id: string
     revision: number
     spec: string
+    created_at: number
+    created_by: string
+  }
+  readonly process_place: {
+    service_id: string
+    ip: string
+    revision: number | null
+    desired: "running" | "stopped" | null
     modified_at: number
     modified_by: string
   }

@@ -1,6 +1,6 @@
 import { Data, type Effect } from "effect"
 import type { CallInFlight } from "../../domain/Poison.ts"
-import type { ProcessAssignment } from "../../domain/ProcessSpec.ts"
+import type { ProcessAssignment, StopSignal } from "../../domain/ProcessSpec.ts"
 import type { WorkerKind } from "../../protocol/WorkerLink.ts"
 import type { Ledger } from "./Ledger.ts"
 import type { WorkerFigures } from "./WorkerRegistry.ts"
@@ -42,6 +42,8 @@ export interface Launched {
   readonly terminate: Effect.Effect<void>
   /** The same, when its successor accepts on the same socket. */
   readonly retire: Effect.Effect<void>
+  /** Sends it the signal by which it reloads itself; a worker has none. */
+  readonly signal?: (signal: StopSignal) => Effect.Effect<void>
   /** Ends it and all it has started, at once. */
   readonly kill: Effect.Effect<void>
   /** What it has said of itself last; a command says nothing. */

@@ -3,8 +3,8 @@ import { hasteMs } from "../../domain/Recycling.ts"
 import type { ProcessAssignment } from "../../domain/ProcessSpec.ts"
 import { monotonicMs } from "../Monotonic.ts"
 import type { ProcessStatus, ReloadVerdict } from "../../protocol/NodeManager.ts"
-import type { Slot } from "./Slot.ts"
-import { type Recipe, seconds } from "./WorkerRun.ts"
+import type { Replacement, Slot } from "./SlotOptions.ts"
+import { seconds } from "./WorkerRun.ts"
 
 /** What a process set's workers are started from: a state of its spec, or of the module that it names. */
 export type Version = { readonly generation: number; readonly assignment: ProcessAssignment }
@@ -12,9 +12,10 @@ export type Version = { readonly generation: number; readonly assignment: Proces
 export type ReloadsOptions = {
   /** All slots that are to stay, in the order in which they are replaced. */
   readonly slots: () => ReadonlyArray<Slot>
-  readonly recipe: (slot: Slot, version: Version) => Recipe
+  /** Puts a process of this version in the place of the one that runs, beside it for a while or after its end. */
+  readonly replace: (slot: Slot, version: Version) => Effect.Effect<Replacement>
   /** A worker of it was ready, or there is nothing to lose: from now on whatever is started is of this version. */
-  readonly adopt: (version: Version) => void
+  readonly prove: (version: Version) => void
   /** Why there are no slots although some are wanted; undefined: none are. */
   readonly obstacle: () => string | undefined
   /** The progress has changed. */
@@ -29,7 +30,8 @@ const tellHasteMs = 8_000
 type Progress = NonNullable<ProcessStatus["reload"]>
 type Job = { progress: Progress; readonly verdict: Deferred.Deferred<ReloadVerdict> }
 
-const isDown = ({ state }: Slot) => state === "BACKOFF" || state === "FATAL" || state === "STOPPED"
+const downStates: ReadonlySet<Slot["state"]> = new Set(["BACKOFF", "FATAL", "STOPPED", "EXITED"])
+const isDown = ({ state }: Slot) => downStates.has(state)
 
 /**
  * Replaces the workers of one process set: all of them by a new version, or one by a fresh worker. At most one such job
@@ -64,20 +66,20 @@ export const makeReloads = Effect.fnUntraced(function* (options: ReloadsOptions)
   /** Gives the reason when it failed. */
   const replaceOne = Effect.fnUntraced(function* (own: Job, slot: Slot, version: Version) {
     yield* slot.alone
-    const outcome = yield* slot.replace(options.recipe(slot, version))
+    const outcome = yield* options.replace(slot, version)
     if (outcome._tag === "Failed") return outcome.reason
     if (outcome._tag === "Stopped") return undefined
-    options.adopt(version)
+    options.prove(version)
     yield* tell(own, { replaced: own.progress.replaced + 1 })
     yield* slot.alone
-    return isDown(slot) && slot.generation === version.generation
+    return isDown(slot) && !slot.isCompleted && slot.generation === version.generation
       ? `the new worker ended soon after it was ready: ${slot.status.reason ?? "stopped"}`
       : undefined
   })
 
   /** Nobody serves, so nobody is to be protected, and all may start at once. */
   const startAll = Effect.fnUntraced(function* (own: Job, version: Version) {
-    options.adopt(version)
+    options.prove(version)
     const reasons = yield* Effect.forEach(options.slots(), (slot) => replaceOne(own, slot, version), {
       concurrency: "unbounded",
     })
@@ -153,7 +155,7 @@ export const makeReloads = Effect.fnUntraced(function* (options: ReloadsOptions)
     const annotate = Effect.annotateLogs({ slot: slot.name, pid: slot.running?.worker.pid ?? 0 })
     yield* Effect.logInfo(`to be replaced: ${why}`).pipe(annotate)
     yield* pace(slot.running?.startedAt ?? 0).pipe(annotate)
-    const outcome = yield* slot.replace(options.recipe(slot, version))
+    const outcome = yield* options.replace(slot, version)
     if (outcome._tag === "Failed") {
       notBefore = (yield* monotonicMs) + renewAgainMs
       const next = `it serves on, and is tried again in ${seconds(renewAgainMs)}`

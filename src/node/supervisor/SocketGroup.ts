@@ -1,7 +1,8 @@
 import { Effect, Semaphore } from "effect"
 import { type Listen, SlotSockets } from "./SlotSockets.ts"
 
-type Member = { readonly slot: number; readonly fd: number }
+/** One socket of the group. */
+export type Member = { readonly slot: number; readonly fd: number }
 
 /** The kernel's order of a SO_REUSEPORT group after a socket closes: the last one moves into the hole. */
 export const without = <A>(order: ReadonlyArray<A>, place: number): ReadonlyArray<A> => {
@@ -25,13 +26,18 @@ export const placesDuringClose = (
 
 /**
  * The listening sockets of one port. New connections are steered to the slots that serve, so that none waits in the
- * queue of a slot whose worker is being replaced; what is in that queue already waits for the replacement.
+ * queue of a slot whose worker is being replaced; what is in that queue already waits for the replacement. `adopted`:
+ * sockets of an agent before this one, in the order of their listening.
  */
-export const makeSocketGroup = Effect.fnUntraced(function* (listen: Listen, backlog: () => number) {
+export const makeSocketGroup = Effect.fnUntraced(function* (
+  listen: Listen,
+  backlog: () => number,
+  adopted: ReadonlyArray<Member> = [],
+) {
   const sockets = yield* SlotSockets
   // The set's own fiber and those of its slots come here.
   const oneAtATime = yield* Semaphore.make(1)
-  let order: ReadonlyArray<Member> = []
+  let order = adopted
 
   const steerTo = Effect.fnUntraced(function* (places: ReadonlyArray<number>) {
     const [first] = order

@@ -3,7 +3,7 @@ import { lookAt, reportEveryMs, stuckReason } from "../../domain/Heartbeat.ts"
 import { recyclingReason } from "../../domain/Recycling.ts"
 import type { RpcSettings } from "../../domain/RpcSettings.ts"
 import { monotonicMs } from "../Monotonic.ts"
-import type { Slot } from "./Slot.ts"
+import type { Slot } from "./SlotOptions.ts"
 import { killFor, type WorkerRun } from "./WorkerRun.ts"
 
 export type WorkerCareOptions = {

@@ -1,20 +1,32 @@
 import { Clock, Deferred, Effect, Exit, FiberHandle, Queue, Random, Scope } from "effect"
 import { backoffDelay, type BackoffPolicy } from "../../domain/Backoff.ts"
-import { needsNewWorkers } from "../../domain/Launch.ts"
-import { countOf, type ProcessAssignment, rpcOf, startTimeoutOf } from "../../domain/ProcessSpec.ts"
+import type { CallInFlight } from "../../domain/Poison.ts"
+import { needsNewProbes, needsNewWorkers, policyOf } from "../../domain/Launch.ts"
+import {
+  countOf,
+  isExclusive,
+  type ProcessAssignment,
+  rpcOf,
+  setIdOf,
+  startTimeoutOf,
+  takesSocket,
+} from "../../domain/ProcessSpec.ts"
 import { cpuCount } from "../../platform/Env.ts"
 import type { ProcessStatus, ReloadVerdict } from "../../protocol/NodeManager.ts"
 import type { WorkerKind } from "../../protocol/WorkerLink.ts"
 import { monotonicMs } from "../Monotonic.ts"
 import { NodeChanges } from "../NodeChanges.ts"
+import { type AdoptedRun, Adoption, CrashReports, type Instance, Probing } from "./Hooks.ts"
 import { Ledger } from "./Ledger.ts"
 import { careForWorkers } from "./WorkerCare.ts"
 import { makeReloads, type Version } from "./Reloads.ts"
-import { makeSlot, type Slot } from "./Slot.ts"
+import { firstReason, worstState } from "./SetStatus.ts"
+import { makeSlot } from "./Slot.ts"
+import type { Beginning, Slot, SlotHooks } from "./SlotOptions.ts"
 import { makeSocketGroup } from "./SocketGroup.ts"
 import { LaunchFailed, placeName } from "./Launched.ts"
 import { Launcher } from "./Launcher.ts"
-import type { Recipe, WorkerRun } from "./WorkerRun.ts"
+import { makeRun, type Recipe } from "./WorkerRun.ts"
 
 /** A port that somebody else has may be free again soon: a former worker that still drains. */
 const portBackoff: BackoffPolicy = { baseMs: 250, capMs: 5_000, resetAfterMs: 60_000 }
@@ -46,11 +58,9 @@ export interface WorkerSet {
   readonly ledger: Ledger
 }
 
-const serves = ({ kind, retiring, slot }: Place) => kind === "calls" && !retiring && slot.state === "RUNNING"
+const serves = ({ kind, retiring, slot }: Place) => kind === "calls" && !retiring && slot.isReady
 
 const inOrder = (a: Place, b: Place) => (a.kind === b.kind ? a.slot.index - b.slot.index : a.kind === "calls" ? -1 : 1)
-
-const severity = ["FATAL", "BACKOFF", "STARTING", "STOPPING", "EXITED", "STOPPED"] as const
 
 /**
  * Keeps one assignment's workers as they should be. A single fiber looks at what is and what should be, takes the next
@@ -60,9 +70,14 @@ export const makeWorkerSet = Effect.fnUntraced(function* (initial: ProcessAssign
   let assignment = initial
   const launcher = yield* Launcher
   const changes = yield* NodeChanges
+  const probing = yield* Probing
+  const crashes = yield* CrashReports
+  const adoption = yield* Adoption
+  const found = yield* adoption.adopt(initial)
   const sockets = yield* makeSocketGroup(
     initial.listen ?? { ip: "127.0.0.1", port: 0 },
     () => rpcOf(assignment.spec).backlog,
+    found.sockets,
   )
   const pokes = yield* Queue.sliding<void>(1)
   const ledger = new Ledger({
@@ -108,11 +123,13 @@ export const makeWorkerSet = Effect.fnUntraced(function* (initial: ProcessAssign
     return those.length > 0 && those.every(({ slot }) => slot.isResting)
   }
 
+  const hasSocket = (kind: WorkerKind) => kind === "calls" && takesSocket(assignment)
+
   const launch = Effect.fnUntraced(function* (kind: WorkerKind, index: number, version: Version) {
     // What ended workers of one version is let in to the next.
     const poison = version.generation > proven.generation ? [] : ledger.orders(yield* monotonicMs).poison
     const request = { assignment: version.assignment, kind, slot: index, count: wanted(kind), poison, ledger }
-    if (kind === "tasks") return yield* launcher.launch(request)
+    if (!hasSocket(kind)) return yield* launcher.launch(request)
     const fd = yield* sockets.open(index).pipe(Effect.mapError(({ message }) => new LaunchFailed({ reason: message })))
     return yield* launcher.launch({ ...request, fd })
   })
@@ -122,31 +139,65 @@ export const makeWorkerSet = Effect.fnUntraced(function* (initial: ProcessAssign
     launch: launch(kind, index, version),
   })
 
-  const crashed = Effect.fnUntraced(function* ({ worker }: WorkerRun) {
-    for (const { hash, method } of ledger.crashed(worker.inFlight(), yield* monotonicMs))
+  const refusePoison = Effect.fnUntraced(function* (inFlight: ReadonlyArray<CallInFlight>) {
+    for (const { hash, method } of ledger.crashed(inFlight, yield* monotonicMs))
       yield* Effect.logWarning(
         `refused from now on: "${method}" with the same arguments ran each time when workers ended (call ${hash})`,
       )
   })
 
-  const add = Effect.fnUntraced(function* (kind: WorkerKind, index: number) {
-    if (kind === "calls") yield* sockets.open(index)
+  const hooksOf = (kind: WorkerKind, slot: number): SlotHooks => {
+    const instance = (): Instance => ({ assignment, kind, slot })
+    return {
+      waitsForProbe: () => assignment.spec.readiness !== undefined,
+      probe: (run, say) => Effect.suspend(() => probing.probe(instance(), run, say)),
+      crashed: (crash) =>
+        Effect.andThen(refusePoison(crash.run.worker.inFlight()), crashes.crashed({ ...crash, ...instance() })),
+      wentWell: Effect.suspend(() => crashes.wentWell(instance())),
+      left: ({ worker }) => Effect.suspend(() => adoption.left(instance(), worker.pid)),
+      exited: (reason, good) => Effect.suspend(() => adoption.exited(instance(), reason, good)),
+    }
+  }
+
+  const runOf = ({ assignment: from, launched: worker, startedAt }: AdoptedRun) =>
+    makeRun({ worker, startedAt, adopted: true, generation: needsNewWorkers(from.spec, initial.spec) ? 0 : 1 })
+
+  /** What an agent before this one has left at a place of the set. */
+  const beginningOf = Effect.fnUntraced(function* (kind: WorkerKind, index: number) {
+    const here = found.runs.filter((one) => one.kind === kind && one.slot === index)
+    const current = here.find((one) => !one.leaving)
+    const ended = found.ended.find((one) => one.kind === kind && one.slot === index)
+    const begin: Beginning = {
+      ...(current === undefined ? {} : { current: { run: yield* runOf(current), up: current.up } }),
+      leaving: yield* Effect.forEach(
+        here.filter((one) => one !== current),
+        runOf,
+      ),
+      ...(ended === undefined ? {} : { ended }),
+    }
+    return begin
+  })
+
+  const add = Effect.fnUntraced(function* (kind: WorkerKind, index: number, begin?: Beginning) {
+    if (hasSocket(kind)) yield* sockets.open(index)
     const own = yield* Scope.fork(scope)
     const slot = yield* makeSlot({
       index,
       name: placeName(kind, index),
       recipe: () => recipe(kind, index, proven),
+      policy: () => policyOf(assignment.spec),
       drainTimeoutMs: () => assignment.spec.drainTimeoutMs,
-      crashed,
+      hooks: hooksOf(kind, index),
       changed,
+      begin,
     }).pipe(Scope.provide(own))
     places.set(slot.name, { kind, slot, scope: own, retiring: false })
-    yield* slot.start
+    if (begin === undefined || (begin.current === undefined && begin.ended === undefined)) yield* slot.start
   })
 
   const remove = Effect.fnUntraced(function* ({ kind, scope: own, slot }: Place) {
     places.delete(slot.name)
-    if (kind === "calls") yield* sockets.close(slot.index, serving())
+    if (hasSocket(kind)) yield* sockets.close(slot.index, serving())
     yield* Scope.close(own, Exit.void)
   })
 
@@ -154,7 +205,7 @@ export const makeWorkerSet = Effect.fnUntraced(function* (initial: ProcessAssign
   const shrink = Effect.fnUntraced(function* () {
     const surplus = all().filter(({ kind, retiring, slot }) => !retiring && slot.index >= wanted(kind))
     for (const place of surplus) place.retiring = true
-    const closing = surplus.filter(({ kind }) => kind === "calls")
+    const closing = surplus.filter(({ kind }) => hasSocket(kind))
     // With nobody left to serve, callers are refused at once instead of waiting in a queue that nobody empties.
     if (wanted("calls") === 0) for (const { slot } of closing) yield* sockets.close(slot.index, new Set())
     else if (closing.length > 0) yield* sockets.serve(serving())
@@ -181,14 +232,17 @@ export const makeWorkerSet = Effect.fnUntraced(function* (initial: ProcessAssign
     all()
       .filter(({ retiring }) => !retiring)
       .map(({ slot }) => slot)
-  const adopt = (version: Version) => {
+  const prove = (version: Version) => {
     if (version.generation > proven.generation) ledger.forgive()
     proven = version
   }
   const reloads = yield* makeReloads({
     slots: staying,
-    recipe: (slot, version) => recipe(places.get(slot.name)?.kind ?? "calls", slot.index, version),
-    adopt,
+    replace: (slot, version) => {
+      const next = recipe(places.get(slot.name)?.kind ?? "calls", slot.index, version)
+      return isExclusive(assignment) ? slot.exchange(next) : slot.replace(next)
+    },
+    prove,
     obstacle: () => blocked?.reason,
     changed,
   })
@@ -202,7 +256,7 @@ export const makeWorkerSet = Effect.fnUntraced(function* (initial: ProcessAssign
   const settle = Effect.gen(function* () {
     yield* shrink()
     // Nobody is left to protect from a version that may not start: who comes next is as the spec is now.
-    if (staying().length === 0) adopt(newest)
+    if (staying().length === 0) prove(newest)
     yield* grow().pipe(Effect.catchTag("PortUnavailable", (error) => block(error.message)))
     for (const { retiring, slot } of all()) if (!retiring && slot.isVacant) yield* slot.start
     yield* sockets.serve(serving())
@@ -212,19 +266,8 @@ export const makeWorkerSet = Effect.fnUntraced(function* (initial: ProcessAssign
     if (removed && places.size === 0) yield* Deferred.succeed(gone, undefined)
   })
 
-  const worst = (): ProcessStatus["state"] => {
-    const states = new Set<string>(callPlaces().map(({ slot }) => slot.state))
-    if (states.has("RUNNING")) return "RUNNING"
-    if (blocked !== undefined) return "BACKOFF"
-    return severity.find((state) => states.has(state)) ?? "STOPPED"
-  }
-
-  const worstReason = () => {
-    const bad = all()
-      .map(({ slot }) => slot.status)
-      .find(({ reason }) => reason !== null)
-    return blocked?.reason ?? bad?.reason ?? null
-  }
+  const worst = () => worstState(all(), blocked !== undefined)
+  const worstReason = () => blocked?.reason ?? firstReason(all())
 
   const summarise = Effect.gen(function* () {
     const state = worst()
@@ -242,6 +285,11 @@ export const makeWorkerSet = Effect.fnUntraced(function* (initial: ProcessAssign
     Effect.annotateLogs({ service: initial.name }),
     Effect.forkScoped,
   )
+  for (const { kind, slot } of [...found.runs, ...found.ended])
+    if (!places.has(placeName(kind, slot)))
+      yield* add(kind, slot, yield* beginningOf(kind, slot)).pipe(
+        Effect.catchTag("PortUnavailable", (error) => block(error.message)),
+      )
   yield* poke
   yield* careForWorkers({
     slots: staying,
@@ -268,11 +316,15 @@ export const makeWorkerSet = Effect.fnUntraced(function* (initial: ProcessAssign
     assign: (next) =>
       Effect.suspend(() => {
         const fresh = needsNewWorkers(assignment.spec, next.spec)
+        const asksAnew = needsNewProbes(assignment.spec, next.spec)
         assignment = next
+        const probeAnew = asksAnew
+          ? Effect.forEach(all(), ({ slot }) => slot.probeAnew, { discard: true })
+          : Effect.void
         if (!fresh) {
           newest = { ...newest, assignment }
           if (proven.generation === newest.generation) proven = newest
-          return poke
+          return Effect.andThen(probeAnew, poke)
         }
         if (places.size > 0) return Effect.andThen(poke, renewAll)
         ledger.forgive()
@@ -303,7 +355,7 @@ export const makeWorkerSet = Effect.fnUntraced(function* (initial: ProcessAssign
         reload: reloads.progress,
         waitingFor: null,
         limitsMissing: null,
-        crashes: { count: 0, lastAt: null },
+        crashes: crashes.countOf(setIdOf(assignment)),
       }
     },
   }

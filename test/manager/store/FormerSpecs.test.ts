@@ -40,7 +40,7 @@ describe.each(engines)("process specs on $name", ({ fresh }) => {
         yield* specs.set(id, { ...spec, rpc: defaultRpcSettings }, "ann")
         yield* (yield* Database).run((db) =>
           db
-            .updateTable("process_spec")
+            .updateTable("process_revision")
             .set({ spec: JSON.stringify(former) })
             .where("service_id", "=", id)
             .execute(),

@@ -388,8 +388,8 @@ describe.each(engines)("the store on $name", ({ fresh }) => {
       const database = yield* Database
       const orphan = database.query((db) =>
         db
-          .insertInto("process_spec")
-          .values({ service_id: newId(), revision: 1, spec: "{}", modified_at: 0, modified_by: "" })
+          .insertInto("process_revision")
+          .values({ service_id: newId(), revision: 1, spec: "{}", created_at: 0, created_by: "" })
           .execute(),
       )
       expect((yield* Effect.flip(orphan)).kind).toBe("query")
@@ -403,7 +403,7 @@ describe.each(engines)("the store on $name", ({ fresh }) => {
       const specs = yield* ProcessSpecsRepo
       yield* specs.set(id, spec, "ann")
       yield* (yield* Database).run((db) =>
-        db.updateTable("process_spec").set({ spec: "{" }).where("service_id", "=", id).execute(),
+        db.updateTable("process_revision").set({ spec: "{" }).where("service_id", "=", id).execute(),
       )
       const exit = yield* Effect.exit(specs.get(id))
       expect(exit._tag === "Failure" && exit.cause.reasons.map((reason) => reason._tag)).toEqual(["Die"])

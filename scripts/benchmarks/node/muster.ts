@@ -1,0 +1,43 @@
+import { join } from "node:path"
+import { RpcConnection } from "../../../src/rpc/RpcConnection.ts"
+import { Cluster, online } from "../../../test/support/cluster.ts"
+import type { Rival } from "./Rival.ts"
+
+const module = join(import.meta.dirname, "../modules/greeter.ts")
+let clusters = 0
+
+/** Muster's agent, asked through its manager's API; programs are modules, their workers share one port. */
+export const muster = async (): Promise<Rival & { readonly cluster: Cluster }> => {
+  const net = ++clusters
+  const cluster = new Cluster(`127.6.${net}.1`)
+  await cluster.ready()
+  const agent = await cluster.join(`127.6.${net}.100`)
+  const specs = new Map<string, object>()
+  const desire = (name: string, desired: "running" | "stopped") =>
+    cluster.api.call("PUT", `/services/${name}/process`, { ...specs.get(name), desired })
+  return {
+    name: "muster",
+    cluster,
+    daemon: agent.process?.pid ?? 0,
+    add: async (name, port, workers) => {
+      await cluster.api.create(name, [online(agent.ip, port)])
+      specs.set(name, { kind: "module", module, workers, tls: "off" })
+      await desire(name, "stopped")
+    },
+    start: async (name) => void (await desire(name, "running")),
+    stop: async (name) => void (await desire(name, "stopped")),
+    pids: async (name) => {
+      const { process } = await cluster.api.service(name)
+      return (process?.instances[0]?.status?.workers ?? []).flatMap(({ pid }) => (pid === null ? [] : [pid]))
+    },
+    call: async (port) => {
+      const connection = await RpcConnection.open({ to: { host: agent.ip, port }, client: "bench" })
+      try {
+        await connection.call("Greeter.hello", ["world"], { timeoutMs: 5_000 })
+      } finally {
+        connection.close()
+      }
+    },
+    [Symbol.asyncDispose]: () => cluster[Symbol.asyncDispose](),
+  }
+}
