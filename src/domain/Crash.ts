@@ -5,7 +5,7 @@ export type CrashMoment = { readonly wasRunning: boolean; readonly failures: num
 export const isWorthReport = ({ failures, wasRunning }: CrashMoment): boolean => wasRunning || failures <= 1
 
 type ReportedCall = { readonly method: string; readonly ageMs: number; readonly remote: string }
-type WrittenCall = { readonly method: string; readonly startedAt: number }
+type WrittenCall = { readonly method: string; readonly startedAt?: number }
 
 /** The calls of a report that are told one by one. */
 const callsTold = 20
@@ -23,7 +23,7 @@ export const callsAtEnd = (
   const callers = Map.groupBy(reported, ({ method }) => method)
   return written.slice(0, callsTold).map(({ method, startedAt }) => ({
     method,
-    ageMs: Math.max(0, Math.round(at - startedAt)),
+    ageMs: Math.max(0, Math.round(at - (startedAt ?? at))),
     remote: callers.get(method)?.shift()?.remote ?? "",
   }))
 }

@@ -5,9 +5,21 @@ import { CrashReport, type CrashSummary } from "../../protocol/ProcessMessages.t
 import { Disk, readState } from "../Disk.ts"
 
 /** Of each process set; the oldest go first. */
-export const reportsMax = 20
+const reportsMax = 20
 const filePattern = /^([0-9A-HJKMNP-TV-Z]{26})\.json$/
-const folderPattern = /^[A-Za-z][A-Za-z0-9_.-]{0,62}(?:@\d{1,5})?$/
+
+/** An id may be any text: what is no letter, digit, `_`, `-` or `@` is written as %XX, so that it can't lead elsewhere. */
+export const folderOf = (set: string) =>
+  encodeURIComponent(set)
+    .replaceAll(/[.!'()*]/g, (sign) => `%${sign.charCodeAt(0).toString(16)}`)
+    .replaceAll("%40", "@")
+const setIn = (name: string) => {
+  try {
+    return decodeURIComponent(name)
+  } catch {
+    return undefined
+  }
+}
 
 /** Reports of a process set that the node runs no more are kept so long after the last one. */
 const keepMs = 30 * 86_400_000
@@ -16,46 +28,46 @@ const summaryOf = ({ log: _, openCallCount: _1, openCalls: _2, samples: _3, ...s
   summary
 
 /**
- * Crash reports on the disk: `<folder>/<process set>/<id>.json`, one file each. What there is, and since when, is known
- * from the names alone, so that many reports do not hold up the agent's start.
+ * Crash reports on the disk: `<folder>/<id of the process set>/<id>.json`, one file each. What there is, and since when, is
+ * known from the names alone, so that many reports do not hold up the agent's start.
  */
 export const makeCrashStore = Effect.fnUntraced(function* (folder: string) {
   const disk = yield* Disk
-  /** Ids by process set, the oldest first. */
+  /** Ids by the id of their process set, the oldest first. */
   const known = new Map<string, ReadonlyArray<string>>()
-  const pathOf = (name: string, id: string) => join(folder, name, `${id}.json`)
+  const pathOf = (set: string, id: string) => join(folder, folderOf(set), `${id}.json`)
 
   yield* disk.makeFolder(folder)
   for (const name of yield* disk.list(folder)) {
-    if (!folderPattern.test(name)) continue
+    const set = setIn(name)
+    if (set === undefined) continue
     const files = yield* Effect.orElseSucceed(disk.list(join(folder, name)), () => [])
     known.set(
-      name,
+      set,
       files.flatMap((file) => filePattern.exec(file)?.[1] ?? []),
     )
   }
 
-  const read = (name: string, id: string) => Effect.provideService(readState(pathOf(name, id), CrashReport), Disk, disk)
+  const read = (set: string, id: string) => Effect.provideService(readState(pathOf(set, id), CrashReport), Disk, disk)
 
-  const forget = Effect.fnUntraced(function* (name: string, ids: ReadonlyArray<string>) {
+  const forget = Effect.fnUntraced(function* (set: string, ids: ReadonlyArray<string>) {
     known.set(
-      name,
-      idsOf(name).filter((id) => !ids.includes(id)),
+      set,
+      idsOf(set).filter((id) => !ids.includes(id)),
     )
-    for (const id of ids) yield* disk.remove(pathOf(name, id))
+    for (const id of ids) yield* disk.remove(pathOf(set, id))
   })
 
-  const idsOf = (name: string) => known.get(name) ?? []
+  const idsOf = (set: string) => known.get(set) ?? []
 
   return {
     /** Writes it down, and lets the oldest one go when there are too many. */
-    add: Effect.fnUntraced(function* (report: Omit<CrashReport, "id">) {
-      const { name } = report
+    add: Effect.fnUntraced(function* (set: string, report: Omit<CrashReport, "id">) {
       const id = newId()
-      yield* disk.makeFolder(join(folder, name))
-      yield* disk.write(pathOf(name, id), `${JSON.stringify({ id, ...report })}\n`)
-      known.set(name, [...idsOf(name), id])
-      yield* forget(name, idsOf(name).slice(0, -reportsMax))
+      yield* disk.makeFolder(join(folder, folderOf(set)))
+      yield* disk.write(pathOf(set, id), `${JSON.stringify({ id, ...report })}\n`)
+      known.set(set, [...idsOf(set), id])
+      yield* forget(set, idsOf(set).slice(0, -reportsMax))
       return id
     }),
 
@@ -75,41 +87,25 @@ export const makeCrashStore = Effect.fnUntraced(function* (folder: string) {
     }),
 
     get: Effect.fnUntraced(function* (id: string) {
-      const name = [...known].find(([, ids]) => ids.includes(id))?.[0]
-      return name === undefined ? undefined : yield* read(name, id)
+      const set = [...known].find(([, ids]) => ids.includes(id))?.[0]
+      return set === undefined ? undefined : yield* read(set, id)
     }),
 
     /** How many there are, and when the last one was; milliseconds since 1970. */
-    count: (name: string): { readonly count: number; readonly lastAt: number | null } => {
-      const ids = idsOf(name)
+    count: (set: string): { readonly count: number; readonly lastAt: number | null } => {
+      const ids = idsOf(set)
       const last = ids.at(-1)
       return { count: ids.length, lastAt: last === undefined ? null : idTime(last) }
     },
 
-    /** Lets those go whose process set is run no more, and was long ago. `names`: what is run. */
-    prune: Effect.fnUntraced(function* (names: ReadonlySet<string>, now: number) {
-      for (const [name, ids] of known) {
+    /** Lets those go whose process set is run no more, and was long ago. `sets`: what is run. */
+    prune: Effect.fnUntraced(function* (sets: ReadonlySet<string>, now: number) {
+      for (const [set, ids] of known) {
         const last = ids.at(-1)
-        if (names.has(name) || (last !== undefined && idTime(last) + keepMs > now)) continue
-        known.delete(name)
-        yield* disk.removeFolder(join(folder, name))
+        if (sets.has(set) || (last !== undefined && idTime(last) + keepMs > now)) continue
+        known.delete(set)
+        yield* disk.removeFolder(join(folder, folderOf(set)))
       }
-    }),
-
-    /** The process set has another name now, and its past goes with it. */
-    rename: Effect.fnUntraced(function* (from: string, to: string) {
-      const ids = idsOf(from)
-      if (ids.length === 0 || from === to) return
-      for (const id of ids) {
-        const report = yield* read(from, id)
-        if (report === undefined) continue
-        yield* disk.makeFolder(join(folder, to))
-        yield* disk.write(pathOf(to, id), `${JSON.stringify({ ...report, name: to })}\n`)
-      }
-      known.set(to, [...idsOf(to), ...ids].toSorted().slice(-reportsMax))
-      known.delete(from)
-      yield* disk.removeFolder(join(folder, from))
     }),
   }
 })
-export type CrashStore = Effect.Success<ReturnType<typeof makeCrashStore>>

@@ -1,15 +1,9 @@
 import { Context, Effect, Layer } from "effect"
 import { controllersOf, type Limits } from "../../domain/Limit.ts"
-import { Cgroup, cgroupOf, type CgroupPlace, findCgroup, oomKillsOfHost } from "../../platform/Cgroup.ts"
+import { Cgroup, cgroupOf, type CgroupPlace, findCgroup } from "../../platform/Cgroup.ts"
 import { sha256Hex } from "../../platform/Ids.ts"
 import { Notices } from "../Notices.ts"
 import { Enclosure, findGround, type Ground, missingOf, servicesOf } from "./Enclosures.ts"
-
-export type Fenced = {
-  /** Of a process that is about to be started: a name that no other group has. */
-  readonly name: string
-  readonly limits: Limits
-}
 
 const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error))
 
@@ -21,17 +15,16 @@ const removeAgainMs = 100
 export class Limiting extends Context.Service<
   Limiting,
   {
-    /** A group to start an instance in; undefined: it asks for no limit, or there can't be a group. */
-    readonly enclose: (fenced: Fenced) => Effect.Effect<Enclosure | undefined>
+    /** A new group for an instance, by a name that no other has; undefined: no limit is asked for, or none can be kept. */
+    readonly enclose: (name: string, limits: Limits) => Effect.Effect<Enclosure | undefined>
     /** The group of ours that a process is in: one that an agent before this one has started. */
     readonly enclosureOf: (pid: number) => Enclosure | undefined
-    /** All that is in it has ended, or is to: kills what is left, and lets the group go. */
+    /** The instance has ended: what is left in the group is killed, and the group goes. */
     readonly release: (enclosure: Enclosure) => Effect.Effect<void>
-    /** Why limits of a process set are not in force; null: they are. Said as a notice too. */
+    /** Why limits that are asked for are not in force; null: they are. */
     readonly missing: (limits: Limits) => string | null
-    readonly notify: (subject: string, limits: Limits | undefined) => Effect.Effect<void>
-    /** How many processes of the host the kernel has killed for want of memory. */
-    readonly oomKillsOfHost: () => number
+    /** Says or takes back that a process set runs without them. */
+    readonly notify: (subject: string, missing: string | null) => Effect.Effect<void>
   }
 >()("muster/node/limits/Limiting") {
   /** `root`: of the data folder. `place`: where the hierarchy is. */
@@ -40,11 +33,16 @@ export class Limiting extends Context.Service<
       Limiting,
       Effect.gen(function* () {
         const notices = yield* Notices
-        const layerScope = yield* Effect.scope
+        const scope = yield* Effect.scope
         const key = sha256Hex(root).slice(0, 12)
         let ground: Ground | undefined
-        /** Asked for the first time that anybody wants a limit: a host without limits gets no groups. */
+        /** Made when somebody wants a limit for the first time: a host without limits gets no groups. */
         const groundOf = () => (ground ??= findGround(place(), key))
+
+        const attempt = <A>(what: string, act: () => A) =>
+          Effect.try({ try: act, catch: messageOf }).pipe(
+            Effect.catch((why) => Effect.as(Effect.logWarning(`cgroup: ${what}: ${why}`), undefined)),
+          )
 
         const remove = Effect.fnUntraced(function* (group: Cgroup) {
           for (let tries = 0; tries < removeTries; tries++) {
@@ -53,9 +51,6 @@ export class Limiting extends Context.Service<
           }
           yield* Effect.logWarning(`the group ${group.path} can't be removed: something is left in it`)
         })
-
-        const attempt = (act: () => void) =>
-          Effect.try({ try: act, catch: messageOf }).pipe(Effect.catch((why) => Effect.logWarning(`cgroup: ${why}`)))
 
         /** Groups of instances that have ended, and the one around them when it is empty. */
         const sweep = Effect.sync(() => {
@@ -69,21 +64,16 @@ export class Limiting extends Context.Service<
         yield* Effect.addFinalizer(() => sweep)
 
         return Limiting.of({
-          enclose: Effect.fnUntraced(function* ({ limits, name }) {
-            if (controllersOf(limits).length === 0) return undefined
-            const found = groundOf()
-            if (found._tag === "NoGround") return undefined
-            return yield* Effect.try({
-              try: () => {
+          enclose: (name, limits) =>
+            Effect.suspend(() => {
+              const found = controllersOf(limits).length === 0 ? undefined : groundOf()
+              if (found?._tag !== "Ground") return Effect.succeed(undefined)
+              return attempt("runs without limits", () => {
                 const enclosure = new Enclosure(found.services.child(name).make(), found.controllers)
                 enclosure.limit(limits)
                 return enclosure
-              },
-              catch: messageOf,
-            }).pipe(
-              Effect.catch((why) => Effect.as(Effect.logWarning(`runs without limits: cgroup: ${why}`), undefined)),
-            )
-          }),
+              })
+            }),
           enclosureOf: (pid) => {
             const there = place()
             const path = there === undefined ? undefined : cgroupOf(there, pid)
@@ -92,21 +82,15 @@ export class Limiting extends Context.Service<
             return new Enclosure(new Cgroup(path), found._tag === "Ground" ? found.controllers : [])
           },
           release: (enclosure) =>
-            Effect.gen(function* () {
-              yield* attempt(() => {
-                if (enclosure.group.isPopulated) enclosure.group.kill()
-              })
-              yield* Effect.forkIn(remove(enclosure.group), layerScope)
-            }),
+            attempt("can't be emptied", () => enclosure.group.isPopulated && enclosure.group.kill()).pipe(
+              Effect.andThen(Effect.forkIn(remove(enclosure.group), scope)),
+              Effect.asVoid,
+            ),
           missing: (limits) => (controllersOf(limits).length === 0 ? null : missingOf(groundOf(), limits)),
-          notify: (subject, limits) => {
-            const why =
-              limits === undefined || controllersOf(limits).length === 0 ? null : missingOf(groundOf(), limits)
-            return why === null
+          notify: (subject, missing) =>
+            missing === null
               ? notices.clear("limits", subject)
-              : notices.raise("limits", subject, `runs without all of its limits: ${why}`)
-          },
-          oomKillsOfHost,
+              : notices.raise("limits", subject, `runs without all of its limits: ${missing}`),
         })
       }),
     )

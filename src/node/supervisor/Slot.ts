@@ -199,7 +199,7 @@ export const makeSlot = Effect.fnUntraced(function* (options: SlotOptions) {
       if (ready) yield* isReadyNow(run)
     }
     yield* beginProbes(run)
-    const aMinute = Effect.sleep(restartBackoff.resetAfterMs).pipe(Effect.andThen(hooks.wentWell))
+    const aMinute = Effect.sleep(restartBackoff.resetAfterMs).pipe(Effect.andThen(hooks.wentWell(run)))
     yield* Effect.forkScoped(Effect.raceFirst(aMinute, Effect.asVoid(run.worker.exited)))
   })
 
@@ -257,7 +257,7 @@ export const makeSlot = Effect.fnUntraced(function* (options: SlotOptions) {
     yield* answer(slot.isCompleted ? { _tag: "Ready" } : { _tag: "Failed", reason: why })
     const good = slot.isCompleted || (state._tag === "BACKOFF" && state.past.failures === 0)
     if (!good) restarts += 1
-    yield* good ? hooks.wentWell : crashed(run, { code, signal, reason: why }, before === "RUNNING")
+    yield* good ? hooks.wentWell(run) : crashed(run, { code, signal, reason: why }, before === "RUNNING")
     yield* options.changed
   })
 

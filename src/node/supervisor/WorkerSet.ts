@@ -153,7 +153,7 @@ export const makeWorkerSet = Effect.fnUntraced(function* (initial: ProcessAssign
       probe: (run, say) => Effect.suspend(() => probing.probe(instance(), run, say)),
       crashed: (crash) =>
         Effect.andThen(refusePoison(crash.run.worker.inFlight()), crashes.crashed({ ...crash, ...instance() })),
-      wentWell: Effect.suspend(() => crashes.wentWell(instance())),
+      wentWell: (run) => Effect.suspend(() => crashes.wentWell(instance(), run)),
       left: ({ worker }) => Effect.suspend(() => adoption.left(instance(), worker.pid)),
       exited: (reason, good) => Effect.suspend(() => adoption.exited(instance(), reason, good)),
     }

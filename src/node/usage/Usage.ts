@@ -22,7 +22,7 @@ export interface Watched {
   /** Of the last minute, the oldest first; those of a process that has ended stay. */
   readonly samples: ReadonlyArray<UsageSample>
   /** As of now: itself, if it runs, and what descends from it. */
-  readonly tree: (table: ProcessTable) => ReadonlyArray<ProcessRow>
+  readonly tree: (table?: ProcessTable) => ReadonlyArray<ProcessRow>
   /** To be called at its end. */
   readonly stop: () => void
 }
@@ -56,7 +56,7 @@ class Entry implements Watched {
     return this.#samples.at(-1)
   }
 
-  tree(table: ProcessTable): ReadonlyArray<ProcessRow> {
+  tree(table = ProcessTable.read()): ReadonlyArray<ProcessRow> {
     return treeOf(table, this.#root, { known: this.#members })
   }
 

@@ -93,13 +93,13 @@ describe("a host that can't limit", () => {
       undefined,
       Effect.gen(function* () {
         const limits = yield* Limiting
-        expect(yield* limits.enclose({ name: "a", limits: all })).toBeUndefined()
-        yield* limits.notify("a@80", all)
+        expect(yield* limits.enclose("a", all)).toBeUndefined()
+        yield* limits.notify("a@80", limits.missing(all))
         const [notice, ...more] = yield* (yield* Notices).all
         expect(more).toEqual([])
         expect(notice).toMatchObject({ code: "limits", subject: "a@80" })
         expect(notice?.message).toContain("cgroup v2 is not mounted")
-        yield* limits.notify("a@80", none)
+        yield* limits.notify("a@80", limits.missing(none))
         expect(yield* (yield* Notices).all).toEqual([])
       }),
     )
@@ -117,7 +117,7 @@ describe("a hierarchy that was delegated", () => {
       Effect.gen(function* () {
         const limits = yield* Limiting
         expect(limits.missing(all)).toBeNull()
-        const enclosure = yield* limits.enclose({ name: "web@80+0.1", limits: all })
+        const enclosure = yield* limits.enclose("web@80+0.1", all)
         const path = enclosure?.group.path ?? ""
         expect(path).toMatch(/\/muster\.service\/muster-[0-9a-f]{12}\/web@80\+0\.1$/)
         expect(readFileSync(join(parent, "cgroup.subtree_control"), "utf8")).toBe("+cpu +memory +pids")
@@ -138,7 +138,7 @@ describe("a hierarchy that was delegated", () => {
       host.place,
       Effect.gen(function* () {
         const limits = yield* Limiting
-        expect(yield* limits.enclose({ name: "a", limits: none })).toBeUndefined()
+        expect(yield* limits.enclose("a", none)).toBeUndefined()
         expect(limits.missing(none)).toBeNull()
       }),
     )
@@ -157,7 +157,7 @@ describe.skipIf(!canWrite)("the kernel's own hierarchy", () => {
       real,
       Effect.gen(function* () {
         const limits = yield* Limiting
-        const enclosure = yield* limits.enclose({ name: "tree@1+0.1", limits: { ...none, pidsMax: 100 } })
+        const enclosure = yield* limits.enclose("tree@1+0.1", { ...none, pidsMax: 100 })
         if (enclosure === undefined) throw new Error("no group")
         found.path = enclosure.group.path
         const line = `read go; trap '' TERM; (setsid sh -c 'trap "" TERM; sleep 300' &) ; sleep 300`
