@@ -65,12 +65,17 @@ const membership = Effect.fn("Node.membership")(function* (config: NodeConfig) {
 
 const services = (folder: DataFolder, entry: string | undefined) => {
   const socket = AgentSocket.layer(folder).pipe(Layer.provide(taskMethods))
-  const launcher = Launcher.layer(folder, entry).pipe(Layer.provide([socket, Logs.layer(folder)]))
+  const logs = Logs.layer(folder).pipe(Layer.provide(socket))
+  const launcher = Launcher.layer(folder, entry).pipe(Layer.provide(socket))
   return Layer.mergeAll(
     Discovery.layer(folder.discovery),
     Trust.layer(folder.trust),
     Supervisor.layer(folder.processes).pipe(Layer.provide([launcher, SlotSockets.layer])),
-  ).pipe(Layer.provideMerge(TaskQueues.layer(folder.tasks)), Layer.provide(WorkerRegistry.layer))
+  ).pipe(
+    Layer.provideMerge(logs),
+    Layer.provideMerge(TaskQueues.layer(folder.tasks)),
+    Layer.provide(WorkerRegistry.layer),
+  )
 }
 
 const handle = (config: NodeConfig, member: Membership) =>

@@ -12,9 +12,13 @@ const signatures = {
   sendto: ["i32", "buffer", "usize", "i32", "buffer", "u32"],
   waitpid: ["i32", "buffer", "i32"],
   prctl: ["i32", "u64", "i32", "i32", "i32"],
+  mkfifo: ["buffer", "u32"],
+  poll: ["buffer", "u64", "i32"],
+  splice: ["i32", "u64", "i32", "buffer", "usize", "u32"],
 } as const satisfies Record<string, ReadonlyArray<Kind>>
 
-type Argument = { i32: number; u32: number; u64: bigint; usize: number; buffer: Uint8Array }
+/** A buffer may be null, where C takes that. */
+type Argument = { i32: number; u32: number; u64: bigint; usize: number; buffer: Uint8Array | null }
 type Arguments<K extends ReadonlyArray<Kind>> = { -readonly [I in keyof K]: Argument[K[I]] }
 type Symbols = { readonly [N in keyof typeof signatures]: (...args: Arguments<(typeof signatures)[N]>) => number }
 

@@ -60,9 +60,10 @@ export const onUncaught = (listener: (kind: string, error: unknown) => void): vo
   process.on("unhandledRejection", (error) => listener("unhandledRejection", error))
 }
 
-/** One line (or a stack) to the log file. console is synchronous everywhere; nothing is lost at an exit. */
-export const logLine = (text: string): void => {
-  console.error(text)
+/** One line (or a stack) to stdout or stderr. console is synchronous everywhere; nothing is lost at an exit. */
+export const logLine = (text: string, stream: "out" | "err"): void => {
+  if (stream === "out") console.log(text)
+  else console.error(text)
 }
 
 export const exit = (code: number): never => process.exit(code)

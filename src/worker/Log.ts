@@ -5,9 +5,22 @@ import type { LogFields, LogLevel } from "../service/Host.ts"
 
 type Level = "DEBUG" | "INFO" | "WARN" | "ERROR"
 
-/** All workers of a service write to one file: a line says which of them it is from. */
+let place = "-"
+
+/** Which worker of its service this is: `0`, `tasks/0`. */
+export const setLogPlace = (worker: string): void => {
+  place = worker
+}
+
+/**
+ * A line as `domain/LogText.ts` reads it. What somebody has to look at goes to stderr, the rest to stdout, where it is in
+ * order with what the module prints itself.
+ */
 export const log = (level: Level, message: string): void =>
-  logLine(`${new Date().toISOString()} ${level} [${ownPid()}] ${message}`)
+  logLine(
+    `${new Date().toISOString()} ${level.padEnd(5)} [${place} ${ownPid()}] ${message}`,
+    level === "WARN" || level === "ERROR" ? "err" : "out",
+  )
 
 const levels = { debug: "DEBUG", info: "INFO", warn: "WARN", error: "ERROR" } as const
 const messageMax = 8_192
@@ -33,7 +46,7 @@ export const oneLine = (text: string) =>
   // oxlint-disable-next-line no-control-regex
   text.replaceAll(/[\u0000-\u001f\u007f-\u009f]+/g, (controls) => JSON.stringify(controls).slice(1, -1))
 
-/** A line of the service's own: `2026-11-22T23:01:05.668Z INFO [4711] resized  trace=4bf9… width=640`. */
+/** A line of the service's own: `2026-11-22T23:01:05.668Z INFO  [0 4711] resized  trace=4bf9… width=640`. */
 export const logForService = (level: LogLevel, message: string, fields: LogFields): void => {
   if (level === "debug" && env("MUSTER_LOG_LEVEL") !== "debug") return
   const marks = Object.entries(fields).map(([key, value]) => `${oneLine(key)}=${valueOf(value)}`)

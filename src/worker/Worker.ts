@@ -18,7 +18,7 @@ import * as service from "../service/index.ts"
 import { AgentLink } from "./AgentLink.ts"
 import { CallDuty } from "./CallDuty.ts"
 import type { Duty } from "./Duty.ts"
-import { describe, firstLine, log } from "./Log.ts"
+import { describe, firstLine, log, setLogPlace } from "./Log.ts"
 import { ModuleHost } from "./ModuleHost.ts"
 import { answerPings } from "./PingPort.ts"
 import { TaskDuty } from "./TaskDuty.ts"
@@ -123,6 +123,7 @@ class Worker {
 /** The main of the internal role `worker`. Its settings come from MUSTER_WORKER; it ends by a signal or a fault. */
 export const runWorker = async (): Promise<void> => {
   const settings = readSettings()
+  setLogPlace(settings.kind === "tasks" ? `tasks/${settings.slot}` : `${settings.slot}`)
   await setTitle(
     `muster --role=worker --worker=${settings.name}/${settings.slot}`,
     `${settings.slot}:${settings.service}`,

@@ -1,7 +1,7 @@
-import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { expect, test } from "bun:test"
 import { Cluster, online } from "../support/cluster.ts"
+import { saidIn } from "../support/said.ts"
 import { waitFor } from "../support/waitFor.ts"
 
 const module = join(import.meta.dirname, "modules/service.ts")
@@ -22,7 +22,7 @@ test.each([
       const { output, stdout } = await agent.call("shop", method, "--timeout", "5s", ...args)
       return { output, value: stdout === "" ? undefined : (JSON.parse(stdout) as unknown) }
     }
-    const log = () => readFileSync(join(agent.data, "logs/shop@9100.log"), "utf8")
+    const log = () => saidIn(join(agent.data, "logs/shop@9100"))
 
     expect((await call("resize", '{"width":8}')).value).toEqual({ width: 4, isReady: true, certificate: null })
     expect((await call("resize", '{"width":"x"}')).output).toContain('[0].width: Expected number, given "x"')
@@ -30,7 +30,7 @@ test.each([
     const { stdout: items } = await agent.call("shop", "countdown", "3", "--stream")
     expect(items.trim().split("\n")).toEqual(["3", "2", "1"])
     await call("queue", "hello")
-    await waitFor(() => /INFO \[\d+\] task ran {2}trace=[\da-f]{32} what=hello/.test(log()))
+    await waitFor(() => /INFO {2}\[tasks\/0 \d+\] task ran {2}trace=[\da-f]{32} what=hello/.test(log()))
     expect(log()).not.toContain("no journal")
     const methods = (await call("methods")).value as ReadonlyArray<{ name: string; kind: string }>
     expect(methods.map(({ kind, name }) => `${name} ${kind}`)).toEqual([

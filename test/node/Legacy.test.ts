@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
-import { readFileSync } from "node:fs"
 import { defaultRpcSettings } from "../../src/domain/RpcSettings.ts"
 import { freePort } from "../support/muster.ts"
 import { waitFor } from "../support/waitFor.ts"
@@ -37,7 +36,7 @@ describe("a service with rpc.legacy", () => {
     const listen = { ip: "127.0.0.1", port }
     await node.apply(2, assignment(listen, module, { rpc, tls: "on", workers: 1, specRevision: 2 }))
     await node.running(1)
-    const log = () => readFileSync(node.path("logs", `greeter@${port}.log`), "utf8")
+    const log = () => node.said(`greeter@${port}`)
     await waitFor(() => log().includes("the predecessor's clients are not answered, as this port speaks TLS"))
     const tls = await certificate("node:n1")
     expect(await callOnce(port, "TestService.test", ["muster"], tls)).toBe("Hello, muster!")

@@ -1,5 +1,5 @@
 import { expect, setDefaultTimeout, test } from "bun:test"
-import { existsSync, readFileSync, writeFileSync } from "node:fs"
+import { existsSync, writeFileSync } from "node:fs"
 import { createServer, type Server } from "node:net"
 import { availableParallelism } from "node:os"
 import { defaultRpcSettings } from "../../src/domain/RpcSettings.ts"
@@ -32,7 +32,7 @@ test("a service's workers answer on its port, and a stop leaves no process behin
   expect(await callOnce(listen.port, "hello", ["世界"])).toMatch(/^Hello, 世界! Process \d+ says so\.$/)
   await node.stop()
   expect(node.left()).toEqual([])
-  expect(readFileSync(node.path("logs", `greeter@${listen.port}.log`), "utf8")).toMatch(/ready with \d+ methods/)
+  await waitFor(() => /ready with \d+ methods/.test(node.said(`greeter@${listen.port}`)))
 })
 
 test("a worker killed under load fails the calls in flight on it and no others, and is replaced", async () => {

@@ -11,6 +11,7 @@ import { nodeMethods, type NodeStatus, type ProcessStatus, type ReloadVerdict } 
 import { RpcConnection } from "../../src/rpc/RpcConnection.ts"
 import { root } from "../support/executable.ts"
 import { processesOf, sweep, temporaryFolder } from "../support/muster.ts"
+import { saidIn } from "../support/said.ts"
 import { waitFor } from "../support/waitFor.ts"
 
 export const entry = join(root, "src/main.ts")
@@ -84,6 +85,11 @@ export class TestNode {
 
   path(...parts: ReadonlyArray<string>) {
     return join(this.#folder.path, ...parts)
+  }
+
+  /** What the processes of a set have said and the agent has taken, one output after the other. */
+  said(name: string) {
+    return saidIn(this.path("logs", name))
   }
 
   /** A module of the user's, in a folder of its own. */

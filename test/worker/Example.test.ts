@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test"
-import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { defaultRpcSettings } from "../../src/domain/RpcSettings.ts"
 import { RpcConnection } from "../../src/rpc/RpcConnection.ts"
@@ -43,6 +42,6 @@ test("the example with everything does what it says", async () => {
     code: "out_of_range",
     details: { most: 1_000 },
   })
-  const log = () => readFileSync(node.path("logs", `greeter@${port}.log`), "utf8")
+  const log = () => node.said(`greeter@${port}`)
   await waitFor(() => log().includes("invoice written  "))
 })

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test"
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs"
+import { mkdirSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import type { MethodInfo } from "../../src/protocol/Reflection.ts"
 import { RpcError } from "../../src/protocol/RpcError.ts"
@@ -77,7 +77,7 @@ beforeAll(async () => {
 afterAll(() => node[Symbol.asyncDispose]())
 
 const call = (method: string, ...args: ReadonlyArray<unknown>) => callOnce(port, method, args)
-const log = () => readFileSync(node.path("logs", `greeter@${port}.log`), "utf8")
+const log = () => node.said(`greeter@${port}`)
 const failure = async (promise: Promise<unknown>) => {
   const error: unknown = await promise.catch((error: unknown) => error)
   if (!(error instanceof RpcError)) throw new Error(`no RpcError: ${String(error)}`)
@@ -124,13 +124,15 @@ test("ping, methods and stats are the worker's own, and the log says that the mo
   expect(stats.rss_bytes).toBeGreaterThan(10_000_000)
   for (const name of ["accept_count", "close_count", "request_count", "response_count", "total_recv_bytes"] as const)
     expect(stats[name]).toBeGreaterThan(0)
-  expect(log()).toMatch(/WARN \[\d+\] .*service\.ts exports stats in vain/)
+  await waitFor(() => /WARN {2}\[\S+ \d+\] .*service\.ts exports stats in vain/.test(log()))
 })
 
 test("a line of the service is one line, with level, time, process, trace and fields", async () => {
   await call("hello", "a b")
   await waitFor(() =>
-    /^\d{4}-\d\d-\d\dT[\d:.]+Z INFO \[\d+\] greeted\\na b {2}trace=[\da-f]{32} loud=false name="a b"$/m.test(log()),
+    /^\d{4}-\d\d-\d\dT[\d:.]+Z INFO {2}\[\S+ \d+\] greeted\\na b {2}trace=[\da-f]{32} loud=false name="a b"$/m.test(
+      log(),
+    ),
   )
 })
 
@@ -155,11 +157,11 @@ test("the third hop hears at once that the first caller gave up", async () => {
   const connection = await RpcConnection.open({ to: { host: "127.0.0.1", port }, client: "test" })
   const controller = new AbortController()
   const answer = failure(connection.call("hang", [2], { timeoutMs: 20_000, signal: controller.signal }))
-  await waitFor(() => /INFO \[\d+\] hanging /.test(log()))
+  await waitFor(() => /INFO {2}\[\S+ \d+\] hanging /.test(log()))
   const at = Date.now()
   controller.abort()
   expect(await answer).toMatchObject({ code: "cancelled" })
-  const [, heard] = await waitFor(() => /WARN \[\d+\] cancelled {2}trace=[\da-f]+ at=(\d+)/.exec(log()))
+  const [, heard] = await waitFor(() => /WARN {2}\[\S+ \d+\] cancelled {2}trace=[\da-f]+ at=(\d+)/.exec(log()))
   connection.close()
   expect(Number(heard) - at).toBeLessThan(1_000)
 })

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test"
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { mkdirSync, writeFileSync } from "node:fs"
 import { dirname } from "node:path"
 import { RpcError } from "../../src/protocol/RpcError.ts"
 import { freePort } from "../support/muster.ts"
@@ -57,7 +57,7 @@ beforeAll(async () => {
 afterAll(() => node[Symbol.asyncDispose]())
 
 const call = (method: string, ...args: ReadonlyArray<unknown>) => callOnce(port, method, args)
-const log = () => readFileSync(node.path("logs", `greeter@${port}.log`), "utf8")
+const log = () => node.said(`greeter@${port}`)
 const failure = async (promise: Promise<unknown>) => {
   const error: unknown = await promise.catch((error: unknown) => error)
   if (!(error instanceof RpcError)) throw new Error(`no RpcError: ${String(error)}`)
@@ -86,11 +86,13 @@ test("what a handler throws is internal with its message, and its stack is in th
     expect(await failure(call(method))).toMatchObject({ code: "internal", message })
   }
   await waitFor(() =>
-    /\d{4}-\d\d-\d\dT[\d:.]+Z ERROR \[\d+\] rejects failed for 127\.0\.0\.1:\d+: Error: it went wrong later\n\s+at /.test(
+    /\d{4}-\d\d-\d\dT[\d:.]+Z ERROR \[\S+ \d+\] rejects failed for 127\.0\.0\.1:\d+: Error: it went wrong later\n\s+at /.test(
       log(),
     ),
   )
-  expect(log()).toMatch(/ERROR \[\d+\] throws failed for .*: TypeError: it went wrong\n\s+at .*main\.ts:\d+/)
+  await waitFor(() =>
+    /ERROR \[\S+ \d+\] throws failed for .*: TypeError: it went wrong\n\s+at .*main\.ts:\d+/.test(log()),
+  )
 })
 
 test("an error in the log is told with its causes, and ends no line and starts none by what a caller sent", async () => {
@@ -133,9 +135,8 @@ test("an error that nobody catches ends the worker with its stack in the log, an
   ] as const) {
     const pid = (await call(method)) as number
     await waitFor(async () => !(await node.running(2)).includes(pid))
-    expect(log()).toMatch(
-      new RegExp(`ERROR \\[\\d+\\] (uncaughtException|unhandledRejection): Error: ${message}\\n\\s+at `),
-    )
+    const line = new RegExp(`ERROR \\[\\S+ \\d+\\] (uncaughtException|unhandledRejection): Error: ${message}\\n\\s+at `)
+    await waitFor(() => line.test(log()))
     expect(node.logs).toContain(`down: Error: ${message}; next try in`)
   }
 })

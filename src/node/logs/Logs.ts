@@ -1,15 +1,23 @@
-import { Context, Effect, Layer } from "effect"
-import { openAppend } from "../../platform/AppendFile.ts"
+import { Clock, Context, Effect, Layer } from "effect"
+import type { ProcessAssignment } from "../../domain/ProcessSpec.ts"
+import { defaultRunSettings, type RunSettings } from "../../domain/RunSetting.ts"
+import { Fifos } from "../../platform/Fifo.ts"
+import { namesIn } from "../../platform/LogFile.ts"
 import { join } from "../../platform/Paths.ts"
 import type { DataFolder } from "../DataFolder.ts"
+import { Notices } from "../Notices.ts"
+import { AgentSocket } from "../supervisor/AgentSocket.ts"
+import { compress, retain, uncompressed } from "./Housekeeping.ts"
+import { Pump, type Sink } from "./Pump.ts"
 
-/** Where a process that is to be started writes to: descriptors of ours, which the child inherits. */
-export type Sink = {
-  readonly out: number
-  readonly err: number
-  /** To be called when the child has them. */
-  readonly close: () => void
-}
+/** Between two looks at the pipes: when much comes, when something does, and when nothing has for a while. */
+const busyMs = 2
+const turnMs = 50
+const quietMs = 100
+const muchBytes = 128 * 1024
+const quietAfterTurns = 20
+const settleMs = 1_000
+const noticeCode = "logs-stopped"
 
 /** What the processes of a node say. `place`: an instance of a process set, `0` or `tasks/0`. */
 export class Logs extends Context.Service<
@@ -17,18 +25,120 @@ export class Logs extends Context.Service<
   {
     /** Throws with the reason when it can't be had. */
     readonly sink: (name: string, place: string) => Sink
+    /** All that this node runs from now on, and how their logs are kept. */
+    readonly assign: (processes: ReadonlyArray<ProcessAssignment>) => Effect.Effect<void>
   }
 >()("muster/node/logs/Logs") {
+  /** After the agent's socket: two agents must not take from the same pipes. */
   static readonly layer = (folder: DataFolder) =>
     Layer.effect(
       Logs,
-      Effect.sync(() =>
-        Logs.of({
-          sink: (name) => {
-            const { close, fd } = openAppend(join(folder.logs, `${name}.log`))
-            return { out: fd, err: fd, close }
+      Effect.gen(function* () {
+        yield* AgentSocket
+        const notices = yield* Notices
+        const fifos = yield* Effect.acquireRelease(
+          Effect.promise(() => Fifos.load()),
+          (fifos) => Effect.sync(() => fifos.close()),
+        )
+        const settings = new Map<string, RunSettings>()
+        const settingsOf = (name: string) => settings.get(name) ?? defaultRunSettings
+        const folderOf = (name: string) => join(folder.logs, name)
+        /** Process sets whose files have changed in number or size, or whose limits have. */
+        const untidy = new Set(namesIn(folder.logs))
+
+        const pump = new Pump({
+          fifos,
+          pipes: folder.socket.folder,
+          folderOf,
+          limitsOf: (name) => {
+            const { logMaxAgeMs, logMaxBytes } = settingsOf(name)
+            return { maxBytes: logMaxBytes, maxAgeMs: logMaxAgeMs }
           },
-        }),
-      ),
+          rotated: (name) => untidy.add(name),
+          came: () => undefined,
+        })
+
+        const told = new Set<string>()
+        const tell = Effect.suspend(() => {
+          const failures = pump.failures()
+          if (failures.size === 0 && told.size === 0) return Effect.void
+          const over = [...told].filter((name) => !failures.has(name))
+          for (const name of over) told.delete(name)
+          for (const name of failures.keys()) told.add(name)
+          return Effect.andThen(
+            Effect.forEach(over, (name) => notices.clear(noticeCode, name), { discard: true }),
+            Effect.forEach(
+              failures,
+              ([name, { reason }]) =>
+                notices.raise(noticeCode, name, `its log can't be written, and what it says is dropped: ${reason}`),
+              { discard: true },
+            ),
+          )
+        })
+
+        /** Looks for ever; a turn that fails is told, and the next one comes all the same. */
+        const look = Effect.gen(function* () {
+          let quietTurns = 0
+          let settledAt = 0
+          for (;;) {
+            const now = yield* Clock.currentTimeMillis
+            const taken = yield* attempt("take what processes say", () => pump.turn(now))
+            quietTurns = taken === 0 ? quietTurns + 1 : 0
+            if (Math.abs(now - settledAt) >= settleMs) {
+              settledAt = now
+              yield* attempt("look after the logs", () => pump.settle(now))
+            }
+            yield* tell
+            yield* Effect.sleep((taken ?? 0) >= muchBytes ? busyMs : quietTurns > quietAfterTurns ? quietMs : turnMs)
+          }
+        })
+
+        const tidy = Effect.fnUntraced(function* (name: string) {
+          const { logGzip, logKeep, logTotalBytes } = settingsOf(name)
+          const limits = { keep: logKeep, totalBytes: logTotalBytes }
+          yield* Effect.promise(() => retain(folderOf(name), limits))
+          if (!logGzip) return
+          for (const file of yield* Effect.promise(() => uncompressed(folderOf(name)))) {
+            yield* Effect.promise(() => compress(folderOf(name), file))
+            yield* Effect.promise(() => retain(folderOf(name), limits))
+          }
+        })
+
+        const tidyAll = Effect.gen(function* () {
+          for (const name of untidy) {
+            untidy.delete(name)
+            yield* tidy(name).pipe(
+              Effect.catchCause((cause) => Effect.logWarning(`the logs of ${name} can't be tidied up`, cause)),
+            )
+          }
+        })
+
+        yield* Effect.addFinalizer(() =>
+          Effect.flatMap(Clock.currentTimeMillis, (now) =>
+            attempt("take the last that processes have said", () => {
+              while (pump.turn(now) > 0);
+              pump.close()
+            }),
+          ),
+        )
+        pump.adopt(yield* Clock.currentTimeMillis)
+        yield* Effect.forkScoped(look)
+        yield* tidyAll.pipe(Effect.andThen(Effect.sleep(settleMs)), Effect.forever, Effect.forkScoped)
+
+        return Logs.of({
+          sink: (name, place) => pump.sink(name, place),
+          assign: (processes) =>
+            Effect.sync(() => {
+              for (const { name, spec } of processes) {
+                settings.set(name, spec.run)
+                untidy.add(name)
+              }
+            }),
+        })
+      }),
     )
 }
+
+/** What it throws is told, and nothing else comes of it. */
+const attempt = <A>(what: string, act: () => A) =>
+  Effect.sync(act).pipe(Effect.catchDefect((cause) => Effect.as(Effect.logError(`Cannot ${what}`, cause), undefined)))

@@ -3,6 +3,7 @@ import { type ProcessAssignment, ProcessSet, rpcOf } from "../../domain/ProcessS
 import { agentStopMaxMs } from "../../domain/StopTime.ts"
 import type { ProcessStats, ProcessStatus, ReloadVerdict } from "../../protocol/NodeManager.ts"
 import { type DiskFailed, Disk, readState, stateText } from "../Disk.ts"
+import { Logs } from "../logs/Logs.ts"
 import { monotonicMs } from "../Monotonic.ts"
 import { NodeChanges } from "../NodeChanges.ts"
 import { TaskQueues } from "../tasks/TaskQueues.ts"
@@ -50,6 +51,7 @@ export class Supervisor extends Context.Service<
       Effect.gen(function* () {
         const disk = yield* Disk
         const changes = yield* NodeChanges
+        const logs = yield* Logs
         const tasks = yield* TaskQueues
         const needs = yield* Effect.context<Launcher | SlotSockets | NodeChanges>()
         const oneAtATime = yield* Semaphore.make(1)
@@ -80,6 +82,7 @@ export class Supervisor extends Context.Service<
 
         const run = Effect.fnUntraced(function* (processes: ReadonlyArray<ProcessAssignment>) {
           const next = new Map(processes.map((assignment) => [assignment.name, assignment]))
+          yield* logs.assign(processes)
           yield* tasks.assign(processes.map(({ name, spec }) => ({ name, settings: rpcOf(spec) })))
           for (const set of sets.values()) {
             const same = next.get(set.assignment.name)

@@ -1,0 +1,128 @@
+import { chmodSync, closeSync, constants, lstatSync, openSync, rmSync } from "node:fs"
+import { type Libc, libc } from "./Libc.ts"
+
+const F_SETPIPE_SZ = 1031
+const O_CLOEXEC = 0o2000000
+const SPLICE_F_NONBLOCK = 2
+const POLLIN = 1
+const POLLHUP = 16
+const EAGAIN = 11
+const EINVAL = 22
+/** As much as any user may ask for; what a process says while no agent takes it. */
+const pipeBytes = 1024 * 1024
+
+const errnoNames: Readonly<Record<number, readonly [code: string, text: string]>> = {
+  5: ["EIO", "the disk has an error"],
+  27: ["EFBIG", "the file is as large as it may be"],
+  28: ["ENOSPC", "no space left on the disk"],
+  30: ["EROFS", "the disk can only be read"],
+  122: ["EDQUOT", "the disk quota is used up"],
+}
+
+/** Bytes could not be moved. `isRefused`: not between these two kinds of files, rather than not now. */
+export class MoveFailed extends Error {
+  override readonly name = "MoveFailed"
+  readonly isRefused: boolean
+  constructor(errno: number) {
+    const [code, text] = errnoNames[errno] ?? [`errno ${errno}`, "it can't be written"]
+    super(`${text} (${code})`)
+    this.isRefused = errno === EINVAL
+  }
+}
+
+/** `isEnded`: nobody can write to it any more, and it is empty or will be when it was read. */
+export type Readiness = { readonly hasBytes: boolean; readonly isEnded: boolean }
+
+/** Named pipes, as the agent takes from them what processes say. */
+export class Fifos {
+  readonly #c: Libc
+  readonly #nothing: number
+  #polled = new Uint8Array(0)
+  #view = new DataView(this.#polled.buffer)
+
+  private constructor(c: Libc) {
+    this.#c = c
+    this.#nothing = openSync("/dev/null", constants.O_WRONLY | O_CLOEXEC)
+  }
+
+  static async load(): Promise<Fifos> {
+    return new Fifos(await libc())
+  }
+
+  /** Makes it where it is not there. Whoever has it as /dev/stdout may open it; its folder keeps others out. */
+  make(path: string): void {
+    const found = lstatSync(path, { throwIfNoEntry: false })
+    if (found?.isFIFO() === true) return
+    if (found !== undefined) throw new Error(`${path} is in the way: it is no named pipe`)
+    if (this.#c.mkfifo(new TextEncoder().encode(`${path}\0`), 0o600) !== 0)
+      throw new Error(`the named pipe ${path} can't be made (errno ${this.#c.errno()})`)
+    chmodSync(path, 0o622)
+  }
+
+  remove(path: string): void {
+    rmSync(path, { force: true })
+  }
+
+  /**
+   * The end that a process writes to, to be inherited. It can also be read from, so that the process is not ended by
+   * SIGPIPE while no agent has the other end.
+   */
+  openWriter(path: string): number {
+    return openSync(path, constants.O_RDWR | O_CLOEXEC)
+  }
+
+  /** The agent's end. It only reads, so that it hears when the last process has closed its own. */
+  openReader(path: string): number {
+    const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | O_CLOEXEC)
+    // Refused where the user has many pipes: then it has what it has.
+    this.#c.fcntl(fd, F_SETPIPE_SZ, pipeBytes)
+    // A pipe counts as left by its last writer only after it has seen one.
+    closeSync(openSync(path, constants.O_WRONLY | constants.O_NONBLOCK | O_CLOEXEC))
+    return fd
+  }
+
+  /** How each of them stands now, in one question to the kernel. */
+  poll(fds: ReadonlyArray<number>): (index: number) => Readiness {
+    if (this.#polled.length !== fds.length * 8) {
+      this.#polled = new Uint8Array(fds.length * 8)
+      this.#view = new DataView(this.#polled.buffer)
+    }
+    const view = this.#view
+    for (const [index, fd] of fds.entries()) {
+      view.setInt32(index * 8, fd, true)
+      view.setInt16(index * 8 + 4, POLLIN, true)
+      view.setInt16(index * 8 + 6, 0, true)
+    }
+    if (fds.length > 0) this.#c.poll(this.#polled, BigInt(fds.length), 0)
+    return (index) => {
+      const events = view.getInt16(index * 8 + 6, true)
+      return { hasBytes: (events & POLLIN) !== 0, isEnded: (events & POLLHUP) !== 0 }
+    }
+  }
+
+  /**
+   * Moves at most so many bytes into a file from `offset` on, within the kernel: whatever becomes of this process, each
+   * byte is in the pipe or in the file. 0: there is nothing now. Throws MoveFailed.
+   */
+  move(from: number, to: number, offset: number, bytesMax: number): number {
+    const at = new Uint8Array(8)
+    new DataView(at.buffer).setBigUint64(0, BigInt(offset), true)
+    return this.#moved(this.#c.splice(from, 0n, to, at, bytesMax, SPLICE_F_NONBLOCK))
+  }
+
+  /** Takes bytes and forgets them. */
+  discard(from: number, bytesMax: number): number {
+    return this.#moved(this.#c.splice(from, 0n, this.#nothing, null, bytesMax, SPLICE_F_NONBLOCK))
+  }
+
+  close(): void {
+    closeSync(this.#nothing)
+  }
+
+  #moved(count: number): number {
+    if (count >= 0) return count
+    const errno = this.#c.errno()
+    if (errno === EAGAIN) return 0
+    throw new MoveFailed(errno)
+  }
+}
