@@ -126,7 +126,7 @@ describe("rpc", () => {
     for (const material of [undefined, tls]) {
       const callers = material && { ...material, expectedName: "node:n1" }
       await using server = await serve(material)
-      const answer = await run(askRpc({ to: { host, port: server.port }, timeoutMs: 5_000, tls: callers }))
+      const answer = await run(askRpc({ to: { host, port: server.port }, timeoutMs: 5_000, tls: () => callers }))
       expect(answer).toEqual({ ok: true, text: `ping of ${host}:${server.port}: answered "pong"` })
       await waitFor(() => server.server.connections === 0)
     }
@@ -134,12 +134,12 @@ describe("rpc", () => {
 
   test("a server that says nothing is bad in time, and one of another protocol too", async () => {
     using mute = await silent()
-    const late = await run(askRpc({ to: { host, port: mute.port }, timeoutMs: 200, tls: undefined }))
+    const late = await run(askRpc({ to: { host, port: mute.port }, timeoutMs: 200 }))
     expect(late.ok).toBe(false)
     expect(late.text).toContain(`ping of ${host}:${mute.port}: `)
     await using other = http(() => new Response("no"))
-    expect((await run(askRpc({ to: { host, port: other.port }, timeoutMs: 2_000, tls: undefined }))).ok).toBe(false)
+    expect((await run(askRpc({ to: { host, port: other.port }, timeoutMs: 2_000 }))).ok).toBe(false)
     const port = await freePort(host)
-    expect((await run(askRpc({ to: { host, port }, timeoutMs: 500, tls: undefined }))).ok).toBe(false)
+    expect((await run(askRpc({ to: { host, port }, timeoutMs: 500 }))).ok).toBe(false)
   })
 })

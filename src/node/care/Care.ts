@@ -18,7 +18,7 @@ export const Care = Context.Reference<{
   /** Starts a process by `launch`, in a group of its own when it has limits. */
   readonly begin: <E>(
     place: Place,
-    launch: (enclosure: Enclosure | undefined) => Effect.Effect<Launched, E>,
+    launch: (group: Pick<LaunchRequest, "cgroup">) => Effect.Effect<Launched, E>,
   ) => Effect.Effect<Launched, E>
   /** Takes on one that runs already: an agent before this one has started it. */
   readonly adopt: (launched: Launched, from: ProcessAssignment) => Effect.Effect<Launched>
@@ -32,7 +32,7 @@ export const Care = Context.Reference<{
   readonly missing: (limits: Limits) => string | null
 }>("muster/node/care/Care", {
   defaultValue: () => ({
-    begin: (_, launch) => launch(undefined),
+    begin: (_, launch) => launch({}),
     adopt: Effect.succeed,
     usageOf: () => undefined,
     sourceOf: () => undefined,
@@ -133,7 +133,8 @@ const live = Effect.gen(function* () {
         const limits = place.assignment.spec.run
         const enclosure = yield* limiting.enclose(groupName(place), limits)
         const release = enclosure === undefined ? Effect.void : limiting.release(enclosure)
-        const launched = yield* Effect.onError(launch(enclosure), () => release)
+        const group = enclosure === undefined ? {} : { cgroup: enclosure.group.path }
+        const launched = yield* Effect.onError(launch(group), () => release)
         if (enclosure !== undefined) yield* enter(enclosure, launched)
         return yield* take(launched, place.assignment, enclosure)
       }),

@@ -6,6 +6,7 @@ import {
   countOf,
   isExclusive,
   type ProcessAssignment,
+  recyclingOf,
   rpcOf,
   setIdOf,
   startTimeoutOf,
@@ -14,6 +15,7 @@ import {
 import { cpuCount } from "../../platform/Env.ts"
 import type { ProcessStatus, ReloadVerdict } from "../../protocol/NodeManager.ts"
 import type { WorkerKind } from "../../protocol/WorkerLink.ts"
+import { Care } from "../care/Care.ts"
 import { monotonicMs } from "../Monotonic.ts"
 import { NodeChanges } from "../NodeChanges.ts"
 import { type AdoptedRun, Adoption, CrashReports, type Instance, Probing } from "./Hooks.ts"
@@ -24,7 +26,7 @@ import { firstReason, worstState } from "./SetStatus.ts"
 import { makeSlot } from "./Slot.ts"
 import type { Beginning, Slot, SlotHooks } from "./SlotOptions.ts"
 import { makeSocketGroup } from "./SocketGroup.ts"
-import { LaunchFailed, placeName } from "./Launched.ts"
+import { LaunchFailed, type LaunchRequest, placeName } from "./Launched.ts"
 import { Launcher } from "./Launcher.ts"
 import { makeRun, type Recipe } from "./WorkerRun.ts"
 
@@ -55,6 +57,8 @@ export interface WorkerSet {
   /** Kills what is left of them. */
   readonly kill: Effect.Effect<void>
   readonly status: ProcessStatus
+  /** Its processes by their places, those of calls first. */
+  readonly places: () => ReadonlyArray<Pick<Place, "kind" | "slot">>
   readonly ledger: Ledger
 }
 
@@ -70,6 +74,7 @@ export const makeWorkerSet = Effect.fnUntraced(function* (initial: ProcessAssign
   let assignment = initial
   const launcher = yield* Launcher
   const changes = yield* NodeChanges
+  const care = yield* Care
   const probing = yield* Probing
   const crashes = yield* CrashReports
   const adoption = yield* Adoption
@@ -129,9 +134,11 @@ export const makeWorkerSet = Effect.fnUntraced(function* (initial: ProcessAssign
     // What ended workers of one version is let in to the next.
     const poison = version.generation > proven.generation ? [] : ledger.orders(yield* monotonicMs).poison
     const request = { assignment: version.assignment, kind, slot: index, count: wanted(kind), poison, ledger }
-    if (!hasSocket(kind)) return yield* launcher.launch(request)
+    const start = (more: Pick<LaunchRequest, "fd">) =>
+      care.begin(request, (cgroup) => launcher.launch({ ...request, ...more, ...cgroup }))
+    if (!hasSocket(kind)) return yield* start({})
     const fd = yield* sockets.open(index).pipe(Effect.mapError(({ message }) => new LaunchFailed({ reason: message })))
-    return yield* launcher.launch({ ...request, fd })
+    return yield* start({ fd })
   })
   const recipe = (kind: WorkerKind, index: number, version: Version): Recipe => ({
     generation: version.generation,
@@ -159,8 +166,11 @@ export const makeWorkerSet = Effect.fnUntraced(function* (initial: ProcessAssign
     }
   }
 
-  const runOf = ({ assignment: from, launched: worker, startedAt }: AdoptedRun) =>
-    makeRun({ worker, startedAt, adopted: true, generation: needsNewWorkers(from.spec, initial.spec) ? 0 : 1 })
+  const runOf = Effect.fnUntraced(function* ({ assignment: from, launched, startedAt }: AdoptedRun) {
+    const worker = yield* care.adopt(launched, from)
+    const generation = needsNewWorkers(from.spec, initial.spec) ? 0 : 1
+    return yield* makeRun({ worker, startedAt, adopted: true, generation })
+  })
 
   /** What an agent before this one has left at a place of the set. */
   const beginningOf = Effect.fnUntraced(function* (kind: WorkerKind, index: number) {
@@ -290,10 +300,14 @@ export const makeWorkerSet = Effect.fnUntraced(function* (initial: ProcessAssign
       yield* add(kind, slot, yield* beginningOf(kind, slot)).pipe(
         Effect.catchTag("PortUnavailable", (error) => block(error.message)),
       )
+  const running = () =>
+    all().flatMap(({ slot }) => [slot.running, ...slot.leaving].flatMap((run) => (run === undefined ? [] : run.worker)))
+  yield* care.limit(assignment, running())
   yield* poke
   yield* careForWorkers({
     slots: staying,
-    settings: () => rpcOf(assignment.spec),
+    settings: () => recyclingOf(assignment.spec),
+    rssBytesOf: ({ worker }) => care.usageOf(worker)?.latest?.rssBytes,
     isBusy: (now) => removed || reloads.isBusy(now),
     renew: (slot, why) => reloads.renew(slot, proven, why),
   }).pipe(
@@ -318,18 +332,19 @@ export const makeWorkerSet = Effect.fnUntraced(function* (initial: ProcessAssign
         const fresh = needsNewWorkers(assignment.spec, next.spec)
         const asksAnew = needsNewProbes(assignment.spec, next.spec)
         assignment = next
+        const limitAnew = care.limit(next, running())
         const probeAnew = asksAnew
           ? Effect.forEach(all(), ({ slot }) => slot.probeAnew, { discard: true })
           : Effect.void
         if (!fresh) {
           newest = { ...newest, assignment }
           if (proven.generation === newest.generation) proven = newest
-          return Effect.andThen(probeAnew, poke)
+          return limitAnew.pipe(Effect.andThen(probeAnew), Effect.andThen(poke))
         }
-        if (places.size > 0) return Effect.andThen(poke, renewAll)
+        if (places.size > 0) return limitAnew.pipe(Effect.andThen(poke), Effect.andThen(renewAll))
         ledger.forgive()
         newest = proven = { generation: newest.generation + 1, assignment }
-        return poke
+        return Effect.andThen(limitAnew, poke)
       }),
     reload: renewAll,
     stop: Effect.gen(function* () {
@@ -338,6 +353,7 @@ export const makeWorkerSet = Effect.fnUntraced(function* (initial: ProcessAssign
       yield* poke
       yield* Deferred.await(gone)
     }),
+    places: all,
     kill: Effect.suspend(() => Effect.forEach(all(), ({ slot }) => slot.kill, { discard: true })),
     get status(): ProcessStatus {
       return {
@@ -354,7 +370,7 @@ export const makeWorkerSet = Effect.fnUntraced(function* (initial: ProcessAssign
         taskWorkers: statusOf("tasks"),
         reload: reloads.progress,
         waitingFor: null,
-        limitsMissing: null,
+        limitsMissing: care.missing(assignment.spec.run),
         crashes: crashes.countOf(setIdOf(assignment)),
       }
     },

@@ -27,8 +27,8 @@ export const askTcp = ({ host, port, timeoutMs }: Place) => {
 export type RpcPlace = {
   readonly to: { readonly host: string; readonly port: number } | { readonly path: string }
   readonly timeoutMs: number
-  /** With which the port is called; undefined: it is a plain one. */
-  readonly tls: OpenOptions["tls"]
+  /** With which the port is called; left out: it is a plain one. */
+  readonly tls?: () => OpenOptions["tls"]
 }
 
 /** Good: it answers `ping` with `pong`. */
@@ -36,7 +36,7 @@ export const askRpc = ({ timeoutMs, tls, to }: RpcPlace) => {
   const whom = `ping of ${"path" in to ? "the worker" : hostPort(to.host, to.port)}`
   return asking(whom, async (signal) => {
     const began = performance.now()
-    const connection = await RpcConnection.open({ to, tls, client: "agent", handshakeTimeoutMs: timeoutMs })
+    const connection = await RpcConnection.open({ to, tls: tls?.(), client: "agent", handshakeTimeoutMs: timeoutMs })
     try {
       const leftMs = Math.max(1, Math.round(timeoutMs - (performance.now() - began)))
       const answer = await connection.call("ping", [], { timeoutMs: leftMs, signal })
