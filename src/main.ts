@@ -5,6 +5,9 @@ if (args[0] === "--role=worker") {
   // A worker is started often and has users' memory to live in: it loads nothing of the rest.
   const { runWorker } = await import("./worker/Worker.ts")
   await runWorker()
+} else if (args[0] === "--role=exec") {
+  const { runExec } = await import("./platform/ExecRole.ts")
+  await runExec()
 } else if (args[0] === "--role=calls") {
   await import("./client/SyncThread.ts")
 } else {

@@ -1,21 +1,19 @@
-import { spawn } from "node:child_process"
-import { statSync } from "node:fs"
-import { currentBootId, type ProcessIdentity, processRow, ProcessTable } from "./ProcessTable.ts"
+import { inheritedEnv } from "./InheritedEnv.ts"
+import { checkFolder } from "./FindProgram.ts"
+import { type ProcessIdentity, runVariable } from "./ProcessTable.ts"
+import { identityOf, ProcessTree, type Signal, signalProcess } from "./ProcessTree.ts"
 import { selfCommand } from "./SelfCommand.ts"
 import { onStopAtOnce } from "./Signals.ts"
-
-export type Exit = { readonly code: number | null; readonly signal: string | null }
-
-export type Signal = "SIGTERM" | "SIGUSR2" | "SIGKILL" | "SIGINT" | "SIGHUP"
+import { type Exit, type Started, startProcess } from "./StartProcess.ts"
 
 export interface Child {
   readonly identity: ProcessIdentity
+  /** It and all that it has started; also after its own end, when some of that still runs. */
+  readonly tree: ProcessTree
   /** Called once, also when the child has ended before. */
   onExit(listener: (exit: Exit) => void): void
   /** To the child alone. false: it is gone. */
   signal(signal: Signal): boolean
-  /** To the child and all it has started; also after its own end, when some of those still run. */
-  signalGroup(signal: Signal): boolean
 }
 
 export type SpawnOptions = {
@@ -27,58 +25,10 @@ export type SpawnOptions = {
   readonly err: number
   /** The child has them as descriptors 3, 4, …; ours stay open. */
   readonly fds: ReadonlyArray<number>
+  /** Its mark, which all that it starts inherits. */
+  readonly run?: string
   /** A main.ts to run instead of ours, from source only. */
   readonly entry?: string
-}
-
-/** The identity of a process that runs now; undefined when none has this pid. */
-export const identityOf = (pid: number): ProcessIdentity | undefined => processRow(pid)?.identity
-
-/** Whether that very process still runs; one that ended and was not yet reaped does not. */
-export const isAlive = (identity: ProcessIdentity): boolean => {
-  const row = processRow(identity.pid)
-  return row !== undefined && !row.hasEnded && row.is(identity)
-}
-
-const send = (pid: number, signal: Signal): boolean => {
-  try {
-    process.kill(pid, signal)
-    return true
-  } catch {
-    return false
-  }
-}
-
-/** Signals a process only when it is the one that is meant. */
-export const signalProcess = (identity: ProcessIdentity, signal: Signal): boolean =>
-  isAlive(identity) && send(identity.pid, signal)
-
-/**
- * Signals a process group by its leader's identity. The kernel keeps a group's number for it while it has members, so
- * a group without its leader is still ours unless somebody else has the leader's pid now.
- */
-export const signalGroup = (leader: ProcessIdentity, signal: Signal): boolean => {
-  if (leader.bootId !== currentBootId()) return false
-  const row = processRow(leader.pid)
-  if (row !== undefined && !row.is(leader)) return false
-  const members = ProcessTable.read().inGroup(leader.pid)
-  return members.some(({ hasEnded }) => !hasEnded) && send(-leader.pid, signal)
-}
-
-const dropped =
-  /^(?:MUSTER_|BUN_|NODE_|LISTEN_(?:PID|FDS|FDNAMES|PIDFDID)$|NOTIFY_SOCKET$|WATCHDOG_(?:USEC|PID)$|INVOCATION_ID$|JOURNAL_STREAM$|SYSTEMD_EXEC_PID$)/
-
-/** Our environment without what is meant for us alone (tokens, runtime options, what systemd says to its unit), for a program that isn't ours. */
-const inheritedEnv = (): Record<string, string> =>
-  Object.fromEntries(
-    Object.entries(process.env).filter(
-      (entry): entry is [string, string] => entry[1] !== undefined && !dropped.test(entry[0]),
-    ),
-  )
-
-const checkFolder = (cwd: string) => {
-  // A missing folder would be reported as a missing command.
-  if (!statSync(cwd, { throwIfNoEntry: false })?.isDirectory()) throw new Error(`the folder ${cwd} does not exist`)
 }
 
 /**
@@ -86,49 +36,48 @@ const checkFolder = (cwd: string) => {
  * whole. Throws with the reason when it can't be started.
  */
 export const spawnSelf = (args: ReadonlyArray<string>, o: SpawnOptions): Child => {
-  checkFolder(o.cwd)
-  const command = selfCommand(args, o.entry)
-  const child = spawn(command.file, command.args, {
+  checkFolder(o.cwd, "the folder")
+  const { args: words, file } = selfCommand(args, o.entry)
+  const started = startProcess({
+    file,
     // What `ps` shows: /proc/self/exe would tell nobody anything.
-    ...(command.file === "/proc/self/exe" ? { argv0: process.execPath } : {}),
+    argv: [file === "/proc/self/exe" ? process.execPath : file, ...words],
     cwd: o.cwd,
-    env: { ...inheritedEnv(), ...o.env },
-    detached: true,
-    stdio: ["ignore", o.out, o.err, ...o.fds],
+    env: { ...inheritedEnv(), ...o.env, ...(o.run === undefined ? {} : { [runVariable]: o.run }) },
+    fds: [o.out, o.err, ...o.fds],
   })
-  return watch(child)
+  return watch(started, o.run === undefined ? {} : { run: o.run })
 }
 
 /** Processes of ours that run. They outlive our death, but not a person who asked twice for the end. */
-const running = new Set<ProcessIdentity>()
+const running = new Set<ProcessTree>()
 onStopAtOnce(() => {
-  for (const identity of running) signalGroup(identity, "SIGKILL")
+  for (const tree of running) tree.signal("SIGKILL")
 })
 
 /** Whether a child of that number was started here, and the runtime has yet to tell how it ended. */
-export const isOwnChild = (pid: number): boolean => running.values().some((identity) => identity.pid === pid)
+export const isOwnChild = (pid: number): boolean => running.values().some(({ root }) => root.pid === pid)
 
-const watch = (child: ReturnType<typeof spawn>): Child => {
+/** A process that was just started. `mark`: of its tree. */
+export const watch = (started: Started, mark: ConstructorParameters<typeof ProcessTree>[1]): Child => {
+  const { pid } = started
+  // Nobody but us can have reaped it, so it is there.
+  const tree = new ProcessTree(identityOf(pid) ?? { pid, startTime: "", bootId: "" }, mark)
   let ended: Exit | undefined
   const listeners: Array<(exit: Exit) => void> = []
-  const end = (exit: Exit) => {
-    if (ended !== undefined) return
+  running.add(tree)
+  started.onExit((exit) => {
+    running.delete(tree)
     ended = exit
     for (const listener of listeners) listener(exit)
-  }
-  child.on("error", () => end({ code: 127, signal: null }))
-  child.on("exit", (code, signal) => end({ code, signal }))
-  if (child.pid === undefined) throw new Error(`${child.spawnfile} can't be started`)
-  const identity = identityOf(child.pid) ?? { pid: child.pid, startTime: "", bootId: currentBootId() }
-  running.add(identity)
-  child.on("exit", () => running.delete(identity))
+  })
   return {
-    identity,
+    identity: tree.root,
+    tree,
     onExit: (listener) => {
       if (ended === undefined) listeners.push(listener)
       else listener(ended)
     },
-    signal: (signal) => ended === undefined && signalProcess(identity, signal),
-    signalGroup: (signal) => signalGroup(identity, signal),
+    signal: (signal) => ended === undefined && signalProcess(tree.root, signal),
   }
 }

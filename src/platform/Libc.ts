@@ -10,6 +10,8 @@ const signatures = {
   fcntl: ["i32", "i32", "i32"],
   close: ["i32"],
   sendto: ["i32", "buffer", "usize", "i32", "buffer", "u32"],
+  pipe2: ["buffer", "i32"],
+  read: ["i32", "buffer", "usize"],
   waitpid: ["i32", "buffer", "i32"],
   prctl: ["i32", "u64", "i32", "i32", "i32"],
   mkfifo: ["buffer", "u32"],
@@ -20,14 +22,20 @@ const signatures = {
 /** A buffer may be null, where C takes that. */
 type Argument = { i32: number; u32: number; u64: bigint; usize: number; buffer: Uint8Array | null }
 type Arguments<K extends ReadonlyArray<Kind>> = { -readonly [I in keyof K]: Argument[K[I]] }
-type Symbols = { readonly [N in keyof typeof signatures]: (...args: Arguments<(typeof signatures)[N]>) => number }
+type Signatures = Readonly<Record<string, ReadonlyArray<Kind>>>
+type Functions<S extends Signatures> = { readonly [N in keyof S]: (...args: Arguments<S[N]>) => number }
 
-export interface Libc extends Symbols {
+type Memory = {
   /** The error number of the call just made. Ask at once. */
   errno(): number
   /** The address of a buffer that must stay alive as long as C may read it. */
   addressOf(bytes: Uint8Array): bigint
 }
+
+export type Libc = Functions<typeof signatures> & Memory
+
+/** Text as C has it. */
+export const cString = (text: string): Uint8Array => new TextEncoder().encode(`${text}\0`)
 
 type DenoFfi = {
   dlopen(
@@ -60,7 +68,7 @@ const kindsOfBun = { i32: "i32", u32: "u32", u64: "u64", usize: "u64", buffer: "
   string
 >
 
-const loadOnBun = async (): Promise<Libc> => {
+const loadOnBun = async <const S extends Signatures>(signatures: S): Promise<Functions<S> & Memory> => {
   const { dlopen, ptr, read } = await import("bun:ffi")
   const functions = Object.entries(signatures).map(([name, kinds]) => [
     name,
@@ -68,34 +76,37 @@ const loadOnBun = async (): Promise<Libc> => {
   ])
   const symbols = firstThatLoads((name) =>
     dlopen(name, { ...Object.fromEntries(functions), __errno_location: { args: [], returns: "ptr" } }),
-  ).symbols as unknown as Symbols & { __errno_location(): Parameters<typeof read.i32>[0] }
+  ).symbols
+  const { __errno_location: errno } = symbols as unknown as { __errno_location(): Parameters<typeof read.i32>[0] }
   return {
-    ...symbols,
-    errno: () => read.i32(symbols.__errno_location(), 0),
-    addressOf: (bytes) => BigInt(ptr(bytes)),
+    ...(symbols as unknown as Functions<S>),
+    errno: () => read.i32(errno(), 0),
+    addressOf: (bytes: Uint8Array) => BigInt(ptr(bytes)),
   }
 }
 
-const loadOnDeno = (deno: DenoFfi): Libc => {
+const loadOnDeno = <const S extends Signatures>(deno: DenoFfi, signatures: S): Functions<S> & Memory => {
   const functions = Object.entries(signatures).map(([name, kinds]) => [name, { parameters: kinds, result: "i32" }])
   const symbols = firstThatLoads((name) =>
     deno.dlopen(name, { ...Object.fromEntries(functions), __errno_location: { parameters: [], result: "pointer" } }),
-  ).symbols as unknown as Symbols & { __errno_location(): object }
+  ).symbols
+  const { __errno_location: errno } = symbols as unknown as { __errno_location(): object }
   return {
-    ...symbols,
-    errno: () => new deno.UnsafePointerView(symbols.__errno_location()).getInt32(),
-    addressOf: (bytes) => deno.UnsafePointer.value(deno.UnsafePointer.of(bytes)),
+    ...(symbols as unknown as Functions<S>),
+    errno: () => new deno.UnsafePointerView(errno()).getInt32(),
+    addressOf: (bytes: Uint8Array) => deno.UnsafePointer.value(deno.UnsafePointer.of(bytes)),
   }
+}
+
+/** Other functions of libc than those that `libc` has. Rejects where there is no FFI. */
+export const libcWith = async <const S extends Signatures>(signatures: S): Promise<Functions<S> & Memory> => {
+  if ("Bun" in globalThis) return loadOnBun(signatures)
+  const deno = (globalThis as { Deno?: DenoFfi }).Deno
+  if (deno !== undefined) return loadOnDeno(deno, signatures)
+  throw new Error("the node role needs FFI: run it with Bun or Deno")
 }
 
 let loading: Promise<Libc> | undefined
 
-const load = (): Promise<Libc> => {
-  if ("Bun" in globalThis) return loadOnBun()
-  const deno = (globalThis as { Deno?: DenoFfi }).Deno
-  if (deno !== undefined) return Promise.resolve().then(() => loadOnDeno(deno))
-  return Promise.reject(new Error("slot sockets need FFI: run the node role with Bun or Deno"))
-}
-
 /** libc, by the FFI of Bun or Deno; rejects where there is none. */
-export const libc = (): Promise<Libc> => (loading ??= load())
+export const libc = (): Promise<Libc> => (loading ??= libcWith(signatures))

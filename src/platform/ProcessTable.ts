@@ -206,8 +206,8 @@ export type TreeOptions = {
   readonly run?: string
   /** Of whom those are that only their mark tells; left out: of us. 0 may have become anybody. */
   readonly uid?: number
-  /** Members that were seen before, which those that they have left behind can be told by. */
-  readonly known?: Iterable<ProcessIdentity>
+  /** Members as they were seen before, by which those can be told that have left the others since. */
+  readonly known?: Iterable<Pick<ProcessRow, "pid" | "startTime">>
 }
 
 /** The first process of a host, its kernel, and ourselves are nobody's. */
@@ -244,14 +244,14 @@ export const treeOf = (
     if (row.session === row.pid) addAll(table.inSession(row.pid))
     if (row.group === row.pid) addAll(table.inGroup(row.pid))
   }
-  const addKnown = (identity: ProcessIdentity) => {
-    const row = table.row(identity.pid)
-    if (row?.is(identity) === true) add(row)
+  const leader = table.row(root.pid)
+  if (leader?.is(root) === true) add(leader)
+  for (const { pid, startTime } of options.known ?? []) {
+    const row = table.row(pid)
+    if (row?.startTime === startTime) add(row)
   }
-  addKnown(root)
-  for (const identity of options.known ?? []) addKnown(identity)
   if (options.run !== undefined) for (const row of table.rows) if (carriesMark(row, root, options)) add(row)
-  const left = table.row(root.pid) === undefined ? [...table.inSession(root.pid), ...table.inGroup(root.pid)] : []
+  const left = leader === undefined ? [...table.inSession(root.pid), ...table.inGroup(root.pid)] : []
   if (left.some((row) => found.has(row))) addAll(left)
   return [...found].filter((row) => !row.hasEnded)
 }

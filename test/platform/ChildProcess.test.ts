@@ -2,16 +2,10 @@ import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from "node:fs"
 import { connect } from "node:net"
 import { join } from "node:path"
-import {
-  type Child,
-  type Exit,
-  identityOf,
-  isAlive,
-  signalGroup,
-  signalProcess,
-  spawnSelf,
-} from "../../src/platform/ChildProcess.ts"
+import { type Child, spawnSelf } from "../../src/platform/ChildProcess.ts"
 import { boundPort, closeFd, openSlot } from "../../src/platform/ListenSocket.ts"
+import { identityOf, isAlive, ProcessTree, signalProcess } from "../../src/platform/ProcessTree.ts"
+import type { Exit } from "../../src/platform/StartProcess.ts"
 import { root } from "../support/executable.ts"
 import { temporaryFolder } from "../support/muster.ts"
 import { waitFor } from "../support/waitFor.ts"
@@ -27,7 +21,7 @@ beforeEach(() => {
   folder = temporaryFolder()
 })
 afterEach(() => {
-  for (const child of children.splice(0)) child.signalGroup("SIGKILL")
+  for (const child of children.splice(0)) child.tree.signal("SIGKILL")
   folder[Symbol.dispose]()
 })
 
@@ -42,6 +36,7 @@ const start = (task: string, o: { fds?: ReadonlyArray<number>; env?: Record<stri
     out: file,
     err: file,
     fds: o.fds ?? [],
+    run: `test/${process.pid}/0/child`,
     entry,
   })
   closeSync(file)
@@ -67,7 +62,9 @@ test("the child gets the variables it was given and none that are meant for us",
   expect(env["GREETING"]).toBe("hello 世界")
   expect(env["NODE_ENV"]).toBe("production")
   expect(env["PATH"]).toBe(process.env["PATH"] ?? "")
-  expect(Object.keys(env).filter((name) => /^(?:MUSTER_|BUN_)/.test(name) || ofSystemd.includes(name))).toEqual([])
+  expect(Object.keys(env).filter((name) => /^(?:MUSTER_(?!RUN$)|BUN_)/.test(name) || ofSystemd.includes(name))).toEqual(
+    [],
+  )
   expect(cwd).toBe(folder.path)
 })
 
@@ -85,7 +82,7 @@ test("exit code, signal and an end before anybody listens are all told", async (
   expect(await exitOf(start("exit"))).toEqual({ code: 7, signal: null })
   const deaf = start("deaf")
   await waitFor(() => told() === "ready")
-  deaf.signalGroup("SIGKILL")
+  deaf.tree.signal("SIGKILL")
   expect(await exitOf(deaf)).toEqual({ code: null, signal: "SIGKILL" })
   expect(await exitOf(deaf)).toEqual({ code: null, signal: "SIGKILL" })
 })
@@ -110,7 +107,7 @@ test("a slot's socket is inherited, and what waits in its queue is served by the
   const first = start("listen", { fds: [fd] })
   await waitFor(() => told() === "ready")
   expect(await answer()).toBe(String(first.identity.pid))
-  first.signalGroup("SIGKILL")
+  first.tree.signal("SIGKILL")
   await exitOf(first)
   const waiting = answer()
   const second = start("listen", { fds: [fd] })
@@ -126,11 +123,11 @@ test("a child is a session of its own, and its group ends with all it has starte
   child.signal("SIGKILL")
   await exitOf(child)
   expect(identityOf(grandchild)).toBeDefined()
-  expect(child.signalGroup("SIGKILL")).toBe(true)
+  expect(child.tree.signal("SIGKILL")).toBe(true)
   await waitFor(
     () => identityOf(grandchild) === undefined || /\) Z /.test(readFileSync(`/proc/${grandchild}/stat`, "utf8")),
   )
-  expect(child.signalGroup("SIGKILL")).toBe(false)
+  expect(child.tree.signal("SIGKILL")).toBe(false)
 })
 
 test("a process with the same pid but another start is never signalled", async () => {
@@ -141,7 +138,8 @@ test("a process with the same pid but another start is never signalled", async (
   for (const stranger of [before, otherBoot]) {
     expect(isAlive(stranger)).toBe(false)
     expect(signalProcess(stranger, "SIGKILL")).toBe(false)
-    expect(signalGroup(stranger, "SIGKILL")).toBe(false)
+    expect(new ProcessTree(stranger).signal("SIGKILL")).toBe(false)
+    expect(new ProcessTree(stranger).signalGroup("SIGKILL")).toBe(false)
   }
   expect(isAlive(child.identity)).toBe(true)
   expect(child.signal("SIGTERM")).toBe(true)

@@ -77,9 +77,9 @@ test("what wrote over its mark is found again by those who have seen it before",
   })
   const stranger = await waitFor(() => [...ProcessTable.read().rows].find(({ command }) => command === "sleep 410413"))
   expect(seen.map(({ pid }) => pid)).not.toContain(stranger.pid)
-  const known = [stranger.identity]
+  const known = [stranger]
   expect(sleepers(treeOf(ProcessTable.read(), identity, { known }))).toEqual(["sleep 410413", "sleep 410414"])
-  const before = [{ ...stranger.identity, startTime: "1" }]
+  const before = [{ pid: stranger.pid, startTime: 1 }]
   expect(sleepers(treeOf(ProcessTable.read(), identity, { known: before }))).toEqual(["sleep 410414"])
 })
 
@@ -94,7 +94,7 @@ test("the session of a leader that is gone is its own only while a member is kno
   await waitFor(() => processRow(pid) === undefined)
   expect(sleepers(treeOf(ProcessTable.read(), identity))).toEqual([])
   expect(sleepers(treeOf(ProcessTable.read(), identity, { run }))).toEqual(both)
-  expect(sleepers(treeOf(ProcessTable.read(), identity, { known: seen.map((row) => row.identity) }))).toEqual(both)
+  expect(sleepers(treeOf(ProcessTable.read(), identity, { known: seen }))).toEqual(both)
 })
 
 test("a stranger with the pid, the session's number or the mark of ours is not taken for it", async () => {

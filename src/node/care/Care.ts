@@ -107,8 +107,10 @@ const live = Effect.gen(function* () {
 
   const enter = (enclosure: Enclosure, launched: Launched) =>
     Effect.try({ try: () => enclosure.group.add(launched.pid), catch: messageOf }).pipe(
-      // One that has ended already can't be limited, and needs not be.
-      Effect.catch((why) => Effect.logDebug(`cgroup: ${why}`)),
+      Effect.catch((why) =>
+        // One that has ended already needs no limits.
+        why.endsWith("ESRCH") ? Effect.void : Effect.logWarning(`cgroup: its limits are not in force: ${why}`),
+      ),
     )
 
   const limitOne = Effect.fnUntraced(function* (launched: Launched, name: string, limits: Limits) {

@@ -2,9 +2,11 @@ import { Deferred, Effect } from "effect"
 import { usesTls } from "../../domain/Loopback.ts"
 import type { CallInFlight } from "../../domain/Poison.ts"
 import type { ModuleSpec } from "../../domain/ProcessSpec.ts"
-import { type Child, type Exit, spawnSelf } from "../../platform/ChildProcess.ts"
+import { type Child, spawnSelf } from "../../platform/ChildProcess.ts"
+import { newId } from "../../platform/Ids.ts"
 import { dirname } from "../../platform/Paths.ts"
 import { makeJournalFile, removeJournalFiles, removeSocketFile, takeJournalFile } from "../../platform/RuntimeFolder.ts"
+import type { Exit } from "../../platform/StartProcess.ts"
 import { journalBytes, readJournal } from "../../protocol/Journal.ts"
 import { pingSocketPath, type WorkerSettings, workerSettingsVariable } from "../../protocol/WorkerLink.ts"
 import type { DataFolder } from "../DataFolder.ts"
@@ -70,6 +72,7 @@ export const workerLauncher = Effect.fnUntraced(function* (folder: DataFolder, e
         out: sink.out,
         err: sink.err,
         fds: fd === undefined ? [] : [fd],
+        run: `${name}/${placeName(kind, slot).replace("/", "-")}/${newId()}`,
         ...(entry === undefined ? {} : { entry }),
       })
     } finally {
@@ -106,7 +109,7 @@ export const workerLauncher = Effect.fnUntraced(function* (folder: DataFolder, e
     let inFlight: ReadonlyArray<CallInFlight> = []
     child.onExit((exit) => {
       // What the worker has started must not live on without it.
-      child.signalGroup("SIGKILL")
+      child.tree.signal("SIGKILL")
       void removeSocketFile(pingSocketPath(socket.path, pid))
       if (journal !== undefined) inFlight = readJournal(takeJournalFile(journal))
       registry.remove(pid)
@@ -119,7 +122,7 @@ export const workerLauncher = Effect.fnUntraced(function* (folder: DataFolder, e
       exited: Deferred.await(ended),
       terminate: Effect.sync(() => void child.signal("SIGTERM")),
       retire: Effect.sync(() => void child.signal("SIGUSR2")),
-      kill: Effect.sync(() => void child.signalGroup("SIGKILL")),
+      kill: Effect.sync(() => void child.tree.signal("SIGKILL")),
       report: () => registered.report,
       heard: () => registered.heard,
       inFlight: () => inFlight,

@@ -32,7 +32,7 @@ class Entry implements Watched {
   readonly #loopLagMs: () => number | null
   readonly #samples: Array<UsageSample> = []
   /** Members of the last look: what has left its parent and session since is known by them. */
-  #members: ReadonlyArray<ProcessIdentity> = []
+  #members: ReadonlyArray<ProcessRow> = []
   #counts: CpuCounts = new Map()
   #at: number | undefined
   readonly stop: () => void
@@ -82,8 +82,7 @@ class Entry implements Watched {
     }
     this.#at = now
     this.#counts = new Map(rows.map((row): [number, CpuCount] => [row.pid, row]))
-    if (table !== undefined && (processes > 1 || this.#members.length > 0))
-      this.#members = rows.map(({ identity }) => identity)
+    if (table !== undefined && (processes > 1 || this.#members.length > 0)) this.#members = rows
   }
 }
 

@@ -66,9 +66,12 @@ export const askExec = (o: ExecAsk) => {
         signal.addEventListener("abort", () => give(undefined))
         if (signal.aborted) give(undefined)
       })
-      // Whatever it has started and left behind must not pile up.
-      await child.tree.end(endMs)
-      if (exit === undefined) return { ok: false, text: `${whom}: did not end within ${timeoutMs} ms, and was killed` }
+      if (exit === undefined) {
+        await child.tree.end(endMs)
+        return { ok: false, text: `${whom}: did not end within ${timeoutMs} ms, and was killed` }
+      }
+      // What it has left behind must not pile up.
+      child.tree.signalGroup("SIGKILL")
       return { ok: exit.code === 0, text: `${endText(exit)} from ${whom}${lastLine(scratch.read(outputBytesMax))}` }
     } finally {
       scratch.close()
