@@ -3,6 +3,8 @@ import { endpointKey } from "../domain/Endpoint.ts"
 import { version } from "../platform/Version.ts"
 import { assertListenable, ControlPort } from "./control/ControlPort.ts"
 import { NodeMethods } from "./control/NodeMethods.ts"
+import { careLayer } from "./care/Care.ts"
+import { Crashes } from "./crashes/Crashes.ts"
 import { type DataFolder, dataFolder, makeFolders } from "./DataFolder.ts"
 import { Disk } from "./Disk.ts"
 import { Discovery } from "./discovery/Discovery.ts"
@@ -10,16 +12,19 @@ import { Gateway, type GatewayConfig } from "./gateway/Gateway.ts"
 import { type Membership, readMembership } from "./joining/Identity.ts"
 import { join } from "./joining/Join.ts"
 import { NodeChanges } from "./NodeChanges.ts"
+import { Limiting } from "./limits/Limiting.ts"
 import { Notices } from "./Notices.ts"
 import { Logs } from "./logs/Logs.ts"
 import { AgentSocket } from "./supervisor/AgentSocket.ts"
 import { Launcher } from "./supervisor/Launcher.ts"
+import { prober } from "./supervisor/probes/Prober.ts"
 import { SlotSockets } from "./supervisor/SlotSockets.ts"
 import { Supervisor } from "./supervisor/Supervisor.ts"
 import { WorkerRegistry } from "./supervisor/WorkerRegistry.ts"
 import { taskMethods } from "./tasks/TaskMethods.ts"
 import { TaskQueues } from "./tasks/TaskQueues.ts"
 import { Trust } from "./trust/Trust.ts"
+import { Usage } from "./usage/Usage.ts"
 
 export type NodeConfig = {
   /** All the state of the node. */
@@ -63,7 +68,17 @@ const membership = Effect.fn("Node.membership")(function* (config: NodeConfig) {
   })
 })
 
-const services = (folder: DataFolder, entry: string | undefined) => {
+/** What looks after the processes while they run. */
+const looksAfter = (folder: DataFolder, nodeId: string, entry: string | undefined) => {
+  const probes = { tlsFolder: folder.tls, socket: folder.socket, certificateName: `node:${nodeId}`, entry }
+  const crashes = Crashes.layer(folder.crashes, () => Effect.succeed([]))
+  return Layer.mergeAll(prober(probes), Crashes.hooks.pipe(Layer.provideMerge(crashes))).pipe(
+    Layer.provideMerge(careLayer),
+    Layer.provide([Usage.layer, Limiting.layer(folder.root)]),
+  )
+}
+
+const services = (folder: DataFolder, nodeId: string, entry: string | undefined) => {
   const socket = AgentSocket.layer(folder).pipe(Layer.provide(taskMethods))
   const logs = Logs.layer(folder).pipe(Layer.provide(socket))
   const launcher = Launcher.layer(folder, entry).pipe(Layer.provide(socket))
@@ -72,6 +87,7 @@ const services = (folder: DataFolder, entry: string | undefined) => {
     Trust.layer(folder.trust),
     Supervisor.layer(folder.processes).pipe(Layer.provide([launcher, SlotSockets.layer])),
   ).pipe(
+    Layer.provideMerge(looksAfter(folder, nodeId, entry)),
     Layer.provideMerge(logs),
     Layer.provideMerge(TaskQueues.layer(folder.tasks)),
     Layer.provide(WorkerRegistry.layer),
@@ -114,7 +130,7 @@ export const nodeLayer = (config: NodeConfig) =>
       return handle(config, member).pipe(
         // After the control port: who finds another agent on its folder must not take that one's socket.
         Layer.provide(Layer.provideMerge(gateway, control)),
-        Layer.provide(services(folder, config.entry)),
+        Layer.provide(services(folder, nodeId, config.entry)),
         Layer.provide(Notices.layer.pipe(Layer.provideMerge(NodeChanges.layer))),
       )
     }),

@@ -14,7 +14,9 @@ import {
   statusBatchMs,
   StatusRequest,
 } from "../../protocol/NodeManager.ts"
+import { CrashesRequest, CrashRequest } from "../../protocol/ProcessMessages.ts"
 import { RpcError } from "../../protocol/RpcError.ts"
+import { crashReading, type NoSuchCrash } from "../crashes/CrashReading.ts"
 import { Discovery, type GuardRefused } from "../discovery/Discovery.ts"
 import type { DiskFailed } from "../Disk.ts"
 import { fieldError } from "../FieldError.ts"
@@ -25,11 +27,13 @@ import type { NoSuchTasks } from "../tasks/TaskBook.ts"
 import { TaskQueues } from "../tasks/TaskQueues.ts"
 import type { TaskStoreFailed } from "../tasks/TaskStore.ts"
 import { Trust } from "../trust/Trust.ts"
+import { inspecting } from "./Inspecting.ts"
 
 type Failure =
   | DiskFailed
   | GuardRefused
   | InvalidSet
+  | NoSuchCrash
   | NoSuchProcess
   | NoSuchTasks
   | OlderRevision
@@ -48,6 +52,7 @@ const toRpcError = (failure: Failure): RpcError => {
       return new RpcError("failed_precondition", failure.message, { ...refused, details: { guard: failure.verdict } })
     case "OlderRevision":
       return new RpcError("failed_precondition", failure.message, { ...refused, details: { revision: failure.have } })
+    case "NoSuchCrash":
     case "NoSuchProcess":
     case "NoSuchTasks":
       return new RpcError("not_found", failure.message, refused)
@@ -87,6 +92,8 @@ export class NodeMethods extends Context.Service<NodeMethods, ReadonlyMap<string
         const trust = yield* Trust
         const changes = yield* NodeChanges
         const notices = yield* Notices
+        const crashes = yield* crashReading
+        const inspect = yield* inspecting
         const startedAt = yield* Clock.currentTimeMillis
 
         const status = Effect.gen(function* () {
@@ -135,6 +142,9 @@ export class NodeMethods extends Context.Service<NodeMethods, ReadonlyMap<string
           ],
           [nodeMethods.reloadProcess, method(ProcessName, ({ name }) => supervisor.reload(name))],
           [nodeMethods.processStats, method(ProcessName, ({ name }) => supervisor.stats(name))],
+          [nodeMethods.inspectProcess, method(ProcessName, ({ name }) => inspect(name))],
+          [nodeMethods.listCrashes, method(CrashesRequest, ({ name }) => crashes.list(name))],
+          [nodeMethods.getCrash, method(CrashRequest, ({ id }) => crashes.get(id))],
           [nodeMethods.listTasks, method(TasksRequest, (request) => tasks.list(request))],
           [
             nodeMethods.requeueTasks,

@@ -41,6 +41,8 @@ export class Supervisor extends Context.Service<
     /** Replaces the workers one after the other; returns when that is over, whatever came of it. */
     readonly reload: (name: string) => Effect.Effect<ReloadVerdict, NoSuchProcess>
     readonly stats: (name: string) => Effect.Effect<ProcessStats, NoSuchProcess>
+    /** For a look at its processes. */
+    readonly find: (name: string) => Effect.Effect<Pick<WorkerSet, "assignment" | "places">, NoSuchProcess>
     readonly revision: Effect.Effect<number>
     readonly statuses: Effect.Effect<ReadonlyArray<ProcessStatus>>
   }
@@ -144,6 +146,11 @@ export class Supervisor extends Context.Service<
             const { stats, ...view } = set.ledger.view(yield* monotonicMs)
             return { name, at, ...view, stats: { ...stats, ...tasks.counts(name) } }
           }),
+          find: (name) =>
+            Effect.suspend(() => {
+              const set = sets.get(name)
+              return set === undefined ? Effect.fail(new NoSuchProcess({ name })) : Effect.succeed(set)
+            }),
           revision: Effect.sync(() => revision),
           statuses: Effect.sync(() => [...sets.values()].map((set) => set.status)),
         })
