@@ -212,6 +212,7 @@ export const makeSlot = Effect.fnUntraced(function* (options: SlotOptions) {
     )
 
   const probed = Effect.fnUntraced(function* (run: WorkerRun, unready: string | undefined) {
+    run.unready = unready
     if (run === successor?.run) return yield* unready === undefined ? succeed(run, yield* monotonicMs) : Effect.void
     if (run !== current || state._tag !== "RUNNING" || run.killedFor !== undefined) return
     yield* move({ _tag: "Probed", ready: unready === undefined })

@@ -18,7 +18,7 @@ import type { WorkerKind } from "../../protocol/WorkerLink.ts"
 import { Care } from "../care/Care.ts"
 import { monotonicMs } from "../Monotonic.ts"
 import { NodeChanges } from "../NodeChanges.ts"
-import { type AdoptedRun, Adoption, CrashReports, type Instance, Probing } from "./Hooks.ts"
+import { type AdoptedRun, Adoption, CrashReports, type Instance, type ProbeAnswers, Probing } from "./Hooks.ts"
 import { Ledger } from "./Ledger.ts"
 import { careForWorkers } from "./WorkerCare.ts"
 import { makeReloads, type Version } from "./Reloads.ts"
@@ -28,7 +28,7 @@ import type { Beginning, Slot, SlotHooks } from "./SlotOptions.ts"
 import { makeSocketGroup } from "./SocketGroup.ts"
 import { LaunchFailed, type LaunchRequest, placeName } from "./Launched.ts"
 import { Launcher } from "./Launcher.ts"
-import { makeRun, type Recipe } from "./WorkerRun.ts"
+import { makeRun, type Recipe, type WorkerRun } from "./WorkerRun.ts"
 
 /** A port that somebody else has may be free again soon: a former worker that still drains. */
 const portBackoff: BackoffPolicy = { baseMs: 250, capMs: 5_000, resetAfterMs: 60_000 }
@@ -153,11 +153,22 @@ export const makeWorkerSet = Effect.fnUntraced(function* (initial: ProcessAssign
       )
   })
 
+  /** A worker that is of no use gets a successor beside it, if that can be: what it still answers it is to answer. */
+  const replaceDead = Effect.fnUntraced(function* (name: string, run: WorkerRun, say: ProbeAnswers, why: string) {
+    const slot = places.get(name)?.slot
+    const isFree = assignment.spec.kind === "module" && !removed && !reloads.isBusy(yield* monotonicMs)
+    return yield* isFree && slot?.running === run ? reloads.renew(slot, proven, why) : say.dead(why)
+  })
+
   const hooksOf = (kind: WorkerKind, slot: number): SlotHooks => {
     const instance = (): Instance => ({ assignment, kind, slot })
     return {
       waitsForProbe: () => assignment.spec.readiness !== undefined,
-      probe: (run, say) => Effect.suspend(() => probing.probe(instance(), run, say)),
+      probe: (run, say) =>
+        Effect.suspend(() => {
+          const dead = (why: string) => replaceDead(placeName(kind, slot), run, say, why)
+          return probing.probe(instance(), run, { ...say, dead })
+        }),
       crashed: (crash) =>
         Effect.andThen(refusePoison(crash.run.worker.inFlight()), crashes.crashed({ ...crash, ...instance() })),
       wentWell: (run) => Effect.suspend(() => crashes.wentWell(instance(), run)),
