@@ -88,11 +88,28 @@ const ServiceRow = Schema.Struct({
   revision: Schema.NullOr(Schema.Int),
   endpoints: Counts,
   clients: Schema.Struct({ total: Schema.Int, current: Schema.Int, failed: Schema.Int }),
+  processes: Schema.NullOr(
+    Schema.Struct({
+      kind: Schema.String,
+      desired: Schema.String,
+      wanted: Schema.Int,
+      running: Schema.Int,
+      workers: Schema.Struct({ ready: Schema.Int, want: Schema.Int }),
+    }),
+  ),
 })
+
+/** `2 of 2 nodes, 8 of 8 ready`: where its processes run of where they are to. */
+const processesText = (processes: (typeof ServiceRow.Type)["processes"]): string => {
+  if (processes === null) return "-"
+  const { desired, running, wanted, workers } = processes
+  if (wanted === 0) return desired === "stopped" ? "stopped" : "on no node"
+  return `${running} of ${wanted} ${wanted === 1 ? "node" : "nodes"}, ${workers.ready} of ${workers.want} ready`
+}
 
 export const servicesCommand = command({
   words: ["services"],
-  summary: "list the services, their health and how far their lists have come",
+  summary: "list the services, their health, what of them runs and how far their lists have come",
   arguments: [],
   flags: { url: pageFlag, data: dataFlag, json: jsonFlag },
   examples: [["muster services --json", "for a script"]],
@@ -102,10 +119,11 @@ export const servicesCommand = command({
     if (json) writeOut(`${JSON.stringify(services)}\n`)
     else {
       writeTable(
-        ["NAME", "HEALTH", "REVISION", "ENDPOINTS UP", "CLIENTS CURRENT"],
-        services.map(({ clients, endpoints, health, name, revision }) => [
+        ["NAME", "HEALTH", "PROCESSES", "REVISION", "ENDPOINTS UP", "CLIENTS CURRENT"],
+        services.map(({ clients, endpoints, health, name, processes, revision }) => [
           name,
           health,
+          processesText(processes),
           revision === null ? "-" : `${revision}`,
           `${endpoints.up} of ${endpoints.total}`,
           `${clients.current} of ${clients.total}${clients.failed > 0 ? `, ${clients.failed} failed` : ""}`,

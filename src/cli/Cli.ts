@@ -6,6 +6,8 @@ import { type Command, command, titleOf } from "./Command.ts"
 import { CommandFailed, exitCodes, UsageError } from "./Failure.ts"
 import { helpOf } from "./Help.ts"
 import { type Line, refuseForeign, splitLine } from "./Parse.ts"
+import { restartCommand, scaleCommand, startCommand, stopCommand } from "./processes/ActionCommands.ts"
+import { statusCommand } from "./processes/StatusCommand.ts"
 import { reloadCommand } from "./ReloadCommand.ts"
 import { roleCommand } from "./RoleCommand.ts"
 import { statsCommand } from "./stats/StatsCommand.ts"
@@ -35,8 +37,13 @@ const commands: ReadonlyArray<Command> = [
   typesCommand,
   statsCommand,
   servicesCommand,
-  pushCommand,
+  statusCommand,
+  startCommand,
+  stopCommand,
+  restartCommand,
   reloadCommand,
+  scaleCommand,
+  pushCommand,
   tasksCommand,
   requeueCommand,
   discardCommand,

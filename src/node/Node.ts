@@ -5,6 +5,8 @@ import { assertListenable, ControlPort } from "./control/ControlPort.ts"
 import { NodeMethods } from "./control/NodeMethods.ts"
 import { careLayer } from "./care/Care.ts"
 import { Crashes } from "./crashes/Crashes.ts"
+import { Cron } from "./cron/Cron.ts"
+import { CronRunner } from "./cron/CronRunner.ts"
 import { type DataFolder, dataFolder, makeFolders } from "./DataFolder.ts"
 import { Disk } from "./Disk.ts"
 import { Discovery } from "./discovery/Discovery.ts"
@@ -82,12 +84,15 @@ const services = (folder: DataFolder, nodeId: string, entry: string | undefined)
   const socket = AgentSocket.layer(folder).pipe(Layer.provide(taskMethods))
   const logs = Logs.layer(folder).pipe(Layer.provide(socket))
   const launcher = Launcher.layer(folder, entry).pipe(Layer.provide(socket))
+  // With the socket: its owner knows that no other agent runs these tasks.
+  const cron = Cron.layer(folder.cron).pipe(Layer.provide(CronRunner.layer(folder, entry)), Layer.provide(socket))
   return Layer.mergeAll(
-    Discovery.layer(folder.discovery),
+    cron,
     Trust.layer(folder.trust),
     Supervisor.layer(folder.processes).pipe(Layer.provide([launcher, SlotSockets.layer])),
   ).pipe(
     Layer.provideMerge(looksAfter(folder, nodeId, entry)),
+    Layer.provideMerge(Discovery.layer(folder.discovery)),
     Layer.provideMerge(logs),
     Layer.provideMerge(TaskQueues.layer(folder.tasks)),
     Layer.provide(WorkerRegistry.layer),

@@ -99,6 +99,8 @@ export interface WorkerOrders {
   readonly poison: ReadonlyArray<string>
   /** Calls that were in flight when a worker crashed: which of them end well is to be reported as `harmless`. */
   readonly suspects?: ReadonlyArray<string>
+  /** What its service is called, when that has changed since its start: callers ask for it by this name now. */
+  readonly service?: string
 }
 
 /** A task worker's wait for a task ends by then. */

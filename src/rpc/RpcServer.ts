@@ -59,13 +59,12 @@ export class RpcServer {
   constructor(options: RpcServerOptions) {
     this.#options = options
     const limits = { ...callLimits, ...options.limits }
-    const worker = { ...options.worker, pid: processId }
     this.#host = {
       options,
       limits,
       counts: this.#counts,
       pace: new Pace(this.#counts),
-      hello: encode(serverHello({ idempotent: options.idempotent ?? [], limits, service: options.service, worker })),
+      hello: this.#helloOf(options.service),
       fault: (fault) => options.onFault?.(fault),
       idle: (connection) => {
         if (this.#partsWhenIdle) connection.part()
@@ -77,6 +76,23 @@ export class RpcServer {
         if (this.#open.size === 0) this.#whenEmpty?.()
       },
     }
+  }
+
+  #helloOf(service: string): Uint8Array {
+    const { idempotent = [], limits, worker } = this.#options
+    return encode(
+      serverHello({
+        idempotent,
+        limits: { ...callLimits, ...limits },
+        service,
+        worker: { ...worker, pid: processId },
+      }),
+    )
+  }
+
+  /** Says another name to connections that open from now on. */
+  rename(service: string): void {
+    this.#host.hello = this.#helloOf(service)
   }
 
   get connections(): number {

@@ -10,8 +10,8 @@ import type { Traffic } from "./ServerFigures.ts"
 
 /** What a connection asks of its server. */
 export interface ServerHost extends RunnerHost {
-  /** The body of the server's HELLO, encoded. */
-  readonly hello: Uint8Array
+  /** The body of the server's HELLO, encoded; another one when it is renamed. */
+  hello: Uint8Array
   /** The last call of a connection that is going away was answered. */
   idle(connection: ServerConnection): void
   gone(connection: ServerConnection): void

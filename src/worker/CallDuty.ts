@@ -65,12 +65,15 @@ export class CallDuty implements Duty {
   readonly #methods = new Map<string, ServerMethod>()
   readonly #journal: Journal | undefined
   readonly #port: ServicePort
+  /** What callers know its service by. */
+  #called: string
 
   constructor(settings: WorkerSettings, service: UserService, link: AgentLink) {
     const { count, dataDir, listenFd, module, slot, tls } = settings
     if (service.methods.size === 0)
       throw new ModuleFailed(`${module}: it exports no function, class or object with functions`)
     this.#settings = settings
+    this.#called = settings.service
     this.#service = service
     this.#link = link
     this.#trust = new TrustFile(join(dataDir, "trust.json"))
@@ -119,6 +122,10 @@ export class CallDuty implements Duty {
 
   obey(orders: WorkerOrders): void {
     this.#journal?.obey(orders)
+    if (orders.service !== undefined && orders.service !== this.#called) {
+      this.#called = orders.service
+      this.#port.server.rename(this.#called)
+    }
   }
 
   async drain(options: DrainOptions): Promise<void> {

@@ -10,14 +10,12 @@ import {
   unasked,
 } from "../../src/domain/ProbeState.ts"
 
-const play = (role: ProbeRole, answers: string, o: { rise: number; fall: number }) =>
-  [...answers].reduce(
-    (states: ReadonlyArray<ProbeState>, letter) => [
-      ...states,
-      afterAnswer(states.at(-1) ?? unasked(role), { ok: letter === "+", text: "HTTP 503" }, o),
-    ],
-    [],
-  )
+const play = (role: ProbeRole, answers: string, o: { rise: number; fall: number }) => {
+  const states: Array<ProbeState> = []
+  for (const letter of answers)
+    states.push(afterAnswer(states.at(-1) ?? unasked(role), { ok: letter === "+", text: "HTTP 503" }, o))
+  return states
+}
 
 const verdicts = (states: ReadonlyArray<ProbeState>) => states.map(({ isGood }) => (isGood ? "+" : "-")).join("")
 

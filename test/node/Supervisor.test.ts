@@ -183,7 +183,7 @@ test("a stopped service refuses its callers, and runs again when it is wanted ag
   await node.running(2)
   await node.apply(4)
   await waitFor(() => node.left().length === 0)
-  expect((await node.status()).processes).toEqual([])
+  await waitFor(async () => (await node.status()).processes.length === 0)
 })
 
 test("a call that runs when its worker is stopped is answered", async () => {

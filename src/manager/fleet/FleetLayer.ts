@@ -1,6 +1,9 @@
 import { Layer } from "effect"
+import { ActionBoard } from "./ActionBoard.ts"
+import { Actions } from "./Actions.ts"
 import { Aftermath } from "./Aftermath.ts"
 import { Authority } from "./Authority.ts"
+import { BulkActions } from "./BulkActions.ts"
 import { CallConsole } from "./CallConsole.ts"
 import { Calls } from "./Calls.ts"
 import { Changes } from "./Changes.ts"
@@ -18,10 +21,11 @@ import { Tasks } from "./Tasks.ts"
 
 /** All of the fleet, on a store (storeLayer). Ends every session, and stores what was acked, with its scope. */
 export const fleetLayer = (config: { readonly dataDir: string }) =>
-  Layer.mergeAll(Services.layer, Joining.layer, Fleet.layer, Reloads.layer, CallConsole.layer, Tasks.layer).pipe(
-    Layer.provideMerge(Layer.mergeAll(NodeList.layer, Calls.layer)),
+  Layer.mergeAll(Services.layer, Joining.layer, Fleet.layer, BulkActions.layer, CallConsole.layer, Tasks.layer).pipe(
+    Layer.provideMerge(Actions.layer),
+    Layer.provideMerge(Layer.mergeAll(NodeList.layer, Calls.layer, Reloads.layer)),
     Layer.provideMerge(Layer.mergeAll(Pushes.layer, Overview.layer, Aftermath.layer)),
     Layer.provideMerge(Sessions.layer),
-    Layer.provideMerge(Layer.mergeAll(Deliveries.layer, Desired.layer)),
+    Layer.provideMerge(Layer.mergeAll(Deliveries.layer, Desired.layer, ActionBoard.layer)),
     Layer.provideMerge(Layer.mergeAll(Changes.layer, Authority.layer(config))),
   )

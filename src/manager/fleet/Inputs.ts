@@ -36,10 +36,6 @@ export type EndpointStatusInput = typeof EndpointStatusInput.Type
 export const ProcessInput = NamelessSpec
 export type ProcessInput = typeof ProcessInput.Type
 
-/** A spec that says nothing of its kind is a module's. */
-export const ofSomeKind = (body: unknown): unknown =>
-  typeof body === "object" && body !== null && !("kind" in body) ? { kind: "module", ...body } : body
-
 /** Addresses of nodes that are to receive a service's list. */
 export const ClientIps = Schema.Array(Address).check(
   Schema.isMinLength(1, { message: "must hold at least one address" }),

@@ -16,6 +16,7 @@ import {
   TasksChanged,
 } from "../../protocol/NodeManager.ts"
 import type { ApplyListRequest, ApplyTrustRequest, TasksChange, TasksRequest } from "../../protocol/NodeManager.ts"
+import { type InstanceRequest, RestartVerdict } from "../../protocol/ProcessMessages.ts"
 import { RpcError } from "../../protocol/RpcError.ts"
 import { RpcConnection } from "../../rpc/RpcConnection.ts"
 import { managerName, nodeName } from "./Authority.ts"
@@ -67,6 +68,7 @@ const decodeAck = Schema.decodeUnknownEffect(ListAck)
 const decodeApplied = Schema.decodeUnknownEffect(Applied)
 const decodeStats = Schema.decodeUnknownEffect(ProcessStats)
 const decodeVerdict = Schema.decodeUnknownEffect(ReloadVerdict)
+const decodeRestart = Schema.decodeUnknownEffect(RestartVerdict)
 const decodeTasks = Schema.decodeUnknownEffect(TaskPage)
 const decodeChanged = Schema.decodeUnknownEffect(TasksChanged)
 
@@ -110,6 +112,11 @@ const linkOver = (connection: RpcConnection) => {
     reloadProcess: (name: string, timeoutMs: number) =>
       Effect.flatMap(call(nodeMethods.reloadProcess, { name }, timeoutMs), (answer) =>
         readable(nodeMethods.reloadProcess, decodeVerdict(answer)),
+      ),
+    /** Answers when the processes are up again, or have failed to, at most `timeoutMs` later. */
+    restartProcess: (request: InstanceRequest, timeoutMs: number) =>
+      Effect.flatMap(call(nodeMethods.restartProcess, request, timeoutMs), (answer) =>
+        readable(nodeMethods.restartProcess, decodeRestart(answer)),
       ),
     processStats: (name: string) => ask(nodeMethods.processStats, { name }, decodeStats),
     listTasks: (request: typeof TasksRequest.Type) => ask(nodeMethods.listTasks, request, decodeTasks),

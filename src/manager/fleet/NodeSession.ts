@@ -55,6 +55,8 @@ export type SessionState = {
   readonly locks: Map<string, Semaphore.Semaphore>
   /** Of the last reload of each process set, when it is known to the manager alone. Written by Reloads. */
   readonly reloadFailures: Map<string, ReloadFailure>
+  /** Why the node did not take what it has to run, the last time it was sent. */
+  processesProblem: { readonly problem: Problem; readonly at: number } | null
   /** Says "compare now". */
   readonly wakes: Queue.Queue<void>
   /** Done with the first connection. */
@@ -77,6 +79,7 @@ export const makeSession = Effect.fnUntraced(function* (node: NodeAddress) {
     sending: new Map(),
     locks: new Map(),
     reloadFailures: new Map(),
+    processesProblem: null,
     wakes: yield* Queue.sliding<void>(1),
     reached: yield* Deferred.make<void>(),
     broken: undefined,
@@ -215,6 +218,7 @@ const compare = Effect.fnUntraced(function* (session: SessionState, duties: Sess
     else {
       const delayMs = backoffDelay({ ...sessionBackoff, capMs: 30_000 }, failures, yield* Random.next)
       session.nextTryAt = (yield* Clock.currentTimeMillis) + delayMs
+      yield* duties.changed(session, "status")
       yield* Effect.timeoutOption(Queue.take(session.wakes), delayMs)
       session.nextTryAt = null
     }
@@ -233,6 +237,7 @@ const oneConnection = Effect.fnUntraced(function* (session: SessionState, duties
       is: { _tag: "OtherNode", at: endpointKey(session.node), nodeId: status.nodeId },
     })
   session.held.clear()
+  session.processesProblem = null
   // What failed since the last connection may be stored over what was told then: all is told again.
   session.reported.clear()
   adopt(session, status)

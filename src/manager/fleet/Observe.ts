@@ -29,10 +29,14 @@ const seen = (state: Observed["state"], since: number | undefined, problem: Prob
   problem,
 })
 
-/** What a node reports of a service's processes at an endpoint. */
-export const processAt = (session: SessionState | undefined, service: string, endpoint: Endpoint) =>
+/** What a node reports of a service's processes that listen there; null: nowhere. */
+export const processOf = (
+  session: SessionState | undefined,
+  service: string,
+  listen: Pick<Endpoint, "ip" | "port"> | null,
+): ProcessStatus | undefined =>
   session?.status?.processes.find(
-    ({ listen, service: name }) => name === service && listen?.ip === endpoint.ip && listen.port === endpoint.port,
+    (status) => status.service === service && status.listen?.ip === listen?.ip && status.listen?.port === listen?.port,
   )
 
 /** The newer of what the node tells of its last reload, and of what kept the manager from asking it. */
@@ -52,6 +56,12 @@ const unreached = (session: SessionState, kernel: boolean): Observed =>
     session.problem ?? { _tag: "NotReachedYet" },
   )
 
+/** What was last seen of a place where a service runs without an endpoint. */
+export const observeNowhere = (session: SessionState | undefined, service: string): Observed["state"] => {
+  const status = processOf(session, service, null)
+  return status === undefined ? "unknown" : states[status.state]
+}
+
 /** What was last seen of an endpoint. */
 export const observe = (session: SessionState | undefined, place: Place, endpoint: Endpoint): Observed => {
   if (session === undefined) return seen("unknown", undefined, { _tag: "NotJoined", ip: endpoint.ip })
@@ -60,7 +70,7 @@ export const observe = (session: SessionState | undefined, place: Place, endpoin
     return session.node.port === endpoint.port
       ? seen("up", session.since, undefined)
       : seen("unknown", undefined, { _tag: "OtherPort", port: session.node.port })
-  const status = processAt(session, place.service, endpoint)
+  const status = processOf(session, place.service, endpoint)
   if (status === undefined) return seen("unknown", undefined, { _tag: "NothingThere" })
   return seen(states[status.state], status.since, stateProblem(status))
 }
@@ -72,7 +82,7 @@ export const endpointView = (
   place: Place,
   endpoint: Endpoint,
 ): EndpointView => {
-  const workers = place.kernel ? undefined : processAt(session, place.service, endpoint)?.workers
+  const workers = place.kernel ? undefined : processOf(session, place.service, endpoint)?.workers
   return {
     ip: endpoint.ip,
     port: endpoint.port,

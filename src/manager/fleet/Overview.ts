@@ -1,17 +1,20 @@
 import { Context, Effect, Layer } from "effect"
-import { type Problem, problemSentence, processProblem, readProblem } from "../../domain/Problem.ts"
-import { processName } from "../../domain/Placement.ts"
+import { type Problem, problemSentence, readProblem } from "../../domain/Problem.ts"
+import { planAt } from "../../domain/ProcessPlan.ts"
 import { type Ack, type Client, ClientsRepo } from "../store/ClientsRepo.ts"
 import { ListsRepo, type ReleasedList } from "../store/ListsRepo.ts"
 import { type Node, NodesRepo } from "../store/NodesRepo.ts"
+import type { StoredSpec } from "../store/ProcessSpecsRepo.ts"
 import type { Service } from "../store/ServicesRepo.ts"
+import { ActionBoard } from "./ActionBoard.ts"
 import { Deliveries } from "./Deliveries.ts"
 import { Desired, type Index } from "./Desired.ts"
 import { NotFound } from "./Errors.ts"
 import type { SessionState } from "./NodeSession.ts"
-import { endpointView, healthOf, observe, processAt, reloadAt } from "./Observe.ts"
+import { endpointView, healthOf, observe, observeNowhere } from "./Observe.ts"
+import { processSummary, processView, spotsOf } from "./ProcessViews.ts"
 import { Sessions } from "./Sessions.ts"
-import type { ClientView, DashboardCounts, NodeView, ProcessView, ServiceDetail, ServiceSummary } from "./Views.ts"
+import type { ClientView, DashboardCounts, NodeView, ServiceDetail, ServiceSummary } from "./Views.ts"
 
 const countClients = (clients: ReadonlyArray<ClientView>, revision: number | null) => ({
   total: clients.length,
@@ -46,6 +49,7 @@ const workersOf = (session: SessionState) =>
     .flatMap((process) => process.workers)
 
 const make = Effect.gen(function* () {
+  const board = yield* ActionBoard
   const clients = yield* ClientsRepo
   const deliveries = yield* Deliveries
   const desired = yield* Desired
@@ -88,23 +92,37 @@ const make = Effect.gen(function* () {
     }
   }
 
+  /** Where it is to run without an endpoint. */
+  const nowhere = (stored: StoredSpec | undefined, list: ReleasedList | undefined) =>
+    stored === undefined
+      ? []
+      : spotsOf(stored, list?.endpoints ?? [])
+          .filter(({ ip, listen }) => listen === null && planAt(stored, ip) !== undefined)
+          .map(({ ip }) => ({ ip, state: observeNowhere(sessions.at(ip), stored.spec.service) }))
+
   const summary = (
     service: Service,
     list: ReleasedList | undefined,
+    stored: StoredSpec | undefined,
     clients: ReadonlyArray<ClientView>,
   ): ServiceSummary => {
-    const endpoints = (list?.endpoints ?? []).map((endpoint) => ({
-      online: endpoint.status === "online",
-      state: observe(sessions.at(endpoint.ip), { service: service.name, kernel: service.kernel }, endpoint).state,
+    // What an operator has stopped is switched off, not out of order.
+    const isStopped = (ip: string) => stored !== undefined && planAt(stored, ip)?.desired === "stopped"
+    const endpoints = (list?.endpoints ?? []).map(({ ip, port, status, weight }) => ({
+      ip,
+      online: status === "online",
+      state: observe(sessions.at(ip), { service: service.name, kernel: service.kernel }, { ip, port, status, weight })
+        .state,
     }))
     const online = endpoints.filter((endpoint) => endpoint.online)
+    const places = [...online, ...nowhere(stored, list)]
     const revision = list?.revision ?? null
     return {
       id: service.id,
       name: service.name,
       description: service.description,
       kernel: service.kernel,
-      health: healthOf(endpoints),
+      health: healthOf(places.map(({ ip, state }) => ({ online: !isStopped(ip), state }))),
       revision,
       endpoints: {
         total: endpoints.length,
@@ -115,25 +133,8 @@ const make = Effect.gen(function* () {
       modifiedAt: service.modifiedAt,
       modifiedBy: service.modifiedBy,
       createdBy: service.createdBy,
+      processes: stored === undefined ? null : processSummary(stored, list?.endpoints ?? [], sessions.at),
     }
-  }
-
-  const processView = (index: Index, serviceId: string, nodeOf: ReadonlyMap<string, Node>): ProcessView | null => {
-    const stored = index.specs.get(serviceId)
-    if (stored === undefined) return null
-    const { spec } = stored
-    const instances = (index.released.get(serviceId)?.endpoints ?? []).flatMap((endpoint) => {
-      const session = sessions.at(endpoint.ip)
-      if (session === undefined) return []
-      const status = processAt(session, spec.service, endpoint) ?? null
-      const name = processName(spec.service, endpoint.port)
-      const reload = reloadAt(status ?? undefined, session.reloadFailures.get(name))
-      const nodeName = nodeOf.get(endpoint.ip)?.name ?? ""
-      const problem = session.problem ?? (typeof status?.reason === "string" ? processProblem(status.reason) : null)
-      return [{ nodeId: session.node.id, nodeName, name, reload, status, error: sentenceOf(problem), problem }]
-    })
-    const { modifiedAt, modifiedBy, revision } = stored
-    return { spec, revision, modifiedBy, modifiedAt, instances }
   }
 
   const clientsOf = Effect.fnUntraced(function* (serviceId: string) {
@@ -147,7 +148,7 @@ const make = Effect.gen(function* () {
   })
 
   const list = Effect.gen(function* () {
-    const { released, services } = yield* desired.index
+    const { released, services, specs } = yield* desired.index
     const acks = new Map((yield* clients.allAcks).map((ack) => [ack.clientId, ack]))
     const nodeOf = nodesByIp(yield* nodes.list)
     const grouped = byService(yield* clients.all)
@@ -155,18 +156,19 @@ const make = Effect.gen(function* () {
       const views = (grouped.get(service.id) ?? []).map((client) =>
         clientView(client, acks.get(client.id), nodeOf.get(client.ip)),
       )
-      return summary(service, released.get(service.id), views)
+      return summary(service, released.get(service.id), specs.get(service.id), views)
     })
   })
 
   const detail = Effect.fnUntraced(function* (service: Service, index: Index) {
     const released = index.released.get(service.id)
+    const stored = index.specs.get(service.id)
     const draft = yield* lists.draft(service.id)
     const nodeOf = nodesByIp(yield* nodes.list)
     const clientsList = yield* clientsOf(service.id)
     const place = { service: service.name, kernel: service.kernel }
     const found: ServiceDetail = {
-      ...summary(service, released, clientsList),
+      ...summary(service, released, stored, clientsList),
       tls: service.tls,
       createdAt: service.createdAt,
       hasDraft: draft !== undefined,
@@ -174,7 +176,14 @@ const make = Effect.gen(function* () {
         endpointView(sessions.at(endpoint.ip), nodeOf.get(endpoint.ip)?.name ?? null, place, endpoint),
       ),
       clientsList,
-      process: processView(index, service.id, nodeOf),
+      process:
+        stored === undefined
+          ? null
+          : processView(stored, released?.endpoints ?? [], {
+              sessionAt: sessions.at,
+              nameAt: (ip) => nodeOf.get(ip)?.name ?? "",
+              board,
+            }),
       releasedAt: released?.releasedAt ?? null,
       releasedBy: released?.releasedBy ?? null,
       draft: draft?.endpoints ?? null,
@@ -213,6 +222,7 @@ const make = Effect.gen(function* () {
       revokedAt: node.revokedAt,
       services,
       lastSeenAt: node.lastSeenAt,
+      notices: status?.notices ?? [],
     }
   }
 

@@ -1,20 +1,21 @@
 import { Clock, Context, Effect, Layer } from "effect"
 import { problemSentence } from "../../domain/Problem.ts"
-import { startTimeoutOf } from "../../domain/ProcessSpec.ts"
 import type { ReloadVerdict } from "../../protocol/NodeManager.ts"
 import { AuditRepo } from "../store/AuditRepo.ts"
+import { ActionBoard } from "./ActionBoard.ts"
 import { Changes } from "./Changes.ts"
 import { KernelService, NotFound } from "./Errors.ts"
 import type { NodeCallError } from "./NodeLink.ts"
 import { askNode, type NodeAway } from "./NodeSession.ts"
 import { Overview } from "./Overview.ts"
 import { Sessions } from "./Sessions.ts"
-import type { ProcessView, ServiceDetail } from "./Views.ts"
+import { patienceFor } from "./Verdicts.ts"
+import type { InstanceView, ProcessView, ServiceDetail } from "./Views.ts"
 
 /** What a reload came to on one node. A node that could not be asked has failed, with the reason. */
 export type NodeVerdict = ReloadVerdict & { readonly nodeId: string; readonly nodeName: string; readonly name: string }
 
-type Instance = ProcessView["instances"][number]
+type Instance = InstanceView
 type Started = {
   readonly service: ServiceDetail
   readonly process: ProcessView
@@ -23,15 +24,10 @@ type Started = {
 
 /** Nodes that reload a service at a time. */
 const nodesAtOnce = 4
-/** For the process table, the module and the way; on top of what the spec grants each worker. */
-const spareMs = 10_000
-const longestMs = 24 * 3_600_000
 
 /** Each worker may take its whole time to start, and the one before it to drain. */
-const patienceMs = ({ spec }: ProcessView, { status }: Instance): number => {
-  const workers = Math.max(1, (status?.workers.length ?? 0) + (status?.taskWorkers.length ?? 0))
-  return Math.min(longestMs, workers * (startTimeoutOf(spec) + spec.drainTimeoutMs + spareMs))
-}
+const patienceMs = ({ spec }: ProcessView, { status }: Instance): number =>
+  patienceFor(spec, (status?.workers.length ?? 0) + (status?.taskWorkers.length ?? 0))
 
 const failure = (reason: string, tookMs: number): ReloadVerdict => ({
   outcome: "failed",
@@ -51,6 +47,7 @@ const gone = ({ name, nodeId, nodeName }: Instance): NodeVerdict => ({
 
 const make = Effect.gen(function* () {
   const audit = yield* AuditRepo
+  const board = yield* ActionBoard
   const changes = yield* Changes
   const overview = yield* Overview
   const scope = yield* Effect.scope
@@ -81,6 +78,7 @@ const make = Effect.gen(function* () {
     if (session === undefined) return gone(instance)
     const startedAt = yield* Clock.currentTimeMillis
     session.reloadFailures.delete(name)
+    yield* board.clear({ serviceId: service.id, nodeId, name })
     const failed = Effect.fnUntraced(function* ({ problem }: NodeAway | NodeCallError) {
       const endedAt = yield* Clock.currentTimeMillis
       session.reloadFailures.set(name, { problem, startedAt, endedAt })

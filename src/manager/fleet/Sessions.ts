@@ -1,4 +1,4 @@
-import { Context, Effect, FiberMap, Layer, Queue } from "effect"
+import { Clock, Context, Effect, FiberMap, Layer, Queue } from "effect"
 import type { Due } from "../store/DeliveriesRepo.ts"
 import { NodesRepo } from "../store/NodesRepo.ts"
 import { Authority } from "./Authority.ts"
@@ -101,7 +101,14 @@ const make = Effect.gen(function* () {
 
   const settleProcesses = Effect.fnUntraced(function* (session: SessionState, set: DesiredNode["processes"]) {
     if (session.status === undefined || session.status.processesRevision >= set.revision) return true
-    const apply = overLink(session, (link) => link.applyProcesses(set))
+    const apply = overLink(session, (link) => link.applyProcesses(set)).pipe(
+      Effect.tapError((error) =>
+        Effect.map(Clock.currentTimeMillis, (at) => {
+          session.processesProblem = { problem: error.problem, at }
+        }),
+      ),
+      Effect.tap(() => Effect.sync(() => (session.processesProblem = null))),
+    )
     const done = yield* keepGoing(apply, `Node ${session.node.id} refused its processes`)
     if (done && session.status !== undefined) session.status = { ...session.status, processesRevision: set.revision }
     return done

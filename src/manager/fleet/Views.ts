@@ -2,8 +2,8 @@ import type { Effective, Observed } from "../../domain/Effective.ts"
 import type { Endpoint, EndpointStatus } from "../../domain/Endpoint.ts"
 import type { TlsMode } from "../../domain/EndpointList.ts"
 import type { Problem } from "../../domain/Problem.ts"
-import type { ProcessSpec } from "../../domain/ProcessSpec.ts"
-import type { ProcessStatus } from "../../protocol/NodeManager.ts"
+import type { Desired, ProcessSpec } from "../../domain/ProcessSpec.ts"
+import type { NodeStatus, ProcessStatus } from "../../protocol/NodeManager.ts"
 
 /**
  * What pages and the API show of the fleet: plain data. Times are milliseconds since 1970; `null` is "not yet", or
@@ -26,6 +26,19 @@ export type ServiceSummary = {
   readonly modifiedAt: number
   readonly modifiedBy: string
   readonly createdBy: string
+  /** null: it has no process spec. */
+  readonly processes: ProcessSummary | null
+}
+
+/** Processes of a service on all of its joined nodes. */
+export type ProcessSummary = {
+  readonly kind: ProcessSpec["kind"]
+  /** What is wanted everywhere; a place may be told otherwise. */
+  readonly desired: Desired
+  /** Places where it is to run, and where it does. */
+  readonly wanted: number
+  readonly running: number
+  readonly workers: { readonly ready: number; readonly want: number }
 }
 
 export type EndpointView = {
@@ -67,22 +80,54 @@ export type ClientView = {
 /** The reload that runs, or the last one: as the node tells it, or `problem` when it could not be asked. */
 export type ReloadView = NonNullable<ProcessStatus["reload"]> & { readonly problem: Problem | null }
 
+/** What a person has asked of a process set, and what came of it. `kept`: the node is away, and is told when it is back. */
+export type ActionView = {
+  readonly action: "start" | "stop" | "restart" | "scale" | "push"
+  readonly state: "running" | "done" | "failed" | "kept" | "pending"
+  readonly by: string
+  readonly startedAt: number
+  readonly endedAt: number | null
+  readonly reason: string | null
+  readonly problem: Problem | null
+}
+
+/** How far what a node is to have of a spec, and whether it is to run, has come. */
+export type SpecDelivery = {
+  readonly state: "acked" | "sending" | "refused" | "away" | "none"
+  /** What it is to have; null: nothing was pushed to it. */
+  readonly wanted: { readonly revision: number; readonly desired: Desired } | null
+  readonly problem: Problem | null
+  readonly message: string | null
+  readonly nextTryAt: number | null
+}
+
+/** A process set on a node. `status` null: not reported (yet). */
+export type InstanceView = {
+  readonly nodeId: string
+  readonly nodeName: string
+  readonly ip: string
+  /** The process set on its node: `<service>@<port>`, or `<service>` when it listens nowhere. */
+  readonly name: string
+  readonly delivery: SpecDelivery
+  readonly action: ActionView | null
+  readonly reload: ReloadView | null
+  readonly status: ProcessStatus | null
+  readonly error: string | null
+  readonly problem: Problem | null
+}
+
 export type ProcessView = {
+  /** The newest that was saved, with what is wanted everywhere. */
   readonly spec: ProcessSpec
   readonly revision: number
+  /** The revision that each node has that was not given another; null: none was pushed to all. */
+  readonly pushed: number | null
   readonly modifiedBy: string
   readonly modifiedAt: number
-  /** One for each endpoint whose address is a joined node's. `status` null: not reported (yet). */
-  readonly instances: ReadonlyArray<{
-    readonly nodeId: string
-    readonly nodeName: string
-    /** The process set on its node: `<service>@<port>`. */
-    readonly name: string
-    readonly reload: ReloadView | null
-    readonly status: ProcessStatus | null
-    readonly error: string | null
-    readonly problem: Problem | null
-  }>
+  /** One for each place whose address is a joined node's. */
+  readonly instances: ReadonlyArray<InstanceView>
+  /** Addresses that it names, and that no joined node has. */
+  readonly notJoined: ReadonlyArray<string>
 }
 
 export type ServiceDetail = ServiceSummary & {
@@ -111,6 +156,20 @@ export type PushJob = {
   readonly clientIds: ReadonlyArray<string>
 }
 
+/** One action on several services, and how far it is. */
+export type BulkJob = {
+  readonly action: "start" | "stop" | "restart" | "reload"
+  readonly by: string
+  readonly startedAt: number
+  readonly endedAt: number | null
+  readonly services: ReadonlyArray<{
+    readonly id: string
+    readonly name: string
+    readonly state: "queued" | "running" | "done" | "failed" | "kept" | "pending"
+    readonly reason: string | null
+  }>
+}
+
 export type NodeView = {
   readonly id: string
   readonly name: string
@@ -129,6 +188,8 @@ export type NodeView = {
   /** Endpoints of released lists on its address. */
   readonly services: number
   readonly lastSeenAt: number | null
+  /** What the node says a person should see. */
+  readonly notices: NodeStatus["notices"]
 }
 
 export type TokenView = {

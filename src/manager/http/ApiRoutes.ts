@@ -1,18 +1,16 @@
 import { Effect, Option, Schema } from "effect"
 import { Endpoints } from "../../domain/Endpoint.ts"
 import { TlsMode } from "../../domain/EndpointList.ts"
-import { legacyOverTls, legacyOverTlsProblem } from "../../domain/LegacyPort.ts"
 import { ServiceName } from "../../domain/ServiceName.ts"
 import { version } from "../../platform/Version.ts"
 import { NotFound } from "../fleet/Errors.ts"
 import { Fleet } from "../fleet/Fleet.ts"
-import { ClientIps, ofSomeKind, ProcessInput, TokenInput } from "../fleet/Inputs.ts"
+import { ClientIps, TokenInput } from "../fleet/Inputs.ts"
 import { Joining } from "../fleet/Joining.ts"
 import { Pushes } from "../fleet/Pushes.ts"
 import { Services } from "../fleet/Services.ts"
 import { json, noContent } from "./Answers.tsx"
 import { type Ask, param, query, type SignedAsk } from "./Ask.ts"
-import { InvalidInput } from "./Failure.ts"
 import { decoder, jsonBody } from "./Input.ts"
 
 /** Longer waits would look like dead connections to proxies, and to our own server. */
@@ -39,7 +37,6 @@ const changedService = decoder(
     override: Schema.Boolean.pipe(Schema.withDecodingDefaultKey(Effect.succeed(false))),
   }),
 )
-const processInput = decoder(ProcessInput)
 const clientsInput = decoder(Schema.Struct({ ips: ClientIps }))
 const pushInput = decoder(Schema.Struct({ clients: Schema.optionalKey(ClientIps) }))
 const tokenInput = decoder(
@@ -86,16 +83,6 @@ export const deleteService = Effect.fn("Api.deleteService")(function* (ask: Sign
   const { services, service } = yield* serviceOf(ask)
   yield* services.remove(service.id, ask.by)
   return noContent()
-})
-
-export const setProcess = Effect.fn("Api.setProcess")(function* (ask: SignedAsk) {
-  const { services, service } = yield* serviceOf(ask)
-  const input = yield* processInput(ofSomeKind(yield* jsonBody(ask)))
-  const ips = service.endpointsList.map(({ ip }) => ip)
-  if (input.kind === "module" && legacyOverTls(input, ips))
-    return yield* new InvalidInput({ fields: { "rpc.legacy": legacyOverTlsProblem } })
-  const { revision } = yield* services.setProcess(service.id, input, ask.by)
-  return json({ revision })
 })
 
 export const addClients = Effect.fn("Api.addClients")(function* (ask: SignedAsk) {

@@ -11,10 +11,12 @@ const format = SchemaIssue.makeFormatterStandardSchemaV1({
 })
 
 /** A sentence for each field that doesn't fit, by its path: `endpoints.0.port`; `body` for the whole. */
-export const fieldErrors = (error: Schema.SchemaError): Readonly<Record<string, string>> =>
-  Object.fromEntries(
-    format(error.issue).issues.map((issue) => [(issue.path ?? []).map(String).join(".") || "body", issue.message]),
-  )
+export const fieldErrors = (error: Schema.SchemaError): Readonly<Record<string, string>> => {
+  const fields: Record<string, string> = {}
+  for (const { message, path } of format(error.issue).issues)
+    fields[(path ?? []).map(String).join(".") || "body"] ??= message
+  return fields
+}
 
 /** A decoder for what came from outside: all problems at once, and no field that nobody asked for. */
 export const decoder = <S extends Schema.ConstraintDecoder<unknown>>(schema: S) => {

@@ -1,3 +1,5 @@
+import type { Actions } from "../fleet/Actions.ts"
+import type { BulkActions } from "../fleet/BulkActions.ts"
 import type { CallConsole } from "../fleet/CallConsole.ts"
 import type { Calls } from "../fleet/Calls.ts"
 import type { Fleet } from "../fleet/Fleet.ts"
@@ -20,6 +22,7 @@ import { events } from "./EventsRoute.ts"
 import { makeJoinRoutes } from "./JoinRoutes.ts"
 import type { Live } from "./Live.ts"
 import * as nodes from "./NodeRoutes.tsx"
+import * as processes from "./ProcessApi.ts"
 import * as process from "./ProcessRoutes.tsx"
 import * as push from "./PushRoutes.tsx"
 import * as running from "./RunningRoutes.ts"
@@ -28,6 +31,8 @@ import * as services from "./ServiceRoutes.tsx"
 
 /** What the handlers use. */
 export type PageServices =
+  | Actions
+  | BulkActions
   | CallConsole
   | Calls
   | CliToken
@@ -138,7 +143,16 @@ export const makeRoutes = (): ReadonlyArray<PageRoute> => {
     json("GET", "/api/services/:name", api.getService),
     listJson("PUT", "/api/services/:name", api.updateService),
     json("DELETE", "/api/services/:name", api.deleteService),
-    json("PUT", "/api/services/:name/process", api.setProcess),
+    json("GET", "/api/status", processes.status),
+    json("POST", "/api/services/actions", processes.bulk),
+    json("GET", "/api/services/:name/process", processes.getProcess),
+    json("PUT", "/api/services/:name/process", processes.setProcess),
+    json("DELETE", "/api/services/:name/process", processes.removeProcess),
+    json("POST", "/api/services/:name/process/push", processes.pushProcess),
+    json("POST", "/api/services/:name/start", processes.start),
+    json("POST", "/api/services/:name/stop", processes.stop),
+    json("POST", "/api/services/:name/restart", processes.restart),
+    json("POST", "/api/services/:name/scale", processes.scale),
     json("POST", "/api/services/:name/reload", running.reload),
     json("GET", "/api/services/:name/stats", running.stats),
     json("GET", "/api/services/:name/methods", running.methods),

@@ -1,6 +1,6 @@
 import { Clock, Context, Deferred, Effect, Layer } from "effect"
 import { killedReason, type Limits } from "../../domain/Limit.ts"
-import type { ProcessAssignment } from "../../domain/ProcessSpec.ts"
+import { type ProcessAssignment, setIdOf } from "../../domain/ProcessSpec.ts"
 import { oomKillsOfHost } from "../../platform/Cgroup.ts"
 import { randomHex } from "../../platform/Ids.ts"
 import type { Enclosure } from "../limits/Enclosures.ts"
@@ -28,6 +28,8 @@ export const Care = Context.Reference<{
   readonly sourceOf: (launched: Launched) => ProcessAssignment | undefined
   /** The limits of a set may have changed: those that run are to keep them too. */
   readonly limit: (assignment: ProcessAssignment, running: ReadonlyArray<Launched>) => Effect.Effect<void>
+  /** The set is run no more. */
+  readonly leave: (assignment: ProcessAssignment) => Effect.Effect<void>
   /** For the set's status: why limits that are asked for are not in force. */
   readonly missing: (limits: Limits) => string | null
 }>("muster/node/care/Care", {
@@ -37,6 +39,7 @@ export const Care = Context.Reference<{
     usageOf: () => undefined,
     sourceOf: () => undefined,
     limit: () => Effect.void,
+    leave: () => Effect.void,
     missing: () => null,
   }),
 })
@@ -54,6 +57,8 @@ const live = Effect.gen(function* () {
   const watched = new WeakMap<Launched, Watched>()
   const enclosures = new WeakMap<Launched, Enclosure>()
   const sources = new WeakMap<Launched, ProcessAssignment>()
+  /** Under which name a set's limits were told of last, by its id. */
+  const names = new Map<string, string>()
   let oomKills = oomKillsOfHost()
   let oomKilledAt = -Infinity
 
@@ -143,10 +148,19 @@ const live = Effect.gen(function* () {
     adopt: (launched, from) => take(launched, from, limiting.enclosureOf(launched.pid)),
     usageOf: (launched) => watched.get(launched),
     sourceOf: (launched) => sources.get(launched),
-    limit: Effect.fnUntraced(function* ({ name, spec }, running) {
+    limit: Effect.fnUntraced(function* (assignment, running) {
+      const { name, spec } = assignment
+      const former = names.get(setIdOf(assignment))
+      if (former !== undefined && former !== name) yield* limiting.notify(former, null)
+      names.set(setIdOf(assignment), name)
       yield* limiting.notify(name, limiting.missing(spec.run))
       for (const launched of running) yield* limitOne(launched, `${name}+${randomHex(6)}`, spec.run)
     }),
+    leave: (assignment) =>
+      Effect.suspend(() => {
+        names.delete(setIdOf(assignment))
+        return limiting.notify(assignment.name, null)
+      }),
     missing: limiting.missing,
   })
 })

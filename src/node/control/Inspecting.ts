@@ -5,14 +5,14 @@ import { resolveAddress } from "../../platform/ResolveAddress.ts"
 import type { ProcessInspection } from "../../protocol/ProcessMessages.ts"
 import { Care } from "../care/Care.ts"
 import { monotonicMs } from "../Monotonic.ts"
-import { Supervisor } from "../supervisor/Supervisor.ts"
+import { NoSuchProcess, Supervisor } from "../supervisor/Supervisor.ts"
 import type { WorkerSet } from "../supervisor/WorkerSet.ts"
 import type { WorkerRun } from "../supervisor/WorkerRun.ts"
 
 /** Of one instance, the root first; more would not be read. */
 const processesMax = 200
 
-type Looked = Pick<WorkerSet, "assignment" | "places">
+type Looked = Pick<WorkerSet, "assignment" | "slots">
 
 const told = (rows: ReadonlyArray<ProcessRow>) =>
   rows.slice(0, processesMax).map((row) => {
@@ -26,9 +26,9 @@ const byPid = (table: ProcessTable, pid: number | null) => {
 }
 
 /** Who has the port of a set of which nothing runs. */
-const holderOf = async ({ assignment, places }: Looked): Promise<string | null> => {
+const holderOf = async ({ assignment, slots }: Looked): Promise<string | null> => {
   const { listen } = assignment
-  const isDown = places().every(({ slot }) => slot.isVacant || slot.isResting || slot.status.pid === null)
+  const isDown = slots.every(({ slot }) => slot.isVacant || slot.isResting || slot.status.pid === null)
   if (listen === null || !isDown) return null
   try {
     return portHolder({ ip: await resolveAddress(listen.ip), port: listen.port }) ?? null
@@ -55,10 +55,11 @@ export const inspecting = Effect.gen(function* () {
   }
 
   return Effect.fnUntraced(function* (name: string) {
-    const set = yield* supervisor.find(name)
+    const set = supervisor.find(name)
+    if (set === undefined) return yield* new NoSuchProcess({ name })
     const now = yield* monotonicMs
     const table = ProcessTable.read()
-    const instances = set.places().map(({ kind, slot }) => {
+    const instances = set.slots.map(({ kind, slot }) => {
       const { pid } = slot.status
       const own = slot.running === undefined ? undefined : care.usageOf(slot.running.worker)
       const { latest } = own ?? {}

@@ -14,9 +14,10 @@ import {
   statusBatchMs,
   StatusRequest,
 } from "../../protocol/NodeManager.ts"
-import { CrashesRequest, CrashRequest } from "../../protocol/ProcessMessages.ts"
 import { RpcError } from "../../protocol/RpcError.ts"
 import { crashReading, type NoSuchCrash } from "../crashes/CrashReading.ts"
+import { CrashesRequest, CrashRequest, InstanceRequest } from "../../protocol/ProcessMessages.ts"
+import { Cron } from "../cron/Cron.ts"
 import { Discovery, type GuardRefused } from "../discovery/Discovery.ts"
 import type { DiskFailed } from "../Disk.ts"
 import { fieldError } from "../FieldError.ts"
@@ -28,6 +29,7 @@ import { TaskQueues } from "../tasks/TaskQueues.ts"
 import type { TaskStoreFailed } from "../tasks/TaskStore.ts"
 import { Trust } from "../trust/Trust.ts"
 import { inspecting } from "./Inspecting.ts"
+import { cronMethods } from "./CronMethods.ts"
 
 type Failure =
   | DiskFailed
@@ -86,6 +88,7 @@ export class NodeMethods extends Context.Service<NodeMethods, ReadonlyMap<string
     Layer.effect(
       NodeMethods,
       Effect.gen(function* () {
+        const cron = yield* Cron
         const discovery = yield* Discovery
         const supervisor = yield* Supervisor
         const tasks = yield* TaskQueues
@@ -111,14 +114,15 @@ export class NodeMethods extends Context.Service<NodeMethods, ReadonlyMap<string
             processesRevision: yield* supervisor.revision,
             trustRevision: yield* trust.revision,
             processes: yield* supervisor.statuses,
-            cronRevision: 0,
-            cron: [],
+            cronRevision: yield* cron.revision,
+            cron: yield* cron.statuses,
             notices: yield* notices.all,
           }
           return answer
         })
 
         return new Map<string, Method>([
+          ...(yield* cronMethods),
           [
             nodeMethods.status,
             method(StatusRequest, ({ after, waitMs }) =>
@@ -141,6 +145,7 @@ export class NodeMethods extends Context.Service<NodeMethods, ReadonlyMap<string
             method(ApplyProcessesRequest, (set) => Effect.map(supervisor.apply(set), (revision) => ({ revision }))),
           ],
           [nodeMethods.reloadProcess, method(ProcessName, ({ name }) => supervisor.reload(name))],
+          [nodeMethods.restartProcess, method(InstanceRequest, (instance) => supervisor.restart(instance))],
           [nodeMethods.processStats, method(ProcessName, ({ name }) => supervisor.stats(name))],
           [nodeMethods.inspectProcess, method(ProcessName, ({ name }) => inspect(name))],
           [nodeMethods.listCrashes, method(CrashesRequest, ({ name }) => crashes.list(name))],

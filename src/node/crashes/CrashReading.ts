@@ -15,12 +15,9 @@ export const crashReading = Effect.gen(function* () {
   const supervisor = yield* Supervisor
   return {
     list: Effect.fnUntraced(function* (name: string) {
-      const set = yield* supervisor.find(name).pipe(
-        Effect.map(({ assignment }) => setIdOf(assignment)),
-        // It is run here no more; its reports may still be there.
-        Effect.orElseSucceed(() => name),
-      )
-      return { crashes: yield* crashes.list(set) }
+      const set = supervisor.find(name)
+      // One that is run here no more may still have reports.
+      return { crashes: yield* crashes.list(set === undefined ? name : setIdOf(set.assignment)) }
     }),
     get: Effect.fnUntraced(function* (id: string) {
       return (yield* crashes.get(id)) ?? (yield* new NoSuchCrash({ id }))

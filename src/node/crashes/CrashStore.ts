@@ -1,7 +1,7 @@
 import { Effect } from "effect"
 import { newId, idTime } from "../../platform/Ids.ts"
 import { join } from "../../platform/Paths.ts"
-import { CrashReport, type CrashSummary } from "../../protocol/ProcessMessages.ts"
+import { CrashReport, CrashSummary } from "../../protocol/ProcessMessages.ts"
 import { Disk, readState } from "../Disk.ts"
 
 /** Of each process set; the oldest go first. */
@@ -24,8 +24,9 @@ const setIn = (name: string) => {
 /** Reports of a process set that the node runs no more are kept so long after the last one. */
 const keepMs = 30 * 86_400_000
 
-const summaryOf = ({ log: _, openCallCount: _1, openCalls: _2, samples: _3, ...summary }: CrashReport): CrashSummary =>
-  summary
+const summaryFields = Object.keys(CrashSummary.fields)
+const summaryOf = (report: CrashReport) =>
+  Object.fromEntries(Object.entries(report).filter(([name]) => summaryFields.includes(name))) as CrashSummary
 
 /**
  * Crash reports on the disk: `<folder>/<id of the process set>/<id>.json`, one file each. What there is, and since when, is

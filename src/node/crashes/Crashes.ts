@@ -62,7 +62,9 @@ export class Crashes extends Context.Service<
             specRevision,
             lastGoodRevision: yield* lastGood.of(setIdOf(assignment), assignment.specRevision),
             log: log.map((line) => ({ at: line.at, stream: line.stream, text: line.text.slice(0, lineCharsMax) })),
-            samples: (care.usageOf(run.worker)?.samples ?? []).map(({ processes: _, ...sample }) => sample),
+            samples: (care.usageOf(run.worker)?.samples ?? []).map(
+              ({ at: taken, cpuPercent, loopLagMs, rssBytes }) => ({ at: taken, rssBytes, cpuPercent, loopLagMs }),
+            ),
             openCalls: calls,
             openCallCount: Math.max(calls.length, run.worker.inFlight().length, figures?.openCallCount ?? 0),
           }
@@ -77,7 +79,10 @@ export class Crashes extends Context.Service<
         })
 
         const quietly = <A>(what: string, effect: Effect.Effect<A, DiskFailed>) =>
-          Effect.catch(Effect.asVoid(effect), (error) => Effect.logWarning(`${what}: ${error.message}`))
+          effect.pipe(
+            Effect.asVoid,
+            Effect.catch((error) => Effect.logWarning(`${what}: ${error.message}`)),
+          )
 
         return Crashes.of({
           list: (set) => oneAtATime.withPermit(store.list(set)),

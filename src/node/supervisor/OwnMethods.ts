@@ -53,7 +53,8 @@ export const ownMethods = Effect.gen(function* () {
           worker.report = report
           worker.heard += 1
           worker.ledger.reported(report.pid, report.stats, report.harmless ?? [])
-          return worker.ledger.orders(now)
+          const orders = worker.ledger.orders(now)
+          return worker.service === undefined ? orders : { ...orders, service: worker.service }
         }),
       ),
     ],

@@ -1,6 +1,6 @@
 import { Clock, Deferred, Effect, FiberHandle } from "effect"
 import { hasteMs } from "../../domain/Recycling.ts"
-import type { ProcessAssignment } from "../../domain/ProcessSpec.ts"
+import type { ProcessAssignment, StopSignal } from "../../domain/ProcessSpec.ts"
 import { monotonicMs } from "../Monotonic.ts"
 import type { ProcessStatus, ReloadVerdict } from "../../protocol/NodeManager.ts"
 import type { Replacement, Slot } from "./SlotOptions.ts"
@@ -27,6 +27,9 @@ const renewAgainMs = 60_000
 /** Shorter waits between workers that are replaced young are no news. */
 const tellHasteMs = 8_000
 
+/** One whose replacement was given up for a restart of its own is tried again. */
+const triesMax = 3
+
 type Progress = NonNullable<ProcessStatus["reload"]>
 type Job = { progress: Progress; readonly verdict: Deferred.Deferred<ReloadVerdict> }
 
@@ -40,7 +43,7 @@ const isDown = ({ state }: Slot) => downStates.has(state)
 export const makeReloads = Effect.fnUntraced(function* (options: ReloadsOptions) {
   const running = yield* FiberHandle.make()
   let active: object | undefined
-  let job: Job | undefined
+  let last: Job | undefined
   let notBefore = 0
   /** How long the last worker that was replaced young made the next one wait. */
   let lastHasteMs = 0
@@ -88,13 +91,14 @@ export const makeReloads = Effect.fnUntraced(function* (options: ReloadsOptions)
 
   const roll = Effect.fnUntraced(function* (own: Job, version: Version) {
     if (options.slots().every(isDown)) return yield* startAll(own, version)
-    const done = new Set<Slot>()
+    const tries = new Map<Slot, number>()
+    const triesOf = (slot: Slot) => tries.get(slot) ?? 0
     for (;;) {
       const slot = options
         .slots()
-        .find((one) => one.generation !== version.generation && one.state !== "STOPPED" && !done.has(one))
+        .find((one) => one.generation !== version.generation && one.state !== "STOPPED" && triesOf(one) < triesMax)
       if (slot === undefined) return undefined
-      done.add(slot)
+      tries.set(slot, triesOf(slot) + 1)
       const reason = yield* replaceOne(own, slot, version)
       if (reason !== undefined) return reason
     }
@@ -112,7 +116,8 @@ export const makeReloads = Effect.fnUntraced(function* (options: ReloadsOptions)
       yield* FiberHandle.run(running, Effect.ensuring(work, over))
     })
 
-  const begin = Effect.fnUntraced(function* (version: Version) {
+  /** A job over all slots. `work` gives the reason when it failed. */
+  const beginJob = Effect.fnUntraced(function* (what: string, work: (own: Job) => Effect.Effect<string | undefined>) {
     const startedAt = yield* Clock.currentTimeMillis
     const own: Job = {
       progress: {
@@ -125,18 +130,29 @@ export const makeReloads = Effect.fnUntraced(function* (options: ReloadsOptions)
       },
       verdict: yield* Deferred.make<ReloadVerdict>(),
     }
-    const work = roll(own, version).pipe(
+    const job = work(own).pipe(
       Effect.flatMap((reason) => end(own, reason === undefined ? "done" : "failed", reason ?? null)),
       Effect.onInterrupt(() => end(own, "superseded", null)),
     )
-    yield* Effect.logInfo(`reload of ${own.progress.total} workers begins`)
+    yield* Effect.logInfo(`${what} of ${own.progress.total} workers begins`)
     yield* run(
       Effect.suspend(() => {
-        job = own
-        return Effect.andThen(options.changed, work)
+        last = own
+        return Effect.andThen(options.changed, job)
       }),
     )
     return own.verdict
+  })
+
+  /** Programs that reload themselves: nothing is replaced. Gives the reason when one can't be told to. */
+  const signalAll = Effect.fnUntraced(function* (own: Job, signal: StopSignal) {
+    for (const { name, running: one } of options.slots()) {
+      if (one === undefined) continue
+      if (one.worker.signal === undefined) return `instance ${name} can't be sent SIG${signal}`
+      yield* one.worker.signal(signal)
+      yield* tell(own, { replaced: own.progress.replaced + 1 })
+    }
+    return undefined
   })
 
   /** A limit that each new worker is over at once, or soon, must not start one after the other. */
@@ -168,13 +184,15 @@ export const makeReloads = Effect.fnUntraced(function* (options: ReloadsOptions)
     /** Begins to replace one worker by a fresh one of the same version. */
     renew: (slot: Slot, version: Version, why: string) => run(renewOne(slot, version, why)),
     /** Replaces all workers by such of `version`; the one that ran is superseded. */
-    begin,
+    begin: (version: Version) => beginJob("reload", (own) => roll(own, version)),
+    /** The same for programs that do it by themselves on a signal. */
+    beginBySignal: (signal: StopSignal) => beginJob(`reload by SIG${signal}`, (own) => signalAll(own, signal)),
     /** Gives up what runs: the process set ends. */
     cancel: FiberHandle.clear(running),
     /** Something is being replaced, or could not be a moment ago. */
     isBusy: (now: number) => active !== undefined || now < notBefore,
     get progress(): Progress | null {
-      return job?.progress ?? null
+      return last?.progress ?? null
     },
   }
 })

@@ -375,7 +375,7 @@ export const makeSlot = Effect.fnUntraced(function* (options: SlotOptions) {
   if (options.begin !== undefined) yield* beginWith(options.begin)
 
   yield* Queue.take(events).pipe(
-    Effect.flatMap(handle),
+    Effect.flatMap((event) => Effect.annotateLogs(handle(event), { service: options.service() })),
     Effect.forever,
     Effect.tapCause((cause) => Effect.logError("the slot's supervision ended", cause)),
     Effect.annotateLogs({ slot: options.name }),

@@ -33,6 +33,8 @@ export type SlotOptions = {
   readonly index: number
   /** Its place in the set: `0`, `tasks/0`. */
   readonly name: string
+  /** The set's name, for the log. */
+  readonly service: () => string
   /** By which a process is made whenever nobody asks for another. */
   readonly recipe: () => Recipe
   readonly policy: () => ProcessPolicy

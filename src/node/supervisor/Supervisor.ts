@@ -1,14 +1,18 @@
-import { Clock, Context, Data, Deferred, Effect, Exit, Layer, Scope, Semaphore } from "effect"
-import { type ProcessAssignment, ProcessSet, rpcOf } from "../../domain/ProcessSpec.ts"
+import { Clock, Context, Data, Deferred, Effect, Exit, Fiber, Layer, Scope, Semaphore } from "effect"
+import { type ProcessAssignment, ProcessSet, rpcOf, setIdOf } from "../../domain/ProcessSpec.ts"
+import { startWaves, stopsAfter, waitsFor } from "../../domain/StartOrder.ts"
 import { agentStopMaxMs } from "../../domain/StopTime.ts"
 import type { ProcessStats, ProcessStatus, ReloadVerdict } from "../../protocol/NodeManager.ts"
+import type { InstanceRequest, RestartVerdict } from "../../protocol/ProcessMessages.ts"
 import { type DiskFailed, Disk, readState, stateText } from "../Disk.ts"
 import { Logs } from "../logs/Logs.ts"
 import { monotonicMs } from "../Monotonic.ts"
 import { NodeChanges } from "../NodeChanges.ts"
 import { TaskQueues } from "../tasks/TaskQueues.ts"
-import type { SlotSockets } from "./SlotSockets.ts"
 import type { Launcher } from "./Launcher.ts"
+import { goesOn, sameSet } from "./Renames.ts"
+import type { SlotSockets } from "./SlotSockets.ts"
+import { WorkerRegistry } from "./WorkerRegistry.ts"
 import { makeWorkerSet, type WorkerSet } from "./WorkerSet.ts"
 
 /** The node has a newer set than the one that was sent. */
@@ -40,11 +44,13 @@ export class Supervisor extends Context.Service<
     readonly apply: (set: ProcessSet) => Effect.Effect<number, OlderRevision | InvalidSet | DiskFailed>
     /** Replaces the workers one after the other; returns when that is over, whatever came of it. */
     readonly reload: (name: string) => Effect.Effect<ReloadVerdict, NoSuchProcess>
+    /** Ends processes, all at once, and starts them anew; returns when that is over, whatever came of it. */
+    readonly restart: (instance: InstanceRequest) => Effect.Effect<RestartVerdict, NoSuchProcess>
     readonly stats: (name: string) => Effect.Effect<ProcessStats, NoSuchProcess>
-    /** For a look at its processes. */
-    readonly find: (name: string) => Effect.Effect<Pick<WorkerSet, "assignment" | "places">, NoSuchProcess>
     readonly revision: Effect.Effect<number>
     readonly statuses: Effect.Effect<ReadonlyArray<ProcessStatus>>
+    /** The process set of this name that runs, or still ends. */
+    readonly find: (name: string) => WorkerSet | undefined
   }
 >()("muster/node/supervisor/Supervisor") {
   static readonly layer = (path: string) =>
@@ -55,74 +61,180 @@ export class Supervisor extends Context.Service<
         const changes = yield* NodeChanges
         const logs = yield* Logs
         const tasks = yield* TaskQueues
+        const registry = yield* WorkerRegistry
         const needs = yield* Effect.context<Launcher | SlotSockets | NodeChanges>()
         const oneAtATime = yield* Semaphore.make(1)
         const scope = yield* Scope.make()
+        /** By id. */
         const sets = new Map<string, WorkerSet>()
         /** Sets that were taken away and still drain. */
         const leaving = new Set<WorkerSet>()
         let revision = 0
+        /** A list is being applied: who waits for whom is known when all of it is there. */
+        let applying = false
+        /** The agent ends, and stops all sets in their order itself. */
+        let ending = false
+
+        const everySet = () => [...sets.values(), ...leaving]
+        const byName = (name: string) => everySet().find((set) => set.assignment.name === name)
+
+        /** What had the place of a set before it, and is not gone. */
+        const former = (set: WorkerSet) =>
+          [...leaving].find(
+            (other) =>
+              setIdOf(other.assignment) === setIdOf(set.assignment) &&
+              other.assignment.listen?.ip === set.assignment.listen?.ip &&
+              other.assignment.listen?.port === set.assignment.listen?.port,
+          )
+
+        const startWaitsFor = (set: WorkerSet) => {
+          if (applying) return "the process set is being applied"
+          if (former(set) !== undefined) return "its former processes end"
+          const views = [...sets.values()].map(({ view }) => view)
+          return waitsFor(set.view, views)
+        }
+
+        const stopWaitsFor = (set: WorkerSet) => {
+          if (ending) return undefined
+          const stopping = everySet()
+            .map(({ view }) => view)
+            .filter(({ desired }) => desired === "stopped")
+          return stopsAfter(set.view, stopping)
+        }
+
+        const lookAll = Effect.suspend(() => Effect.forEach(everySet(), ({ look }) => look, { discard: true }))
+        const lookWaiting = Effect.suspend(() =>
+          Effect.forEach(
+            everySet().filter(({ isWaiting }) => isWaiting),
+            ({ look }) => look,
+            { discard: true },
+          ),
+        )
 
         const start = Effect.fnUntraced(function* (assignment: ProcessAssignment) {
           const own = yield* Scope.fork(scope)
-          const set = yield* makeWorkerSet(assignment, own).pipe(Scope.provide(own), Effect.provideContext(needs))
-          sets.set(assignment.name, set)
+          const set: WorkerSet = yield* makeWorkerSet({
+            assignment,
+            scope: own,
+            startWaitsFor: () => startWaitsFor(set),
+            stopWaitsFor: () => stopWaitsFor(set),
+            changed: lookWaiting,
+          }).pipe(Scope.provide(own), Effect.provideContext(needs))
+          sets.set(setIdOf(assignment), set)
         })
 
         const leave = Effect.fnUntraced(function* (set: WorkerSet) {
-          sets.delete(set.assignment.name)
+          sets.delete(setIdOf(set.assignment))
           leaving.add(set)
           yield* set.stop.pipe(
             Effect.ensuring(Effect.sync(() => leaving.delete(set))),
             Effect.andThen(Scope.close(set.scope, Exit.void)),
+            Effect.andThen(changes.announce),
+            Effect.andThen(lookWaiting),
             Effect.forkIn(scope),
           )
         })
 
-        const stands = (set: WorkerSet, next: ProcessAssignment) =>
-          set.assignment.listen?.ip === next.listen?.ip && set.assignment.listen?.port === next.listen?.port
+        /** Sets that go on under other names take their tasks along, and their workers are known by the new name. */
+        const rename = Effect.fnUntraced(function* (
+          renamed: ReadonlyArray<{ readonly set: WorkerSet; readonly next: ProcessAssignment }>,
+        ) {
+          if (renamed.length === 0) return
+          const moves = renamed.map(({ next, set }) => ({ from: set.assignment.name, to: next.name }))
+          const known = () => {
+            for (const { next, set } of renamed) registry.rename(set.ledger, next.name, next.spec.service)
+          }
+          yield* tasks.rename(moves, known)
+          for (const { from, to } of moves) yield* Effect.logInfo(`${from} is called ${to} from now on`)
+        })
 
         const run = Effect.fnUntraced(function* (processes: ReadonlyArray<ProcessAssignment>) {
-          const next = new Map(processes.map((assignment) => [assignment.name, assignment]))
+          const before = [...sets.values()].map((set) => ({ set, next: sameSet(set.assignment, processes) }))
+          const staying = before.flatMap(({ next, set }) =>
+            next !== undefined && goesOn(set.assignment, next) ? [{ set, next }] : [],
+          )
+          for (const { set } of before) if (!staying.some((one) => one.set === set)) yield* leave(set)
+          yield* rename(staying.filter(({ next, set }) => set.assignment.name !== next.name))
           yield* logs.assign(processes)
           yield* tasks.assign(processes.map(({ name, spec }) => ({ name, settings: rpcOf(spec) })))
-          for (const set of sets.values()) {
-            const same = next.get(set.assignment.name)
-            if (same === undefined || !stands(set, same)) yield* leave(set)
-          }
           for (const assignment of processes) {
-            const set = sets.get(assignment.name)
-            yield* set === undefined ? start(assignment) : set.assign(assignment)
+            const known = staying.find(({ next }) => next === assignment)?.set
+            if (known === undefined) {
+              yield* start(assignment)
+              continue
+            }
+            sets.delete(setIdOf(known.assignment))
+            sets.set(setIdOf(assignment), known)
+            yield* known.assign(assignment)
           }
         })
+
+        const runAll = (processes: ReadonlyArray<ProcessAssignment>) =>
+          Effect.suspend(() => {
+            applying = true
+            return run(processes)
+          }).pipe(Effect.ensuring(Effect.sync(() => void (applying = false))), Effect.andThen(lookAll))
 
         const apply = Effect.fn("Supervisor.apply")(function* (set: ProcessSet) {
           if (set.revision < revision) return yield* new OlderRevision({ revision: set.revision, have: revision })
           if (set.revision === revision) return revision
           const twice = firstTwice(set.processes.map((assignment) => assignment.name))
           if (twice !== undefined) return yield* new InvalidSet({ message: `processes: ${twice} is in the set twice` })
+          const same = firstTwice(set.processes.map(setIdOf))
+          if (same !== undefined)
+            return yield* new InvalidSet({ message: `processes: the id ${same} is in the set twice` })
           yield* disk.write(path, stateText(set))
           revision = set.revision
           yield* Effect.logInfo(`process set is now revision ${revision}; processes: ${set.processes.length}`)
-          yield* run(set.processes)
+          yield* runAll(set.processes)
           yield* changes.announce
           return revision
         })
 
         // Not to be cut off by a caller that went away: it has asked, and the next one sees how far it came.
         const beginReload = Effect.fn("Supervisor.reload")(function* (name: string) {
-          const set = sets.get(name)
+          const set = byName(name)
           if (set === undefined) return yield* new NoSuchProcess({ name })
           return yield* set.reload
         }, Effect.uninterruptible)
 
+        const beginRestart = Effect.fn("Supervisor.restart")(function* ({ name, ...instance }: InstanceRequest) {
+          const set = byName(name)
+          if (set === undefined) return yield* new NoSuchProcess({ name })
+          if (!set.has(instance)) return yield* new NoSuchProcess({ name: `${name}, instance ${instance.slot ?? ""}` })
+          const verdict = yield* Deferred.make<RestartVerdict>()
+          yield* set.restart(instance).pipe(
+            Effect.flatMap((came) => Deferred.succeed(verdict, came)),
+            Effect.forkIn(scope),
+          )
+          return verdict
+        }, Effect.uninterruptible)
+
+        /** In reverse start order. One that takes its time holds up the others no longer than for its share of it. */
+        const stopAll = Effect.gen(function* () {
+          ending = true
+          const all = everySet()
+          const waves = startWaves(all.map((set) => ({ ...set.view, set }))).toReversed()
+          const shareMs = agentStopMaxMs / Math.max(1, waves.length)
+          yield* Effect.forEach(
+            waves,
+            Effect.fnUntraced(function* (wave) {
+              const gone = yield* Effect.forEach(wave, ({ set }) => set.stop, { concurrency: "unbounded" }).pipe(
+                Effect.forkIn(scope),
+              )
+              yield* Effect.timeoutOption(Fiber.await(gone), shareMs)
+            }),
+            { discard: true },
+          )
+          yield* Effect.forEach(all, (set) => set.stop, { concurrency: "unbounded", discard: true })
+        })
+
         yield* Effect.addFinalizer(() =>
           Effect.gen(function* () {
-            const all = [...sets.values(), ...leaving]
-            yield* Effect.forEach(all, (set) => set.stop, { concurrency: "unbounded", discard: true }).pipe(
+            yield* stopAll.pipe(
               Effect.timeoutOrElse({
                 duration: agentStopMaxMs,
-                orElse: () => Effect.forEach(all, (set) => set.kill, { discard: true }),
+                orElse: () => Effect.forEach(everySet(), (set) => set.kill, { discard: true }),
               }),
             )
             yield* Scope.close(scope, Exit.void)
@@ -132,27 +244,28 @@ export class Supervisor extends Context.Service<
         const stored = yield* readState(path, ProcessSet)
         if (stored !== undefined) {
           revision = stored.revision
-          yield* run(stored.processes)
+          yield* runAll(stored.processes)
         }
 
         return Supervisor.of({
           // Not to be cut off by a caller that went away: half a set would run, and count as applied.
           apply: (set) => oneAtATime.withPermit(Effect.uninterruptible(apply(set))),
+          restart: (instance) => Effect.flatMap(oneAtATime.withPermit(beginRestart(instance)), Deferred.await),
           reload: (name) => Effect.flatMap(oneAtATime.withPermit(beginReload(name)), Deferred.await),
           stats: Effect.fnUntraced(function* (name) {
-            const set = sets.get(name)
+            const set = byName(name)
             if (set === undefined) return yield* new NoSuchProcess({ name })
             const at = yield* Clock.currentTimeMillis
             const { stats, ...view } = set.ledger.view(yield* monotonicMs)
             return { name, at, ...view, stats: { ...stats, ...tasks.counts(name) } }
           }),
-          find: (name) =>
-            Effect.suspend(() => {
-              const set = sets.get(name)
-              return set === undefined ? Effect.fail(new NoSuchProcess({ name })) : Effect.succeed(set)
-            }),
           revision: Effect.sync(() => revision),
-          statuses: Effect.sync(() => [...sets.values()].map((set) => set.status)),
+          statuses: Effect.sync(() => {
+            const names = new Set([...sets.values()].map(({ assignment }) => assignment.name))
+            const left = [...leaving].filter(({ assignment }) => !names.has(assignment.name))
+            return [...sets.values(), ...left].map((set) => set.status)
+          }),
+          find: byName,
         })
       }),
     )

@@ -34,7 +34,8 @@ export const workerMethod =
           const worker = registry.find(message)
           return worker === undefined
             ? Effect.fail(new RpcError("permission_denied", "this is no worker of this agent", { executed: "no" }))
-            : use(message, worker)
+            : // A set that was renamed since the worker's start is known by its new name.
+              use({ ...message, name: worker.name }, worker)
         }),
       )
   }

@@ -7,7 +7,12 @@ export type WorkerFigures = Omit<WorkerReport, keyof WorkerKey>
 
 /** A worker process that the agent has started, as the agent's socket knows it. */
 export type Registered = {
-  readonly name: string
+  /** What its process set is called now. */
+  name: string
+  /** What its messages call it: the name that it was started with. */
+  readonly calledBy: string
+  /** What its service is called now; undefined: as when it was started. */
+  service: string | undefined
   readonly kind: WorkerKind
   readonly slot: number
   readonly ready: Deferred.Deferred<void>
@@ -29,6 +34,8 @@ export class WorkerRegistry extends Context.Service<
     readonly remove: (pid: number) => void
     /** Hears of each worker that was removed. */
     readonly onRemoved: (listener: (pid: number) => void) => void
+    /** The set with this ledger is called so from now on; its workers go on to speak by the name they know. */
+    readonly rename: (ledger: Ledger, name: string, service: string) => void
     /** Undefined when the agent has started no such worker: nobody may speak for another. */
     readonly find: (key: WorkerKey) => Registered | undefined
   }
@@ -40,6 +47,8 @@ export class WorkerRegistry extends Context.Service<
       add: (pid, place, ledger) => {
         const worker: Registered = {
           ...place,
+          calledBy: place.name,
+          service: undefined,
           ledger,
           ready: Deferred.makeUnsafe(),
           failure: undefined,
@@ -54,9 +63,16 @@ export class WorkerRegistry extends Context.Service<
         for (const listener of listeners) listener(pid)
       },
       onRemoved: (listener) => void listeners.push(listener),
+      rename: (ledger, name, service) => {
+        for (const worker of workers.values()) {
+          if (worker.ledger !== ledger) continue
+          worker.name = name
+          worker.service = service
+        }
+      },
       find: ({ kind, name, pid, slot }) => {
         const worker = workers.get(pid)
-        return worker?.name === name && worker.kind === kind && worker.slot === slot ? worker : undefined
+        return worker?.calledBy === name && worker.kind === kind && worker.slot === slot ? worker : undefined
       },
     })
   })

@@ -1,6 +1,5 @@
 import { Clock, Deferred, Effect, Exit, FiberHandle, Queue, Random, Scope } from "effect"
 import { backoffDelay, type BackoffPolicy } from "../../domain/Backoff.ts"
-import type { CallInFlight } from "../../domain/Poison.ts"
 import { needsNewProbes, needsNewWorkers, policyOf } from "../../domain/Launch.ts"
 import {
   countOf,
@@ -8,30 +7,45 @@ import {
   type ProcessAssignment,
   recyclingOf,
   rpcOf,
-  setIdOf,
   startTimeoutOf,
   takesSocket,
 } from "../../domain/ProcessSpec.ts"
+import type { SetView } from "../../domain/StartOrder.ts"
 import { cpuCount } from "../../platform/Env.ts"
 import type { ProcessStatus, ReloadVerdict } from "../../protocol/NodeManager.ts"
+import type { InstanceRequest, RestartVerdict } from "../../protocol/ProcessMessages.ts"
 import type { WorkerKind } from "../../protocol/WorkerLink.ts"
-import { Care } from "../care/Care.ts"
 import { monotonicMs } from "../Monotonic.ts"
 import { NodeChanges } from "../NodeChanges.ts"
-import { type AdoptedRun, Adoption, CrashReports, type Instance, type ProbeAnswers, Probing } from "./Hooks.ts"
 import { Ledger } from "./Ledger.ts"
 import { careForWorkers } from "./WorkerCare.ts"
 import { makeReloads, type Version } from "./Reloads.ts"
-import { firstReason, worstState } from "./SetStatus.ts"
+import { makeSetHooks } from "./SetHooks.ts"
+import { restartSlots } from "./SetRestart.ts"
+import { firstReason, haveSettled, viewOf, worstState } from "./SetStatus.ts"
 import { makeSlot } from "./Slot.ts"
-import type { Beginning, Slot, SlotHooks } from "./SlotOptions.ts"
+import type { Beginning, Slot } from "./SlotOptions.ts"
 import { makeSocketGroup } from "./SocketGroup.ts"
+import { SlotSockets } from "./SlotSockets.ts"
 import { LaunchFailed, type LaunchRequest, placeName } from "./Launched.ts"
 import { Launcher } from "./Launcher.ts"
-import { makeRun, type Recipe, type WorkerRun } from "./WorkerRun.ts"
+import type { Recipe, WorkerRun } from "./WorkerRun.ts"
 
 /** A port that somebody else has may be free again soon: a former worker that still drains. */
 const portBackoff: BackoffPolicy = { baseMs: 250, capMs: 5_000, resetAfterMs: 60_000 }
+
+/** A port that somebody has although its set is stopped is looked at so often. */
+const heldAgainMs = 5_000
+
+export type WorkerSetOptions = {
+  readonly assignment: ProcessAssignment
+  readonly scope: Scope.Closeable
+  /** What the set has to wait for before it starts, or stops as a whole, for a person; undefined: nothing. */
+  readonly startWaitsFor: () => string | undefined
+  readonly stopWaitsFor: () => string | undefined
+  /** Something has changed that other sets may wait for. */
+  readonly changed: Effect.Effect<void>
+}
 
 type Place = {
   readonly kind: WorkerKind
@@ -52,17 +66,37 @@ export interface WorkerSet {
   readonly assign: (assignment: ProcessAssignment) => Effect.Effect<void>
   /** Begins to replace the workers one after the other; the verdict comes when that is over. */
   readonly reload: Effect.Effect<Deferred.Deferred<ReloadVerdict>>
+  /** Looks again, as what it waited for may be there. */
+  readonly look: Effect.Effect<void>
+  /** Ends processes and starts them anew, all at once; the verdict comes when that is over. */
+  readonly restart: (instance: Omit<InstanceRequest, "name">) => Effect.Effect<RestartVerdict>
+  /** Whether it has such an instance, or any when none is named. */
+  readonly has: (instance: Omit<InstanceRequest, "name">) => boolean
   /** Stops all workers; returns when they are gone. */
   readonly stop: Effect.Effect<void>
   /** Kills what is left of them. */
   readonly kill: Effect.Effect<void>
   readonly status: ProcessStatus
-  /** Its processes by their places, those of calls first. */
-  readonly places: () => ReadonlyArray<Pick<Place, "kind" | "slot">>
+  readonly view: SetView
+  /** For others, before it starts or stops. */
+  readonly isWaiting: boolean
+  /** Its places that are to stay, and those that go. */
+  readonly slots: ReadonlyArray<{ readonly kind: WorkerKind; readonly slot: Slot }>
   readonly ledger: Ledger
 }
 
 const serves = ({ kind, retiring, slot }: Place) => kind === "calls" && !retiring && slot.isReady
+
+/** The same under the name that it has now. */
+const calledAs = ({ assignment, generation }: Version, { id, name, spec }: ProcessAssignment): Version => ({
+  generation,
+  assignment: {
+    ...assignment,
+    ...(id === undefined ? {} : { id }),
+    name,
+    spec: { ...assignment.spec, service: spec.service },
+  },
+})
 
 const inOrder = (a: Place, b: Place) => (a.kind === b.kind ? a.slot.index - b.slot.index : a.kind === "calls" ? -1 : 1)
 
@@ -70,29 +104,35 @@ const inOrder = (a: Place, b: Place) => (a.kind === b.kind ? a.slot.index - b.sl
  * Keeps one assignment's workers as they should be. A single fiber looks at what is and what should be, takes the next
  * steps, and looks again at each change; so it makes no difference in which order wishes and exits come.
  */
-export const makeWorkerSet = Effect.fnUntraced(function* (initial: ProcessAssignment, scope: Scope.Closeable) {
+export const makeWorkerSet = Effect.fnUntraced(function* (options: WorkerSetOptions) {
+  const { assignment: initial, scope } = options
   let assignment = initial
   const launcher = yield* Launcher
   const changes = yield* NodeChanges
-  const care = yield* Care
-  const probing = yield* Probing
-  const crashes = yield* CrashReports
-  const adoption = yield* Adoption
-  const found = yield* adoption.adopt(initial)
-  const sockets = yield* makeSocketGroup(
-    initial.listen ?? { ip: "127.0.0.1", port: 0 },
-    () => rpcOf(assignment.spec).backlog,
-    found.sockets,
-  )
-  const pokes = yield* Queue.sliding<void>(1)
+  const ports = yield* SlotSockets
   const ledger = new Ledger({
     startedAt: yield* Clock.currentTimeMillis,
     keyWindowMs: () => rpcOf(assignment.spec).idempotencyWindowMs,
   })
+  /** What it still answers it is to answer, so its successor is started beside it. */
+  const replaceDead = Effect.fnUntraced(function* (name: string, run: WorkerRun, why: string) {
+    const slot = places.get(name)?.slot
+    const isFree = assignment.spec.kind === "module" && !removed && !reloads.isBusy(yield* monotonicMs)
+    if (!isFree || slot === undefined || slot.running !== run) return false
+    yield* named(reloads.renew(slot, proven, why))
+    return true
+  })
+  const hooks = yield* makeSetHooks(() => assignment, ledger, replaceDead)
+  const sockets = yield* makeSocketGroup(
+    initial.listen ?? { ip: "127.0.0.1", port: 0 },
+    () => rpcOf(assignment.spec).backlog,
+    hooks.sockets,
+  )
+  const pokes = yield* Queue.sliding<void>(1)
   const retry = yield* FiberHandle.make()
   const gone = yield* Deferred.make<void>()
   const poke = Effect.asVoid(Queue.offer(pokes, undefined))
-  const changed = Effect.andThen(changes.announce, poke)
+  const changed = Effect.andThen(Effect.andThen(changes.announce, poke), options.changed)
 
   let removed = false
   let newest: Version = { generation: 1, assignment }
@@ -100,6 +140,15 @@ export const makeWorkerSet = Effect.fnUntraced(function* (initial: ProcessAssign
   let proven = newest
   const places = new Map<string, Place>()
   let blocked: Blocked | undefined
+  /** Nothing holds up its start any more. */
+  let begun = hooks.foundAt.length > 0
+  let settled = begun
+  /** What it waits for before it starts, or stops. */
+  let waits: { readonly before: "start" | "stop"; readonly for: string } | undefined
+  /** Processes of it were there since its port was last found free. */
+  let mayHoldPort = false
+  /** Who has its port although it is stopped. */
+  let held: string | undefined
   let summary: Pick<ProcessStatus, "state" | "reason" | "since"> = {
     state: "STOPPED",
     reason: null,
@@ -135,7 +184,7 @@ export const makeWorkerSet = Effect.fnUntraced(function* (initial: ProcessAssign
     const poison = version.generation > proven.generation ? [] : ledger.orders(yield* monotonicMs).poison
     const request = { assignment: version.assignment, kind, slot: index, count: wanted(kind), poison, ledger }
     const start = (more: Pick<LaunchRequest, "fd">) =>
-      care.begin(request, (cgroup) => launcher.launch({ ...request, ...more, ...cgroup }))
+      hooks.begin(request, (cgroup) => launcher.launch({ ...request, ...more, ...cgroup }))
     if (!hasSocket(kind)) return yield* start({})
     const fd = yield* sockets.open(index).pipe(Effect.mapError(({ message }) => new LaunchFailed({ reason: message })))
     return yield* start({ fd })
@@ -144,59 +193,6 @@ export const makeWorkerSet = Effect.fnUntraced(function* (initial: ProcessAssign
     generation: version.generation,
     startTimeoutMs: startTimeoutOf(assignment.spec),
     launch: launch(kind, index, version),
-  })
-
-  const refusePoison = Effect.fnUntraced(function* (inFlight: ReadonlyArray<CallInFlight>) {
-    for (const { hash, method } of ledger.crashed(inFlight, yield* monotonicMs))
-      yield* Effect.logWarning(
-        `refused from now on: "${method}" with the same arguments ran each time when workers ended (call ${hash})`,
-      )
-  })
-
-  /** A worker that is of no use gets a successor beside it, if that can be: what it still answers it is to answer. */
-  const replaceDead = Effect.fnUntraced(function* (name: string, run: WorkerRun, say: ProbeAnswers, why: string) {
-    const slot = places.get(name)?.slot
-    const isFree = assignment.spec.kind === "module" && !removed && !reloads.isBusy(yield* monotonicMs)
-    return yield* isFree && slot?.running === run ? reloads.renew(slot, proven, why) : say.dead(why)
-  })
-
-  const hooksOf = (kind: WorkerKind, slot: number): SlotHooks => {
-    const instance = (): Instance => ({ assignment, kind, slot })
-    return {
-      waitsForProbe: () => assignment.spec.readiness !== undefined,
-      probe: (run, say) =>
-        Effect.suspend(() => {
-          const dead = (why: string) => replaceDead(placeName(kind, slot), run, say, why)
-          return probing.probe(instance(), run, { ...say, dead })
-        }),
-      crashed: (crash) =>
-        Effect.andThen(refusePoison(crash.run.worker.inFlight()), crashes.crashed({ ...crash, ...instance() })),
-      wentWell: (run) => Effect.suspend(() => crashes.wentWell(instance(), run)),
-      left: ({ worker }) => Effect.suspend(() => adoption.left(instance(), worker.pid)),
-      exited: (reason, good) => Effect.suspend(() => adoption.exited(instance(), reason, good)),
-    }
-  }
-
-  const runOf = Effect.fnUntraced(function* ({ assignment: from, launched, startedAt }: AdoptedRun) {
-    const worker = yield* care.adopt(launched, from)
-    const generation = needsNewWorkers(from.spec, initial.spec) ? 0 : 1
-    return yield* makeRun({ worker, startedAt, adopted: true, generation })
-  })
-
-  /** What an agent before this one has left at a place of the set. */
-  const beginningOf = Effect.fnUntraced(function* (kind: WorkerKind, index: number) {
-    const here = found.runs.filter((one) => one.kind === kind && one.slot === index)
-    const current = here.find((one) => !one.leaving)
-    const ended = found.ended.find((one) => one.kind === kind && one.slot === index)
-    const begin: Beginning = {
-      ...(current === undefined ? {} : { current: { run: yield* runOf(current), up: current.up } }),
-      leaving: yield* Effect.forEach(
-        here.filter((one) => one !== current),
-        runOf,
-      ),
-      ...(ended === undefined ? {} : { ended }),
-    }
-    return begin
   })
 
   const add = Effect.fnUntraced(function* (kind: WorkerKind, index: number, begin?: Beginning) {
@@ -208,11 +204,13 @@ export const makeWorkerSet = Effect.fnUntraced(function* (initial: ProcessAssign
       recipe: () => recipe(kind, index, proven),
       policy: () => policyOf(assignment.spec),
       drainTimeoutMs: () => assignment.spec.drainTimeoutMs,
-      hooks: hooksOf(kind, index),
+      service: () => assignment.name,
+      hooks: hooks.hooksOf(kind, index),
       changed,
       begin,
     }).pipe(Scope.provide(own))
     places.set(slot.name, { kind, slot, scope: own, retiring: false })
+    mayHoldPort = true
     if (begin === undefined || (begin.current === undefined && begin.ended === undefined)) yield* slot.start
   })
 
@@ -222,23 +220,59 @@ export const makeWorkerSet = Effect.fnUntraced(function* (initial: ProcessAssign
     yield* Scope.close(own, Exit.void)
   })
 
+  const wait = (before: "start" | "stop", what: string | undefined) =>
+    Effect.suspend(() => {
+      if (waits?.for === what) return Effect.void
+      waits = what === undefined ? undefined : { before, for: what }
+      const told = what === undefined ? Effect.void : Effect.logInfo(`waits before its ${before}: ${what}`)
+      return Effect.andThen(told, changes.announce)
+    })
+
   /** Workers that are too many stop; those that have stopped give up their socket. */
   const shrink = Effect.fnUntraced(function* () {
+    const isStop = wanted("calls") === 0
     const surplus = all().filter(({ kind, retiring, slot }) => !retiring && slot.index >= wanted(kind))
+    if (isStop && surplus.length > 0) {
+      yield* wait("stop", options.stopWaitsFor())
+      if (waits !== undefined) return
+    }
     for (const place of surplus) place.retiring = true
     const closing = surplus.filter(({ kind }) => hasSocket(kind))
     // With nobody left to serve, callers are refused at once instead of waiting in a queue that nobody empties.
-    if (wanted("calls") === 0) for (const { slot } of closing) yield* sockets.close(slot.index, new Set())
+    if (isStop) for (const { slot } of closing) yield* sockets.close(slot.index, new Set())
     else if (closing.length > 0) yield* sockets.serve(serving())
     for (const { slot } of surplus) yield* slot.stop
     for (const place of all()) if (place.retiring && place.slot.isVacant) yield* remove(place)
+    // Whoever starts it again has it wait again.
+    if (isStop && places.size === 0) begun = settled = false
   })
 
   const grow = Effect.fnUntraced(function* () {
+    if (wanted("calls") === 0) return yield* waits?.before === "start" ? wait("start", undefined) : Effect.void
+    if (!begun) yield* wait("start", options.startWaitsFor())
+    else if (waits !== undefined) yield* wait("start", undefined)
+    if (waits !== undefined) return
+    begun = true
     for (const kind of ["calls", "tasks"] as const)
       for (let index = 0; index < wanted(kind); index++)
         if (!places.has(placeName(kind, index))) yield* add(kind, index)
     blocked = undefined
+    held = undefined
+  })
+
+  /** A stop is not over as long as somebody has the port: something that a process of the set had started, perhaps. */
+  const lookAtPort = Effect.gen(function* () {
+    if (assignment.listen === null || !mayHoldPort || places.size > 0 || wanted("calls") > 0) return
+    const found = yield* ports.assertFree(assignment.listen).pipe(
+      Effect.as(undefined),
+      Effect.catchTag("PortUnavailable", ({ code, message }) =>
+        Effect.succeed(code === "EADDRINUSE" ? message : undefined),
+      ),
+    )
+    if (found !== undefined && found !== held) yield* Effect.logWarning(`has stopped, but ${found}`)
+    held = found
+    mayHoldPort = found !== undefined
+    if (mayHoldPort && !removed) yield* FiberHandle.run(retry, Effect.andThen(Effect.sleep(heldAgainMs), poke))
   })
 
   const block = Effect.fnUntraced(function* (reason: string) {
@@ -257,6 +291,8 @@ export const makeWorkerSet = Effect.fnUntraced(function* (initial: ProcessAssign
     if (version.generation > proven.generation) ledger.forgive()
     proven = version
   }
+  /** Why there is nothing of it although it is wanted. */
+  const obstacle = () => (waits === undefined ? blocked?.reason : `it waits before its ${waits.before}: ${waits.for}`)
   const reloads = yield* makeReloads({
     slots: staying,
     replace: (slot, version) => {
@@ -264,7 +300,7 @@ export const makeWorkerSet = Effect.fnUntraced(function* (initial: ProcessAssign
       return isExclusive(assignment) ? slot.exchange(next) : slot.replace(next)
     },
     prove,
-    obstacle: () => blocked?.reason,
+    obstacle,
     changed,
   })
 
@@ -272,6 +308,32 @@ export const makeWorkerSet = Effect.fnUntraced(function* (initial: ProcessAssign
   const renewAll = Effect.suspend(() => {
     newest = { generation: newest.generation + 1, assignment }
     return Effect.annotateLogs(reloads.begin(newest), { service: assignment.name })
+  })
+
+  const reload = Effect.suspend(() => {
+    const signal = assignment.spec.kind === "command" ? assignment.spec.reloadSignal : undefined
+    const serves = staying().some(({ running }) => running !== undefined)
+    if (signal === undefined || !serves || newest.generation !== proven.generation) return renewAll
+    return Effect.annotateLogs(reloads.beginBySignal(signal), { service: assignment.name })
+  })
+
+  const chosen = ({ kind, slot }: Omit<InstanceRequest, "name">) =>
+    all()
+      .filter((place) => !place.retiring && (slot === undefined || place.slot.index === slot))
+      .filter((place) => place.kind === (kind ?? (slot === undefined ? place.kind : "calls")))
+      .map((place) => place.slot)
+
+  const restart = Effect.fnUntraced(function* (instance: Omit<InstanceRequest, "name">) {
+    const slots = chosen(instance)
+    if (slots.length === staying().length) {
+      yield* reloads.cancel
+      // All of them go, so nobody is left to protect from a version that may not start.
+      prove(newest)
+    }
+    yield* Effect.logInfo(`restart of ${slots.length} processes`)
+    return yield* restartSlots(slots, () =>
+      assignment.spec.desired === "stopped" ? "it is stopped, and has to be started" : obstacle(),
+    )
   })
 
   const settle = Effect.gen(function* () {
@@ -283,12 +345,20 @@ export const makeWorkerSet = Effect.fnUntraced(function* (initial: ProcessAssign
     yield* sockets.serve(serving())
     yield* sockets.resize
     yield* sockets.closeAllWhile(nobodyServesSoon)
+    yield* lookAtPort
+    if (begun && !settled && (blocked !== undefined || (places.size > 0 && haveSettled(all())))) {
+      settled = true
+      yield* options.changed
+    }
     yield* summarise
     if (removed && places.size === 0) yield* Deferred.succeed(gone, undefined)
   })
 
   const worst = () => worstState(all(), blocked !== undefined)
-  const worstReason = () => blocked?.reason ?? firstReason(all())
+  const worstReason = () => {
+    const waiting = waits?.before === "stop" ? `waits before its stop: ${waits.for}` : undefined
+    return waiting ?? blocked?.reason ?? firstReason(all()) ?? held ?? null
+  }
 
   const summarise = Effect.gen(function* () {
     const state = worst()
@@ -299,28 +369,28 @@ export const makeWorkerSet = Effect.fnUntraced(function* (initial: ProcessAssign
     yield* changes.announce
   })
 
+  const named = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+    Effect.suspend(() => Effect.annotateLogs(effect, { service: assignment.name }))
+
   yield* Queue.take(pokes).pipe(
-    Effect.andThen(settle),
+    Effect.andThen(named(settle)),
     Effect.forever,
     Effect.tapCause((cause) => Effect.logError("the supervision ended", cause)),
-    Effect.annotateLogs({ service: initial.name }),
     Effect.forkScoped,
   )
-  for (const { kind, slot } of [...found.runs, ...found.ended])
+  for (const { kind, slot } of hooks.foundAt)
     if (!places.has(placeName(kind, slot)))
-      yield* add(kind, slot, yield* beginningOf(kind, slot)).pipe(
+      yield* add(kind, slot, yield* hooks.beginningOf(kind, slot)).pipe(
         Effect.catchTag("PortUnavailable", (error) => block(error.message)),
       )
-  const running = () =>
-    all().flatMap(({ slot }) => [slot.running, ...slot.leaving].flatMap((run) => (run === undefined ? [] : run.worker)))
-  yield* care.limit(assignment, running())
+  yield* hooks.limit(all())
   yield* poke
   yield* careForWorkers({
     slots: staying,
     settings: () => recyclingOf(assignment.spec),
-    rssBytesOf: ({ worker }) => care.usageOf(worker)?.latest?.rssBytes,
+    rssBytesOf: hooks.rssBytesOf,
     isBusy: (now) => removed || reloads.isBusy(now),
-    renew: (slot, why) => reloads.renew(slot, proven, why),
+    renew: (slot, why) => named(reloads.renew(slot, proven, why)),
   }).pipe(
     Effect.tapCause((cause) => Effect.logError("nobody looks at the workers any more", cause)),
     Effect.annotateLogs({ service: initial.name }),
@@ -341,9 +411,10 @@ export const makeWorkerSet = Effect.fnUntraced(function* (initial: ProcessAssign
     assign: (next) =>
       Effect.suspend(() => {
         const fresh = needsNewWorkers(assignment.spec, next.spec)
+        proven = calledAs(proven, next)
         const asksAnew = needsNewProbes(assignment.spec, next.spec)
         assignment = next
-        const limitAnew = care.limit(next, running())
+        const limitAnew = hooks.limit(all())
         const probeAnew = asksAnew
           ? Effect.forEach(all(), ({ slot }) => slot.probeAnew, { discard: true })
           : Effect.void
@@ -357,15 +428,26 @@ export const makeWorkerSet = Effect.fnUntraced(function* (initial: ProcessAssign
         newest = proven = { generation: newest.generation + 1, assignment }
         return Effect.andThen(limitAnew, poke)
       }),
-    reload: renewAll,
+    look: poke,
+    reload,
+    restart: (instance) => named(restart(instance)),
+    has: (instance) => instance.slot === undefined || chosen(instance).length > 0,
     stop: Effect.gen(function* () {
       removed = true
       yield* reloads.cancel
       yield* poke
       yield* Deferred.await(gone)
     }),
-    places: all,
     kill: Effect.suspend(() => Effect.forEach(all(), ({ slot }) => slot.kill, { discard: true })),
+    get view() {
+      return viewOf(assignment, all(), { begun, settled, reason: worstReason(), isRemoved: removed })
+    },
+    get isWaiting() {
+      return waits !== undefined
+    },
+    get slots() {
+      return all().map(({ kind, slot }) => ({ kind, slot }))
+    },
     get status(): ProcessStatus {
       return {
         name: assignment.name,
@@ -373,16 +455,16 @@ export const makeWorkerSet = Effect.fnUntraced(function* (initial: ProcessAssign
         kind: assignment.spec.kind,
         listen: assignment.listen,
         specRevision: assignment.specRevision,
-        desired: assignment.spec.desired,
+        desired: removed ? "stopped" : assignment.spec.desired,
         state: worst(),
         reason: worstReason(),
         since: summary.since,
         workers: statusOf("calls"),
         taskWorkers: statusOf("tasks"),
         reload: reloads.progress,
-        waitingFor: null,
-        limitsMissing: care.missing(assignment.spec.run),
-        crashes: crashes.countOf(setIdOf(assignment)),
+        waitingFor: waits?.before === "start" ? waits.for : null,
+        limitsMissing: hooks.limitsMissing(),
+        crashes: hooks.crashes(),
       }
     },
   }

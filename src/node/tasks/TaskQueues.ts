@@ -7,6 +7,7 @@ import type { TaskQueued, TaskToRun } from "../../protocol/WorkerLink.ts"
 import { makeRemovedSets } from "./RemovedSets.ts"
 import { makeTaskBook, type NoSuchTasks } from "./TaskBook.ts"
 import { makeTaskLists } from "./TaskLists.ts"
+import { makeTaskRename } from "./TaskRename.ts"
 import { type Ended, makeTaskRuns, type WorkerName } from "./TaskRuns.ts"
 import { type TaskCounts, TaskSet, type TaskSettings } from "./TaskSet.ts"
 import type { TaskStoreFailed } from "./TaskStore.ts"
@@ -41,6 +42,11 @@ export class TaskQueues extends Context.Service<
     /** The process sets of the node from now on. Tasks of others wait for their return, for a week. */
     readonly assign: (
       sets: ReadonlyArray<{ readonly name: string; readonly settings: TaskSettings }>,
+    ) => Effect.Effect<void>
+    /** Tasks of process sets that go on under other names go with them. `then`: done in the moment in which they have. */
+    readonly rename: (
+      moves: ReadonlyArray<{ readonly from: string; readonly to: string }>,
+      then: () => void,
     ) => Effect.Effect<void>
     readonly queue: (
       name: string,
@@ -113,6 +119,7 @@ export class TaskQueues extends Context.Service<
 
         return TaskQueues.of({
           assign,
+          rename: makeTaskRename(book),
           queue,
           take,
           leave,

@@ -36,7 +36,7 @@ export type TaskCounts = {
 
 /** What is kept in memory of one process set's queue; the tasks themselves are in the file. */
 export class TaskSet {
-  readonly name: string
+  name: string
   /** Undefined: the node does not run the process set. */
   settings: TaskSettings | undefined
   /** Waiting ones in the file; those that run are among them. */

@@ -112,6 +112,7 @@ export const taskStore = (file: SqliteFile) => {
     Schema.Struct({ number: Schema.Int }),
     `select count(*) as number from task where name = ? and state = ${storedState.dead}`,
   )
+  const rename = file.prepare("update task set name = ? where name = ?")
   const removeSet = file.prepare("delete from task where name = ?")
   const markRemoved = file.prepare("insert into removed_set (name, removed_at) values (?, ?) on conflict do nothing")
   const unmarkRemoved = file.prepare("delete from removed_set where name = ?")
@@ -164,6 +165,7 @@ export const taskStore = (file: SqliteFile) => {
     reviveOldest: (name: string, number: number, now: number) => reviveOldest.run(now, name, name, number),
     discardOne: (name: string, id: string) => discardOne.run(name, id),
     discardAll: (name: string) => discardAll.run(name),
+    rename: (from: string, to: string) => rename.run(to, from),
     removeSet: (name: string) => removeSet.run(name),
     markRemoved: (name: string, now: number) => markRemoved.run(name, now),
     unmarkRemoved: (name: string) => unmarkRemoved.run(name),

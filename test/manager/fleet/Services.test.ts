@@ -209,7 +209,7 @@ test("a process spec reaches the node of its endpoints, grows with each change, 
     expect(second.revision).toBe(first.revision + 1)
     expect((await manager.service("run")).process).toMatchObject({
       revision: 2,
-      instances: [{ nodeName: "runner", name: "run@9100", status: { state: "RUNNING" }, reload: null }],
+      instances: [{ nodeName: "runner", name: "run@9100", status: { state: "STOPPED" }, reload: null }],
     })
     await manager.services((services) => services.remove(id, "ann"))
     await waitFor(() => agent.processes.at(-1)?.processes.length === 0)

@@ -1,15 +1,17 @@
 import { Effect } from "effect"
 import type { EndpointList } from "../../../src/domain/EndpointList.ts"
-import type { ProcessSet } from "../../../src/domain/ProcessSpec.ts"
+import { countOf, type ProcessSet, type ProcessSpec } from "../../../src/domain/ProcessSpec.ts"
 import { Joining } from "../../../src/manager/fleet/Joining.ts"
 import { makeRequest } from "../../../src/platform/Certificates.ts"
 import { type Duplex, listen, type Listener } from "../../../src/platform/Transport.ts"
 import type { ListAck, NodeStatus, TasksChange, TasksRequest, TaskView } from "../../../src/protocol/NodeManager.ts"
+import type { InstanceRequest } from "../../../src/protocol/ProcessMessages.ts"
 import { RpcError } from "../../../src/protocol/RpcError.ts"
 import { type Handler, RpcServer, serverMethod } from "../../../src/rpc/RpcServer.ts"
 import type { TestManager } from "./TestFleet.ts"
 
-type Reload = NonNullable<NodeStatus["processes"][number]["reload"]>
+type Process = NodeStatus["processes"][number]
+type Reload = NonNullable<Process["reload"]>
 
 /**
  * An agent that is told how to misbehave: real mutual TLS, real muster/1, but its disk is a map that outlives a stop,
@@ -34,6 +36,18 @@ export class TestAgent {
   hanging = false
   /** Refuses lists with this sentence. */
   refusal: string | undefined
+  /** Refuses what it has to run with this sentence. */
+  processesRefusal: string | undefined
+  /** What becomes of a restart that it is asked for. */
+  restart: (request: InstanceRequest) => unknown = () => ({
+    outcome: "done",
+    restarted: 1,
+    total: 1,
+    reason: null,
+    tookMs: 5,
+  })
+  readonly states = new Map<string, Process["state"]>()
+  readonly told = new Map<string, Partial<Process>>()
   /** What its status says of the reload of each process set. */
   readonly reloads = new Map<string, Reload>()
   /** What becomes of a reload that it is asked for. */
@@ -120,28 +134,44 @@ export class TestAgent {
     }
   }
 
-  /** Its process sets as they arrived: each runs at once. */
+  /** Its process sets as they arrived: each runs or ends at once, unless it is told otherwise. */
   #running(): NodeStatus["processes"] {
     const { processes } = this.processes.at(-1) ?? { processes: [] }
     return processes.map(({ listen, name, spec, specRevision }) => ({
+      ...this.#processOf(name, spec),
       name,
       service: spec.service,
       kind: spec.kind,
       listen,
       specRevision,
       desired: spec.desired,
-      state: "RUNNING",
+      reload: this.reloads.get(name) ?? null,
+      ...this.told.get(name),
+    }))
+  }
+
+  #processOf(name: string, spec: ProcessSpec) {
+    const runs = spec.desired === "running"
+    const state = this.states.get(name) ?? (runs ? "RUNNING" : "STOPPED")
+    const worker = { pid: runs ? 1 : null, state, restarts: 0, reason: null, since: 1, ready: runs, adopted: false }
+    return {
+      state,
       reason: null,
       since: 1,
-      workers: [
-        { slot: 0, pid: 1, state: "RUNNING", restarts: 0, reason: null, since: 1, ready: true, adopted: false },
-      ],
+      workers: Array.from({ length: Math.max(1, countOf(spec)) }, (_, slot) => ({ ...worker, slot })),
       taskWorkers: [],
-      reload: this.reloads.get(name) ?? null,
       waitingFor: null,
       limitsMissing: null,
       crashes: { count: 0, lastAt: null },
-    }))
+    }
+  }
+
+  /** Tells that the processes of a set are in another state than they should be; undefined: as they should. */
+  tellState(name: string, state: Process["state"] | undefined, more: Partial<Process> = {}) {
+    if (state === undefined) this.states.delete(name)
+    else this.states.set(name, state)
+    this.told.set(name, more)
+    this.#changed()
   }
 
   #takeLetters({ ids }: typeof TasksChange.Type) {
@@ -188,11 +218,13 @@ export class TestAgent {
     },
     "Processes.apply": ([argument]) => {
       const set = argument as ProcessSet
+      if (this.processesRefusal !== undefined) throw new RpcError("invalid_argument", this.processesRefusal)
       this.processes.push(set)
       this.#processesRevision = set.revision
       this.#changed()
       return { revision: this.#processesRevision }
     },
+    "Processes.restart": ([argument]) => this.restart(argument as InstanceRequest),
     "Processes.reload": ([argument]) => this.reload((argument as { name: string }).name),
     "Processes.stats": ([argument]) => {
       this.statsAsked++

@@ -88,7 +88,7 @@ test("clients are added and removed by address, and a push answers with the outc
 test("a process spec is set with defaults for what is left out", async () => {
   await call("POST", "/services", { name: "run", endpoints: [endpoint(100)] })
   const set = await call("PUT", "/services/run/process", { module: "/srv/run.ts", workers: 2 })
-  expect(set).toEqual({ status: 200, body: { revision: 1 } })
+  expect(set).toEqual({ status: 200, body: { revision: 1, pushed: true } })
   expect((await call("GET", "/services/run")).body.process.spec).toMatchObject({ workers: 2, desired: "running" })
   const wrong = await call("PUT", "/services/run/process", { module: "run.ts" })
   expect(wrong).toMatchObject({ status: 422, body: { fields: { module: expect.stringContaining("absolute") } } })

@@ -242,7 +242,7 @@ describe("the process of a service", () => {
     expect((await put({ module: "/a.ts", rpc: { maxConnections: 5 } })).status).toBe(200)
     expect((await get("programmed")).process.spec.rpc).toEqual({ ...defaultRpcSettings, maxConnections: 5 })
     expect((await put({ module: "/a.ts", rpc: { maxConnections: 0 } })).body.fields).toEqual({
-      "rpc.maxConnections": "must be a whole number from 1 to 1000000",
+      "rpc.maxConnections": "must be a whole number from 1 to 1000000, not 0",
     })
     expect((await put({ module: "/a.ts", tls: "on", rpc: { legacy: true } })).body.fields).toEqual({
       "rpc.legacy": "needs plain TCP: set tls to off, or to auto where every endpoint is on a loopback address",

@@ -1,11 +1,14 @@
+import { Effect, Exit as EffectExit, Option } from "effect"
 import { type CommandLine, commandText } from "../../../domain/CommandLine.ts"
+import type { ProbeAnswer } from "../../../domain/ProbeState.ts"
 import type { ProcessAssignment, ProcessSpec } from "../../../domain/ProcessSpec.ts"
+import type { Child } from "../../../platform/ChildProcess.ts"
 import { randomHex } from "../../../platform/Ids.ts"
 import { dirname } from "../../../platform/Paths.ts"
 import { type ProgramOptions, spawnProgram } from "../../../platform/Program.ts"
-import { openScratch } from "../../../platform/ScratchFile.ts"
+import { openScratch, type Scratch } from "../../../platform/ScratchFile.ts"
 import type { Exit } from "../../../platform/StartProcess.ts"
-import { asking } from "./Asking.ts"
+import { badAnswer, faultText } from "./Asking.ts"
 
 export type ExecAsk = {
   readonly command: CommandLine
@@ -40,41 +43,51 @@ const lastLine = (output: string) => {
 }
 
 /** Good: the program exits with 0. One that takes too long is killed, with all that it has started. */
-export const askExec = (o: ExecAsk) => {
+export const askExec = (o: ExecAsk): Effect.Effect<ProbeAnswer> => {
   const { assignment, command, entry, folder, pid, slot, timeoutMs } = o
   const whom = commandText(command)
-  return asking(whom, async (signal) => {
-    const scratch = openScratch(folder)
-    try {
-      const { env, ...as } = runAs(assignment.spec)
-      const child = await spawnProgram({
-        ...as,
-        command,
-        env: { ...env, MUSTER_PID: `${pid}`, MUSTER_SLOT: `${slot}` },
-        out: scratch.fd,
-        err: scratch.fd,
-        run: `probe/${assignment.name}/${slot}/${randomHex(8)}`,
-        entry,
-      })
-      const exit = await new Promise<Exit | undefined>((resolve) => {
-        const late = setTimeout(() => resolve(undefined), timeoutMs)
-        const give = (how: Exit | undefined) => {
-          clearTimeout(late)
-          resolve(how)
-        }
-        child.onExit(give)
-        signal.addEventListener("abort", () => give(undefined))
-        if (signal.aborted) give(undefined)
-      })
-      if (exit === undefined) {
-        await child.tree.end(endMs)
-        return { ok: false, text: `${whom}: did not end within ${timeoutMs} ms, and was killed` }
-      }
-      // What it has left behind must not pile up.
-      child.tree.signalGroup("SIGKILL")
-      return { ok: exit.code === 0, text: `${endText(exit)} from ${whom}${lastLine(scratch.read(outputBytesMax))}` }
-    } finally {
-      scratch.close()
-    }
-  })
+  const { env, ...as } = runAs(assignment.spec)
+
+  const spawn = ({ fd }: Scratch) =>
+    Effect.tryPromise({
+      try: () =>
+        spawnProgram({
+          ...as,
+          command,
+          env: { ...env, MUSTER_PID: `${pid}`, MUSTER_SLOT: `${slot}` },
+          out: fd,
+          err: fd,
+          run: `probe/${assignment.name}/${slot}/${randomHex(8)}`,
+          entry,
+        }),
+      catch: faultText,
+    })
+
+  const wait = (child: Child) =>
+    Effect.callback<Exit>((resume) => child.onExit((exit) => resume(Effect.succeed(exit)))).pipe(
+      Effect.timeoutOption(timeoutMs),
+    )
+
+  const end = (child: Child, done: EffectExit.Exit<Option.Option<Exit>>) =>
+    EffectExit.isSuccess(done) && Option.isSome(done.value)
+      ? // What it has left behind must not pile up.
+        Effect.sync(() => void child.tree.signalGroup("SIGKILL"))
+      : Effect.promise(() => child.tree.end(endMs))
+
+  const use = (scratch: Scratch) =>
+    Effect.acquireUseRelease(spawn(scratch), wait, end).pipe(
+      Effect.map(
+        Option.match({
+          onNone: () => ({ ok: false, text: `${whom}: did not end within ${timeoutMs} ms, and was killed` }),
+          onSome: (exit) => ({
+            ok: exit.code === 0,
+            text: `${endText(exit)} from ${whom}${lastLine(scratch.read(outputBytesMax))}`,
+          }),
+        }),
+      ),
+    )
+
+  return Effect.acquireUseRelease(Effect.try({ try: () => openScratch(folder), catch: faultText }), use, (scratch) =>
+    Effect.sync(scratch.close),
+  ).pipe(badAnswer(whom))
 }

@@ -1,7 +1,7 @@
-import { Choice, described, ErrorSummary, Field, TextField } from "../../parts/Field.tsx"
-import { processErrorCount } from "../../forms/ProcessFields.ts"
-import { paths } from "../../Paths.ts"
-import type { PageContext, ProcessFormModel } from "../../ViewModels.ts"
+import { Choice, described, ErrorSummary, Field, TextField } from "../../../parts/Field.tsx"
+import { processErrorCount } from "../../../forms/ProcessFields.ts"
+import { paths } from "../../../Paths.ts"
+import type { PageContext, ProcessFormModel } from "../../../ViewModels.ts"
 import { RpcSettings } from "./RpcSettings.tsx"
 
 type Props = { page: PageContext; serviceId: string; model: ProcessFormModel }

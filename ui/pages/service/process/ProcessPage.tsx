@@ -1,8 +1,8 @@
-import { Callout } from "../../parts/Field.tsx"
-import type { PageContext, ProcessFormModel, ServiceDetail } from "../../ViewModels.ts"
+import { Callout } from "../../../parts/Field.tsx"
+import type { PageContext, ProcessFormModel, ServiceDetail } from "../../../ViewModels.ts"
 import { Instances } from "./Instances.tsx"
 import { ProcessForm } from "./ProcessForm.tsx"
-import { ServicePage } from "./ServicePage.tsx"
+import { ServicePage } from "../ServicePage.tsx"
 
 type Props = { page: PageContext; service: ServiceDetail; form: ProcessFormModel }
 

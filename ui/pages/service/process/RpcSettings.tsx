@@ -1,4 +1,4 @@
-import { type RpcSettingName, rpcSettings } from "../../../src/domain/Setting.ts"
+import { type RpcSettingName, rpcSettings } from "../../../../src/domain/Setting.ts"
 import {
   defaultText,
   isDefault,
@@ -6,9 +6,9 @@ import {
   settingGroups,
   type SettingProblem,
   settingText,
-} from "../../forms/SettingText.ts"
-import { described, Field, FieldError } from "../../parts/Field.tsx"
-import type { PageContext, ProcessFormModel } from "../../ViewModels.ts"
+} from "../../../forms/SettingText.ts"
+import { described, Field, FieldError } from "../../../parts/Field.tsx"
+import type { PageContext, ProcessFormModel } from "../../../ViewModels.ts"
 import type { Child } from "hono/jsx"
 
 type Props = { page: PageContext; model: ProcessFormModel }

@@ -1,10 +1,10 @@
-import { processProblem } from "../../../src/domain/Problem.ts"
-import { Bar } from "../../parts/Bar.tsx"
-import { formatNumber } from "../../parts/Format.ts"
-import { Icon } from "../../parts/Icon.tsx"
-import { Time } from "../../parts/Time.tsx"
-import { troubleText } from "../../parts/Trouble.ts"
-import type { PageContext, ReloadView } from "../../ViewModels.ts"
+import { processProblem } from "../../../../src/domain/Problem.ts"
+import { Bar } from "../../../parts/Bar.tsx"
+import { formatNumber } from "../../../parts/Format.ts"
+import { Icon } from "../../../parts/Icon.tsx"
+import { Time } from "../../../parts/Time.tsx"
+import { troubleText } from "../../../parts/Trouble.ts"
+import type { PageContext, ReloadView } from "../../../ViewModels.ts"
 
 type Props = { page: PageContext; reload: ReloadView }
 
