@@ -92,7 +92,7 @@ describe("a worker that ends unasked", () => {
     await waitFor(async () => (await crashesOf(node, spec.name)).length === 2)
     await node.stop()
     const folder = node.path("crashes", spec.name)
-    const [first] = readdirSync(folder)
+    const [first] = readdirSync(folder).toSorted()
     writeFileSync(`${folder}/${first}`, '{"id": "half')
     await node.start()
     const [crash, ...more] = await crashesOf(node, spec.name)
