@@ -1,5 +1,6 @@
 import type { Child } from "hono/jsx"
 import type { CallsView } from "../src/domain/CallFigures.ts"
+import type { InspectionView } from "../src/domain/Inspection.ts"
 import type { TasksView } from "../src/domain/TaskFigures.ts"
 import { Attention } from "./pages/dashboard/Attention.tsx"
 import { FirstSteps } from "./pages/dashboard/FirstSteps.tsx"
@@ -14,6 +15,8 @@ import { Figures } from "./pages/service/calls/Figures.tsx"
 import { Methods } from "./pages/service/calls/Methods.tsx"
 import { Poison } from "./pages/service/calls/Poison.tsx"
 import { Workers } from "./pages/service/calls/Workers.tsx"
+import { Crashes } from "./pages/service/crashes/Crashes.tsx"
+import { Usage } from "./pages/service/crashes/Usage.tsx"
 import { DraftBanner } from "./pages/service/DraftBanner.tsx"
 import { endpointElementId } from "./pages/service/EndpointKey.ts"
 import { EndpointRow } from "./pages/service/EndpointRow.tsx"
@@ -100,6 +103,16 @@ export const liveTasks = (page: PageContext, service: ServiceDetail, view: Tasks
   ...serviceHead(page, service),
   fragment("task-queues", <Queues page={page} service={service} view={view} />),
   fragment("task-letters", <Letters page={page} service={service} view={view} />),
+]
+
+/** How the processes of one service do, beside what the tab has of the service itself; topic `care:<id>`. */
+export const liveCare = (
+  page: PageContext,
+  service: ServiceDetail,
+  view: InspectionView,
+): ReadonlyArray<LiveFragment> => [
+  fragment("usage", <Usage page={page} service={service} view={view} />),
+  fragment("crashes", <Crashes page={page} service={service} view={view} />),
 ]
 
 /** The tabs of one service; topic `service:<id>`. */

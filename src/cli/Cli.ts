@@ -3,6 +3,7 @@ import { version } from "../platform/Version.ts"
 import { nodesCommand, pushCommand, servicesCommand, tokenCommand } from "./AdminCommands.ts"
 import { callCommand } from "./call/CallCommand.ts"
 import { type Command, command, titleOf } from "./Command.ts"
+import { crashesCommand } from "./CrashCommand.ts"
 import { CommandFailed, exitCodes, UsageError } from "./Failure.ts"
 import { helpOf } from "./Help.ts"
 import { type Line, refuseForeign, splitLine } from "./Parse.ts"
@@ -44,6 +45,7 @@ const commands: ReadonlyArray<Command> = [
   reloadCommand,
   scaleCommand,
   pushCommand,
+  crashesCommand,
   tasksCommand,
   requeueCommand,
   discardCommand,

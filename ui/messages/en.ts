@@ -1,5 +1,6 @@
 import { counted } from "./Counted.ts"
 import { callsEn } from "./calls/en.ts"
+import { crashesEn } from "./crashes/en.ts"
 import { settingsEn } from "./settings/en.ts"
 import { serviceEn } from "./service/en.ts"
 import { tasksEn } from "./tasks/en.ts"
@@ -204,6 +205,7 @@ export const en = {
   ...serviceEn,
   ...settingsEn,
   ...callsEn,
+  ...crashesEn,
   ...tasksEn,
   ...troubleEn,
 

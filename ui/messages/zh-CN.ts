@@ -1,5 +1,6 @@
 import type { Messages } from "./Messages.ts"
 import { callsZhCN } from "./calls/zh-CN.ts"
+import { crashesZhCN } from "./crashes/zh-CN.ts"
 import { serviceZhCN } from "./service/zh-CN.ts"
 import { settingsZhCN } from "./settings/zh-CN.ts"
 import { tasksZhCN } from "./tasks/zh-CN.ts"
@@ -189,6 +190,7 @@ export const zhCN: Messages = {
   ...serviceZhCN,
   ...settingsZhCN,
   ...callsZhCN,
+  ...crashesZhCN,
   ...tasksZhCN,
   ...troubleZhCN,
 

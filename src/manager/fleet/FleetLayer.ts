@@ -10,6 +10,7 @@ import { Changes } from "./Changes.ts"
 import { Deliveries } from "./Deliveries.ts"
 import { Desired } from "./Desired.ts"
 import { Fleet } from "./Fleet.ts"
+import { Inspections } from "./Inspections.ts"
 import { Joining } from "./Joining.ts"
 import { NodeList } from "./NodeList.ts"
 import { Overview } from "./Overview.ts"
@@ -21,7 +22,8 @@ import { Tasks } from "./Tasks.ts"
 
 /** All of the fleet, on a store (storeLayer). Ends every session, and stores what was acked, with its scope. */
 export const fleetLayer = (config: { readonly dataDir: string }) =>
-  Layer.mergeAll(Services.layer, Joining.layer, Fleet.layer, BulkActions.layer, CallConsole.layer, Tasks.layer).pipe(
+  Layer.mergeAll(Joining.layer, Fleet.layer, BulkActions.layer, CallConsole.layer, Tasks.layer, Inspections.layer).pipe(
+    Layer.provideMerge(Services.layer),
     Layer.provideMerge(Actions.layer),
     Layer.provideMerge(Layer.mergeAll(NodeList.layer, Calls.layer, Reloads.layer)),
     Layer.provideMerge(Layer.mergeAll(Pushes.layer, Overview.layer, Aftermath.layer)),

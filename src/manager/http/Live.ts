@@ -3,7 +3,14 @@ import type { Language } from "../../../ui/messages/Messages.ts"
 import { Changes, type Topic } from "../fleet/Changes.ts"
 
 /** What one page shows live. */
-export type View = "dash" | "services" | "nodes" | `service:${string}` | `calls:${string}` | `tasks:${string}`
+export type View =
+  | "dash"
+  | "services"
+  | "nodes"
+  | `service:${string}`
+  | `calls:${string}`
+  | `tasks:${string}`
+  | `care:${string}`
 
 /** A part of a page as it is now. `key` stays the same while its HTML changes. */
 export type Fragment = { readonly key: string; readonly html: string }
@@ -25,7 +32,7 @@ const viewsOf = (topic: Topic): ReadonlyArray<View> => {
   if (topic === "services" || topic === "nodes") return [topic, "dash"]
   if (!topic.startsWith("service:")) return [topic]
   const id = topic.slice("service:".length)
-  return [topic, `calls:${id}`, `tasks:${id}`]
+  return [topic, `calls:${id}`, `tasks:${id}`, `care:${id}`]
 }
 
 type Viewer = {

@@ -1,10 +1,19 @@
 import { Clock, Effect } from "effect"
-import { liveCalls, liveDashboard, liveNodes, liveService, liveServices, liveTasks } from "../../../ui/Live.tsx"
+import {
+  liveCalls,
+  liveCare,
+  liveDashboard,
+  liveNodes,
+  liveService,
+  liveServices,
+  liveTasks,
+} from "../../../ui/Live.tsx"
 import { catalogues } from "../../../ui/messages/Catalogues.ts"
 import type { Language } from "../../../ui/messages/Messages.ts"
 import type { PageContext } from "../../../ui/ViewModels.ts"
 import { Calls } from "../fleet/Calls.ts"
 import { Fleet } from "../fleet/Fleet.ts"
+import { Inspections } from "../fleet/Inspections.ts"
 import { Joining } from "../fleet/Joining.ts"
 import { Pushes } from "../fleet/Pushes.ts"
 import { Services } from "../fleet/Services.ts"
@@ -50,6 +59,19 @@ const tasksFragments = Effect.fn("LiveViews.tasks")(function* (page: PageContext
   )
 })
 
+const careFragments = Effect.fn("LiveViews.care")(function* (page: PageContext, id: string) {
+  const services = yield* Services
+  const inspections = yield* Inspections
+  const whole = yield* serviceFragments(page, id)
+  if (whole === undefined) return undefined
+  return yield* services.get(id).pipe(
+    Effect.flatMap((service) =>
+      Effect.map(inspections.view(id), (view) => [...whole, ...liveCare(page, service, view)]),
+    ),
+    Effect.catchTag("NotFound", () => Effect.succeed(undefined)),
+  )
+})
+
 const render = Effect.fn("LiveViews.render")(function* (view: View, lang: Language) {
   const page = anybody(lang, yield* Clock.currentTimeMillis)
   if (view === "dash") return liveDashboard(page, yield* dashboardModel)
@@ -58,6 +80,7 @@ const render = Effect.fn("LiveViews.render")(function* (view: View, lang: Langua
     const tokens = yield* Joining.use((joining) => joining.tokens)
     return liveNodes(page, yield* Fleet.use((fleet) => fleet.nodes), tokens)
   }
+  if (view.startsWith("care:")) return yield* careFragments(page, view.slice("care:".length))
   if (view.startsWith("calls:")) return yield* callsFragments(page, view.slice("calls:".length))
   if (view.startsWith("tasks:")) return yield* tasksFragments(page, view.slice("tasks:".length))
   return yield* serviceFragments(page, view.slice("service:".length))

@@ -3,6 +3,7 @@ import type { BulkActions } from "../fleet/BulkActions.ts"
 import type { CallConsole } from "../fleet/CallConsole.ts"
 import type { Calls } from "../fleet/Calls.ts"
 import type { Fleet } from "../fleet/Fleet.ts"
+import type { Inspections } from "../fleet/Inspections.ts"
 import type { Joining } from "../fleet/Joining.ts"
 import type { Pushes } from "../fleet/Pushes.ts"
 import type { Reloads } from "../fleet/Reloads.ts"
@@ -16,9 +17,11 @@ import * as api from "./ApiRoutes.ts"
 import type { Access, Answer, Method, Route, SignedAsk } from "./Ask.ts"
 import * as calls from "./CallRoutes.tsx"
 import * as clients from "./ClientRoutes.tsx"
+import * as crashes from "./CrashRoute.tsx"
 import { dashboardPage } from "./DashboardRoute.tsx"
 import * as endpoints from "./EndpointRoutes.tsx"
 import { events } from "./EventsRoute.ts"
+import * as inspections from "./InspectionApi.ts"
 import { makeJoinRoutes } from "./JoinRoutes.ts"
 import type { Live } from "./Live.ts"
 import * as nodes from "./NodeRoutes.tsx"
@@ -37,6 +40,7 @@ export type PageServices =
   | Calls
   | CliToken
   | Fleet
+  | Inspections
   | Joining
   | ListsRepo
   | Live
@@ -122,6 +126,8 @@ export const makeRoutes = (): ReadonlyArray<PageRoute> => {
     page("DELETE", "/services/:id/process", process.removeProcess),
     page("POST", "/services/:id/process/reload", process.reloadProcess),
 
+    page("GET", "/services/:id/process/crashes/:crash", crashes.crashPage),
+
     page("GET", "/services/:id/calls", calls.callsPage),
     page("POST", "/services/:id/calls", calls.makeCall),
     page("POST", "/services/:id/calls/editor", calls.callEditor),
@@ -156,6 +162,9 @@ export const makeRoutes = (): ReadonlyArray<PageRoute> => {
     json("POST", "/api/services/:name/reload", running.reload),
     json("GET", "/api/services/:name/stats", running.stats),
     json("GET", "/api/services/:name/methods", running.methods),
+    json("GET", "/api/services/:name/inspect", inspections.inspect),
+    json("GET", "/api/services/:name/crashes", inspections.crashes),
+    json("GET", "/api/services/:name/crashes/:id", inspections.crash),
     json("GET", "/api/services/:name/tasks", running.tasks),
     json("POST", "/api/services/:name/tasks/requeue", running.requeueTasks),
     json("POST", "/api/services/:name/tasks/discard", running.discardTasks),
