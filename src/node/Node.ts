@@ -73,7 +73,7 @@ const membership = Effect.fn("Node.membership")(function* (config: NodeConfig) {
 /** What looks after the processes while they run. */
 const looksAfter = (folder: DataFolder, nodeId: string, entry: string | undefined) => {
   const probes = { tlsFolder: folder.tls, socket: folder.socket, certificateName: `node:${nodeId}`, entry }
-  const crashes = Crashes.layer(folder.crashes, () => Effect.succeed([]))
+  const crashes = Crashes.layer(folder.crashes)
   return Layer.mergeAll(prober(probes), Crashes.hooks.pipe(Layer.provideMerge(crashes))).pipe(
     Layer.provideMerge(careLayer),
     Layer.provide([Usage.layer, Limiting.layer(folder.root)]),

@@ -7,6 +7,7 @@ import type { Inspections } from "../fleet/Inspections.ts"
 import type { Joining } from "../fleet/Joining.ts"
 import type { Pushes } from "../fleet/Pushes.ts"
 import type { Reloads } from "../fleet/Reloads.ts"
+import type { ServiceLogs } from "../fleet/ServiceLogs.ts"
 import type { Services } from "../fleet/Services.ts"
 import type { Tasks } from "../fleet/Tasks.ts"
 import type { CliToken } from "../people/CliToken.ts"
@@ -24,6 +25,7 @@ import { events } from "./EventsRoute.ts"
 import * as inspections from "./InspectionApi.ts"
 import { makeJoinRoutes } from "./JoinRoutes.ts"
 import type { Live } from "./Live.ts"
+import * as logs from "./LogRoutes.ts"
 import * as nodes from "./NodeRoutes.tsx"
 import * as processes from "./ProcessApi.ts"
 import * as process from "./ProcessRoutes.tsx"
@@ -47,6 +49,7 @@ export type PageServices =
   | People
   | Pushes
   | Reloads
+  | ServiceLogs
   | Services
   | Tasks
 
@@ -165,6 +168,8 @@ export const makeRoutes = (): ReadonlyArray<PageRoute> => {
     json("GET", "/api/services/:name/inspect", inspections.inspect),
     json("GET", "/api/services/:name/crashes", inspections.crashes),
     json("GET", "/api/services/:name/crashes/:id", inspections.crash),
+    json("GET", "/api/services/:name/logs", logs.readLogs),
+    json("GET", "/api/services/:name/logs/files", logs.logFiles),
     json("GET", "/api/services/:name/tasks", running.tasks),
     json("POST", "/api/services/:name/tasks/requeue", running.requeueTasks),
     json("POST", "/api/services/:name/tasks/discard", running.discardTasks),

@@ -14,6 +14,7 @@ import {
   statusBatchMs,
   StatusRequest,
 } from "../../protocol/NodeManager.ts"
+import { LogsRequest } from "../../protocol/LogMessages.ts"
 import { RpcError } from "../../protocol/RpcError.ts"
 import { crashReading, type NoSuchCrash } from "../crashes/CrashReading.ts"
 import { CrashesRequest, CrashRequest, InstanceRequest } from "../../protocol/ProcessMessages.ts"
@@ -21,6 +22,7 @@ import { Cron } from "../cron/Cron.ts"
 import { Discovery, type GuardRefused } from "../discovery/Discovery.ts"
 import type { DiskFailed } from "../Disk.ts"
 import { fieldError } from "../FieldError.ts"
+import { Logs, type NoSuchLogs } from "../logs/Logs.ts"
 import { NodeChanges } from "../NodeChanges.ts"
 import { Notices } from "../Notices.ts"
 import { type InvalidSet, type NoSuchProcess, type OlderRevision, Supervisor } from "../supervisor/Supervisor.ts"
@@ -36,6 +38,7 @@ type Failure =
   | GuardRefused
   | InvalidSet
   | NoSuchCrash
+  | NoSuchLogs
   | NoSuchProcess
   | NoSuchTasks
   | OlderRevision
@@ -55,6 +58,7 @@ const toRpcError = (failure: Failure): RpcError => {
     case "OlderRevision":
       return new RpcError("failed_precondition", failure.message, { ...refused, details: { revision: failure.have } })
     case "NoSuchCrash":
+    case "NoSuchLogs":
     case "NoSuchProcess":
     case "NoSuchTasks":
       return new RpcError("not_found", failure.message, refused)
@@ -64,6 +68,7 @@ const toRpcError = (failure: Failure): RpcError => {
   }
 }
 
+/** An answer that is an AsyncIterable is a stream of items, for callers that ask for one. */
 export type Method = (argument: unknown) => Effect.Effect<unknown, RpcError>
 
 export type NodeInfo = { readonly nodeId: string; readonly version: string }
@@ -94,6 +99,7 @@ export class NodeMethods extends Context.Service<NodeMethods, ReadonlyMap<string
         const tasks = yield* TaskQueues
         const trust = yield* Trust
         const changes = yield* NodeChanges
+        const logs = yield* Logs
         const notices = yield* Notices
         const crashes = yield* crashReading
         const inspect = yield* inspecting
@@ -150,6 +156,8 @@ export class NodeMethods extends Context.Service<NodeMethods, ReadonlyMap<string
           [nodeMethods.inspectProcess, method(ProcessName, ({ name }) => inspect(name))],
           [nodeMethods.listCrashes, method(CrashesRequest, ({ name }) => crashes.list(name))],
           [nodeMethods.getCrash, method(CrashRequest, ({ id }) => crashes.get(id))],
+          [nodeMethods.readLogs, method(LogsRequest, (request) => logs.read(request))],
+          [nodeMethods.listLogs, method(ProcessName, ({ name }) => logs.files(name))],
           [nodeMethods.listTasks, method(TasksRequest, (request) => tasks.list(request))],
           [
             nodeMethods.requeueTasks,

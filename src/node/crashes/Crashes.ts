@@ -1,10 +1,10 @@
 import { Clock, Context, Effect, Layer, Semaphore } from "effect"
 import { callsAtEnd, isWorthReport } from "../../domain/Crash.ts"
 import { setIdOf } from "../../domain/ProcessSpec.ts"
-import type { LogLine } from "../../protocol/LogMessages.ts"
 import type { CrashReport, CrashSummary } from "../../protocol/ProcessMessages.ts"
 import { Care } from "../care/Care.ts"
 import { Disk, type DiskFailed } from "../Disk.ts"
+import { Logs } from "../logs/Logs.ts"
 import { type Crash, CrashReports, type Instance } from "../supervisor/Hooks.ts"
 import { placeName } from "../supervisor/Launched.ts"
 import { makeCrashStore } from "./CrashStore.ts"
@@ -14,10 +14,7 @@ import { makeLastGood } from "./LastGood.ts"
 const linesMax = 200
 const lineCharsMax = 4_096
 /** What a process has said last may still be on its way to its log. */
-const lastWordsMs = 500
-
-/** How the last lines of a log are had. */
-type LastLines = (name: string, place: string, count: number) => Effect.Effect<ReadonlyArray<LogLine>>
+const lastWordsMs = 100
 
 /** The crash reports of this node. `set`: `setIdOf` of an assignment. */
 export class Crashes extends Context.Service<
@@ -28,12 +25,13 @@ export class Crashes extends Context.Service<
     readonly hooks: typeof CrashReports.Service
   }
 >()("muster/node/crashes/Crashes") {
-  static readonly layer = (folder: string, lastLines: LastLines) =>
+  static readonly layer = (folder: string) =>
     Layer.effect(
       Crashes,
       Effect.gen(function* () {
         const disk = yield* Disk
         const care = yield* Care
+        const logs = yield* Logs
         const scope = yield* Effect.scope
         const store = yield* Effect.provideService(makeCrashStore(folder), Disk, disk)
         const lastGood = yield* Effect.provideService(makeLastGood(folder), Disk, disk)
@@ -47,7 +45,7 @@ export class Crashes extends Context.Service<
           const { name } = assignment
           const { specRevision } = care.sourceOf(run.worker) ?? assignment
           const calls = callsAtEnd(run.worker.inFlight(), figures?.openCalls ?? [], at)
-          const log = yield* lastLines(name, placeName(kind, slot), linesMax)
+          const log = yield* logs.lastLines(name, placeName(kind, slot), linesMax)
           const report: Omit<CrashReport, "id"> = {
             name,
             kind,
