@@ -122,7 +122,15 @@ const Charts = ({ page, crash }: Props) => {
             now={crash.at}
             spanMs={minuteMs}
             gapMs={gapMs}
-            series={[{ tone, label: page.t.crashes.theEnd, value: format(values.at(-1) ?? 0), filled: true, values }]}
+            series={[
+              {
+                tone,
+                label: page.t.crashes.theEnd,
+                value: format(values.at(-1) ?? 0),
+                filled: tone === "info",
+                values,
+              },
+            ]}
             format={format}
             ends={[crashes.minuteAgo, crashes.theEnd]}
           />

@@ -49,9 +49,7 @@ const Table = ({ page, serviceId, lines }: TableProps) => {
               {crashes.ran}
             </th>
             <th scope="col">{column.reason}</th>
-            <th scope="col">
-              <span class="visually-hidden">{crashes.report}</span>
-            </th>
+            <th scope="col">{crashes.report}</th>
           </tr>
         </thead>
         <tbody>

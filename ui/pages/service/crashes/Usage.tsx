@@ -89,7 +89,7 @@ const Table = ({ page, instances }: { page: PageContext; instances: ReadonlyArra
   const { column, crashes } = page.t
   return (
     <div class="table-wrap" tabindex={0} role="group" aria-label={crashes.usage}>
-      <table class="table table-fixed table-attention" aria-label={crashes.usage}>
+      <table class="table table-fixed table-crashes" aria-label={crashes.usage}>
         <colgroup>
           <col />
           <col class="width-worker" />
