@@ -4,6 +4,8 @@ import { nodesCommand, pushCommand, servicesCommand, tokenCommand } from "./Admi
 import { callCommand } from "./call/CallCommand.ts"
 import { type Command, command, titleOf } from "./Command.ts"
 import { crashesCommand } from "./CrashCommand.ts"
+import { cronCommands } from "./cron/CronCommands.ts"
+import { cronEditCommands } from "./cron/CronEdit.ts"
 import { CommandFailed, exitCodes, UsageError } from "./Failure.ts"
 import { helpOf } from "./Help.ts"
 import { type Line, refuseForeign, splitLine } from "./Parse.ts"
@@ -49,6 +51,8 @@ const commands: ReadonlyArray<Command> = [
   tasksCommand,
   requeueCommand,
   discardCommand,
+  ...cronCommands,
+  ...cronEditCommands,
   nodesCommand,
   tokenCommand,
   systemdCommand,

@@ -1,6 +1,8 @@
 import { counted } from "./Counted.ts"
 import { callsEn } from "./calls/en.ts"
 import { crashesEn } from "./crashes/en.ts"
+import { cronEn } from "./cron/en.ts"
+import { logsEn } from "./logs/en.ts"
 import { settingsEn } from "./settings/en.ts"
 import { serviceEn } from "./service/en.ts"
 import { tasksEn } from "./tasks/en.ts"
@@ -19,6 +21,7 @@ export const en = {
     dashboard: "Dashboard",
     services: "Services",
     nodes: "Nodes",
+    cron: "Cron",
     password: "Change password",
     logout: "Log out",
     account: "Account",
@@ -30,6 +33,7 @@ export const en = {
     dashboard: "Go to the dashboard",
     services: "Go to services",
     nodes: "Go to nodes",
+    cron: "Go to cron tasks",
     help: "Show this help",
     close: "Close a dialog or menu",
   },
@@ -207,6 +211,8 @@ export const en = {
   ...callsEn,
   ...crashesEn,
   ...tasksEn,
+  ...cronEn,
+  ...logsEn,
   ...troubleEn,
 
   nodes: {

@@ -1,7 +1,9 @@
 import type { Messages } from "./Messages.ts"
 import { callsZhCN } from "./calls/zh-CN.ts"
 import { crashesZhCN } from "./crashes/zh-CN.ts"
+import { cronZhCN } from "./cron/zh-CN.ts"
 import { serviceZhCN } from "./service/zh-CN.ts"
+import { logsZhCN } from "./logs/zh-CN.ts"
 import { settingsZhCN } from "./settings/zh-CN.ts"
 import { tasksZhCN } from "./tasks/zh-CN.ts"
 import { troubleZhCN } from "./trouble/zh-CN.ts"
@@ -18,6 +20,7 @@ export const zhCN: Messages = {
     dashboard: "概览",
     services: "服务",
     nodes: "节点",
+    cron: "定时任务",
     password: "修改密码",
     logout: "退出登录",
     account: "账户",
@@ -29,6 +32,7 @@ export const zhCN: Messages = {
     dashboard: "前往概览",
     services: "前往服务",
     nodes: "前往节点",
+    cron: "前往定时任务",
     help: "显示此帮助",
     close: "关闭对话框或菜单",
   },
@@ -192,6 +196,8 @@ export const zhCN: Messages = {
   ...callsZhCN,
   ...crashesZhCN,
   ...tasksZhCN,
+  ...cronZhCN,
+  ...logsZhCN,
   ...troubleZhCN,
 
   nodes: {

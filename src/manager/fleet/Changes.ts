@@ -8,6 +8,8 @@ export type Topic =
   | `calls:${string}`
   | `tasks:${string}`
   | `care:${string}`
+  | "cron"
+  | `cron:${string}`
 
 /** A topic is told at most once in this time: 200 acks within it are one change. */
 const quietMs = 25

@@ -11,6 +11,8 @@ export type View =
   | `calls:${string}`
   | `tasks:${string}`
   | `care:${string}`
+  | "cron"
+  | `cron:${string}`
 
 /** A part of a page as it is now. `key` stays the same while its HTML changes. */
 export type Fragment = { readonly key: string; readonly html: string }
