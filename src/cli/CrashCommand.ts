@@ -1,4 +1,4 @@
-import { Schema } from "effect"
+import { DateTime, Schema } from "effect"
 import { writeError, writeOut } from "../platform/Env.ts"
 import { currentMs } from "../platform/Time.ts"
 import { CrashReport, CrashSummary } from "../protocol/ProcessMessages.ts"
@@ -55,6 +55,8 @@ export const crashesCommand = command({
   },
 })
 
+const isoText = (at: number) => DateTime.formatIso(DateTime.makeUnsafe(at))
+
 const placeText = ({ kind, slot }: Pick<Report, "kind" | "slot">) => (kind === "tasks" ? `tasks/${slot}` : `${slot}`)
 
 const writeList = (service: string, { crashes, silent }: typeof Listed.Type) => {
@@ -85,7 +87,7 @@ const revisionText = ({ lastGoodRevision: good, specRevision }: Report) => {
 const reportText = (report: Report): string => {
   const facts: ReadonlyArray<readonly [name: string, text: string]> = [
     ["Service", `${report.name}, instance ${placeText(report)}, pid ${report.pid}, on ${report.nodeName}`],
-    ["When", `${new Date(report.at).toISOString()}, ${numbers.duration(report.ranMs)} after its start`],
+    ["When", `${isoText(report.at)}, ${numbers.duration(report.ranMs)} after its start`],
     ["Reason", oneLine(report.reason)],
     ["Out of memory", report.outOfMemory ? "yes" : "no"],
     ["Revision", revisionText(report)],
@@ -114,7 +116,7 @@ const figuresText = ({ at, samples }: Report): string => {
 const logText = ({ log }: Report): string => {
   if (log.length === 0) return "\nIts log has no lines\n"
   const lines = log.map(({ at, stream, text }) => {
-    const time = new Date(at).toISOString().slice(11, 23)
+    const time = isoText(at).slice(11, 23)
     return `  ${time} ${stream === "err" ? "!" : " "} ${oneLine(text)}\n`
   })
   return `\nIts last ${log.length === 1 ? "line" : `${log.length} lines`}\n${lines.join("")}`
