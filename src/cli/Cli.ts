@@ -8,6 +8,7 @@ import { cronCommands } from "./cron/CronCommands.ts"
 import { cronEditCommands } from "./cron/CronEdit.ts"
 import { CommandFailed, exitCodes, UsageError } from "./Failure.ts"
 import { helpOf } from "./Help.ts"
+import { logsCommand } from "./logs/LogsCommand.ts"
 import { type Line, refuseForeign, splitLine } from "./Parse.ts"
 import { restartCommand, scaleCommand, startCommand, stopCommand } from "./processes/ActionCommands.ts"
 import { statusCommand } from "./processes/StatusCommand.ts"
@@ -46,6 +47,7 @@ const commands: ReadonlyArray<Command> = [
   restartCommand,
   reloadCommand,
   scaleCommand,
+  logsCommand,
   pushCommand,
   crashesCommand,
   tasksCommand,
