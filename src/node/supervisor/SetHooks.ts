@@ -7,6 +7,7 @@ import { Care } from "../care/Care.ts"
 import { monotonicMs } from "../Monotonic.ts"
 import { type AdoptedRun, Adoption, CrashReports, type Instance, Probing } from "./Hooks.ts"
 import type { Ledger } from "./Ledger.ts"
+import type { Member } from "./SocketGroup.ts"
 import type { Beginning, Slot, SlotHooks } from "./SlotOptions.ts"
 import { placeName } from "./Launched.ts"
 import { makeRun, type WorkerRun } from "./WorkerRun.ts"
@@ -25,7 +26,7 @@ export const makeSetHooks = Effect.fnUntraced(function* (
   const crashes = yield* CrashReports
   const adoption = yield* Adoption
   const initial = now()
-  const found = yield* adoption.adopt(initial)
+  const found = yield* adoption.adopt(initial, ledger)
 
   const refusePoison = Effect.fnUntraced(function* (inFlight: ReadonlyArray<CallInFlight>) {
     for (const { hash, method } of ledger.crashed(inFlight, yield* monotonicMs))
@@ -93,6 +94,7 @@ export const makeSetHooks = Effect.fnUntraced(function* (
     /** Where an agent before this one has left something. */
     foundAt: [...found.runs, ...found.ended].map(({ kind, slot }) => ({ kind, slot })),
     sockets: found.sockets,
+    socketsChanged: (members: ReadonlyArray<Member>) => Effect.suspend(() => adoption.sockets(now(), members)),
     crashes: () => crashes.countOf(setIdOf(now())),
   }
 })
