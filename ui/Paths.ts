@@ -44,6 +44,7 @@ export const paths = {
   push: (id: string) => `/services/${id}/push`, // POST ids (repeated or with commas, none = all) -> #push; DELETE cancels
   closePush: (id: string) => `/services/${id}/push/close`, // POST -> #push
 
+  crash: (id: string, crash: string) => `/services/${id}/process/crashes/${crash}`, // GET page
   process: (id: string) => `/services/${id}/process`, // PUT the form, push=no -> 422 SpecForm | form + cards + toast; DELETE
   /** POST the spec's form -> the form. as=module|command, to=form|json, open=<group> */
   processEditor: (id: string, change: Readonly<Record<string, string>>) =>

@@ -31,6 +31,7 @@ import { ProcessSpec } from "../../src/domain/ProcessSpec.ts"
 import type { BulkJob, SpecFormModel } from "../../ui/ProcessModels.ts"
 import type { ListQuery, LogsQuery, PageContext, ServiceFormModel } from "../../ui/ViewModels.ts"
 import * as calls from "./galleryCalls.ts"
+import { crashStates } from "./galleryCrashStates.tsx"
 import { cronStates } from "./galleryCronStates.tsx"
 import * as fixtures from "./galleryFixtures.ts"
 import { now } from "./galleryTimes.ts"
@@ -314,6 +315,7 @@ export const galleryStates: Readonly<Record<string, GalleryState>> = {
     path: processTab,
     page: (page) => <ProcessPage page={page} service={service} form={wrongProcess()} />,
   },
+  ...crashStates,
   "process-command": {
     path: processTab,
     page: (page) => <ProcessPage page={page} service={service} form={commandForm({ open: "readiness" })} />,

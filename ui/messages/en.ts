@@ -1,5 +1,6 @@
 import { counted } from "./Counted.ts"
 import { callsEn } from "./calls/en.ts"
+import { crashesEn } from "./crashes/en.ts"
 import { processEn } from "./process/en.ts"
 import { cronEn } from "./cron/en.ts"
 import { logsEn } from "./logs/en.ts"
@@ -210,6 +211,7 @@ export const en = {
   ...processEn,
   ...settingsEn,
   ...callsEn,
+  ...crashesEn,
   ...tasksEn,
   ...cronEn,
   ...logsEn,

@@ -1,5 +1,6 @@
 import type { Messages } from "./Messages.ts"
 import { callsZhCN } from "./calls/zh-CN.ts"
+import { crashesZhCN } from "./crashes/zh-CN.ts"
 import { cronZhCN } from "./cron/zh-CN.ts"
 import { serviceZhCN } from "./service/zh-CN.ts"
 import { processZhCN } from "./process/zh-CN.ts"
@@ -195,6 +196,7 @@ export const zhCN: Messages = {
   ...processZhCN,
   ...settingsZhCN,
   ...callsZhCN,
+  ...crashesZhCN,
   ...tasksZhCN,
   ...cronZhCN,
   ...logsZhCN,

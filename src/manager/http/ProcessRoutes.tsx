@@ -19,6 +19,7 @@ import { Rollout } from "../../../ui/pages/service/process/Rollout.tsx"
 import { Partial } from "../../../ui/parts/Partial.tsx"
 import type { SpecFormErrors, SpecFormValues } from "../../../ui/ProcessModels.ts"
 import { Fleet } from "../fleet/Fleet.ts"
+import { Inspections } from "../fleet/Inspections.ts"
 import { Services } from "../fleet/Services.ts"
 import { page, parts, toast } from "./Answers.tsx"
 import { param, type SignedAsk } from "./Ask.ts"
@@ -32,8 +33,9 @@ const allNodes = Fleet.use((fleet) => fleet.nodes)
 
 export const processPage = Effect.fn("Process.page")(function* (ask: SignedAsk) {
   const service = yield* serviceOf(ask)
+  const inspection = yield* Inspections.use((inspections) => inspections.view(service.id))
   const form = openSpecForm(service.process, yield* allNodes)
-  return page(<ProcessPage page={ask.page} service={service} form={form} />)
+  return page(<ProcessPage page={ask.page} service={service} form={form} inspection={inspection} />)
 })
 
 /** The form as it is stored now, and what runs. */
