@@ -33,6 +33,8 @@ const shared = new Set([
   "calls.pid",
   "spec.json",
   "notices.of",
+  "crashes.cpu",
+  "crashes.percent",
 ])
 
 describe("messages", () => {

@@ -4,14 +4,12 @@ import { counted } from "../Counted.ts"
 export const crashesEn = {
   crashes: {
     usage: "Memory and CPU",
-    usageHelp: "Of each process with all that it has started.",
     instance: "Instance",
     taskWorker: (slot: number) => `tasks ${slot}`,
     memory: "Memory",
     cpu: "CPU",
     processes: "Processes",
     percent: (value: string) => `${value} %`,
-    asking: "Asking the nodes…",
     stopping: "Still stopping",
     stoppingFor: (pid: number, elapsed: string) => `pid ${pid} was asked to end ${elapsed} ago`,
     killIn: (left: string) => `is killed in ${left}`,

@@ -3,14 +3,12 @@ import type { Messages } from "../Messages.ts"
 export const crashesZhCN: Pick<Messages, "crashes"> = {
   crashes: {
     usage: "内存与 CPU",
-    usageHelp: "每个进程连同它启动的所有进程。",
     instance: "实例",
     taskWorker: (slot) => `任务 ${slot}`,
     memory: "内存",
     cpu: "CPU",
     processes: "进程数",
     percent: (value) => `${value} %`,
-    asking: "正在询问节点…",
     stopping: "仍在停止",
     stoppingFor: (pid, elapsed) => `${elapsed}前已要求 pid ${pid} 结束`,
     killIn: (left) => `${left}后强制结束`,
