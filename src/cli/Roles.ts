@@ -2,6 +2,7 @@ import { Cause, Context, Effect, Exit, Fiber, Layer, ManagedRuntime } from "effe
 import type { NodeConfig } from "../node/Node.ts"
 import { readText } from "../platform/DurableFile.ts"
 import { hostname, keepAlive, writeOut } from "../platform/Env.ts"
+import { releaseCode } from "../platform/MappedCode.ts"
 import { onStop } from "../platform/Signals.ts"
 import { listen } from "../platform/Transport.ts"
 import { version } from "../platform/Version.ts"
@@ -31,6 +32,7 @@ export const runRole = async (settings: RoleSettings): Promise<number> => {
 const runNoticed = Effect.fnUntraced(function* (settings: RoleSettings) {
   const notice = yield* makeNotice
   yield* reapOrphans
+  yield* releaseStart
   const running = roles[settings.role](settings).pipe(
     Effect.tap(notice.ready),
     Effect.andThen(Effect.never),
@@ -39,6 +41,14 @@ const runNoticed = Effect.fnUntraced(function* (settings: RoleSettings) {
   )
   return yield* Effect.scoped(running)
 })
+
+/** By then what a role starts with has run, and its code need not stay in memory. */
+const startIsOver = "10 seconds"
+
+const releaseStart = Effect.promise(() => releaseCode().catch(() => undefined)).pipe(
+  Effect.delay(startIsOver),
+  Effect.forkScoped,
+)
 
 /** Each answers, when it listens, what there is to say of it in one line. */
 const manager = Effect.fn("Roles.manager")(function* (settings: RoleSettings) {
