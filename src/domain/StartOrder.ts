@@ -28,12 +28,12 @@ const dependsOn = (set: Ordered, other: Ordered) => set.dependsOn.some(({ servic
 
 /** The names by which `set` depends on itself, itself first and last; undefined: it does not. */
 export const circleOf = (set: Ordered, all: ReadonlyArray<Ordered>): ReadonlyArray<string> | undefined => {
-  const seen = new Set<Ordered>()
+  const seen = new Set<string>()
   const search = (from: Ordered, path: ReadonlyArray<string>): ReadonlyArray<string> | undefined => {
     for (const next of all.filter((one) => dependsOn(from, one))) {
-      if (next === set) return [...path, set.name]
-      if (seen.has(next)) continue
-      seen.add(next)
+      if (next.name === set.name) return [...path, set.name]
+      if (seen.has(next.name)) continue
+      seen.add(next.name)
       const found = search(next, [...path, next.name])
       if (found !== undefined) return found
     }
@@ -110,11 +110,11 @@ export const waitsFor = (set: SetView, all: ReadonlyArray<SetView>): string | un
   return first === undefined ? undefined : `${first.name} starts before it`
 }
 
-const reaches = (from: Ordered, to: Ordered, all: ReadonlyArray<Ordered>, seen = new Set<Ordered>()): boolean =>
+const reaches = (from: Ordered, to: Ordered, all: ReadonlyArray<Ordered>, seen = new Set<string>()): boolean =>
   all.some((next) => {
-    if (!dependsOn(from, next) || seen.has(next)) return false
-    seen.add(next)
-    return next === to || reaches(next, to, all, seen)
+    if (!dependsOn(from, next) || seen.has(next.name)) return false
+    seen.add(next.name)
+    return next.name === to.name || reaches(next, to, all, seen)
   })
 
 /** What a set has to wait for before it stops, for a person. `stopping`: all that are to stop, itself too. */

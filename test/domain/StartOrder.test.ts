@@ -84,7 +84,7 @@ describe("what a set waits for", () => {
     const self = set("self", needs("ready", "self"))
     const other = set("other")
     const all = [a, b, self, other]
-    expect(waitsFor(a, all)).toBe("it depends on itself: a needs b needs a")
+    expect(waitsFor({ ...a }, all)).toBe("it depends on itself: a needs b needs a")
     expect(waitsFor(b, all)).toBe("it depends on itself: b needs a needs b")
     expect(waitsFor(self, all)).toBe("it depends on itself: self needs self")
     expect(waitsFor(other, all)).toBeUndefined()

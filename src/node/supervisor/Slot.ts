@@ -105,7 +105,7 @@ export const makeSlot = Effect.fnUntraced(function* (options: SlotOptions) {
 
   const drain = Effect.fnUntraced(function* (run: WorkerRun, ask: Effect.Effect<void>, ms = options.drainTimeoutMs()) {
     yield* hooks.left(run)
-    yield* Effect.forkScoped(drainRun(run, ask, ms, told(run)))
+    yield* Effect.forkScoped(drainRun(run, ask, ms, told(run)), { startImmediately: true })
   })
 
   const leave = (run: WorkerRun) =>
