@@ -3,8 +3,11 @@ import { version } from "../platform/Version.ts"
 import { nodesCommand, pushCommand, servicesCommand, tokenCommand } from "./AdminCommands.ts"
 import { callCommand } from "./call/CallCommand.ts"
 import { type Command, command, titleOf } from "./Command.ts"
+import { cronCommands } from "./cron/CronCommands.ts"
+import { cronEditCommands } from "./cron/CronEdit.ts"
 import { CommandFailed, exitCodes, UsageError } from "./Failure.ts"
 import { helpOf } from "./Help.ts"
+import { logsCommand } from "./logs/LogsCommand.ts"
 import { type Line, refuseForeign, splitLine } from "./Parse.ts"
 import { restartCommand, scaleCommand, startCommand, stopCommand } from "./processes/ActionCommands.ts"
 import { statusCommand } from "./processes/StatusCommand.ts"
@@ -43,10 +46,13 @@ const commands: ReadonlyArray<Command> = [
   restartCommand,
   reloadCommand,
   scaleCommand,
+  logsCommand,
   pushCommand,
   tasksCommand,
   requeueCommand,
   discardCommand,
+  ...cronCommands,
+  ...cronEditCommands,
   nodesCommand,
   tokenCommand,
   systemdCommand,
