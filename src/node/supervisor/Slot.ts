@@ -199,7 +199,7 @@ export const makeSlot = Effect.fnUntraced(function* (options: SlotOptions) {
       if (ready) yield* isReadyNow(run)
     }
     yield* beginProbes(run)
-    const aMinute = Effect.sleep(restartBackoff.resetAfterMs).pipe(Effect.andThen(hooks.wentWell))
+    const aMinute = Effect.sleep(restartBackoff.resetAfterMs).pipe(Effect.andThen(hooks.wentWell(run)))
     yield* Effect.forkScoped(Effect.raceFirst(aMinute, Effect.asVoid(run.worker.exited)))
   })
 
@@ -212,6 +212,7 @@ export const makeSlot = Effect.fnUntraced(function* (options: SlotOptions) {
     )
 
   const probed = Effect.fnUntraced(function* (run: WorkerRun, unready: string | undefined) {
+    run.unready = unready
     if (run === successor?.run) return yield* unready === undefined ? succeed(run, yield* monotonicMs) : Effect.void
     if (run !== current || state._tag !== "RUNNING" || run.killedFor !== undefined) return
     yield* move({ _tag: "Probed", ready: unready === undefined })
@@ -257,7 +258,7 @@ export const makeSlot = Effect.fnUntraced(function* (options: SlotOptions) {
     yield* answer(slot.isCompleted ? { _tag: "Ready" } : { _tag: "Failed", reason: why })
     const good = slot.isCompleted || (state._tag === "BACKOFF" && state.past.failures === 0)
     if (!good) restarts += 1
-    yield* good ? hooks.wentWell : crashed(run, { code, signal, reason: why }, before === "RUNNING")
+    yield* good ? hooks.wentWell(run) : crashed(run, { code, signal, reason: why }, before === "RUNNING")
     yield* options.changed
   })
 

@@ -5,6 +5,7 @@ import {
   countOf,
   isExclusive,
   type ProcessAssignment,
+  recyclingOf,
   rpcOf,
   startTimeoutOf,
   takesSocket,
@@ -26,9 +27,9 @@ import { makeSlot } from "./Slot.ts"
 import type { Beginning, Slot } from "./SlotOptions.ts"
 import { makeSocketGroup } from "./SocketGroup.ts"
 import { SlotSockets } from "./SlotSockets.ts"
-import { LaunchFailed, placeName } from "./Launched.ts"
+import { LaunchFailed, type LaunchRequest, placeName } from "./Launched.ts"
 import { Launcher } from "./Launcher.ts"
-import type { Recipe } from "./WorkerRun.ts"
+import type { Recipe, WorkerRun } from "./WorkerRun.ts"
 
 /** A port that somebody else has may be free again soon: a former worker that still drains. */
 const portBackoff: BackoffPolicy = { baseMs: 250, capMs: 5_000, resetAfterMs: 60_000 }
@@ -113,7 +114,15 @@ export const makeWorkerSet = Effect.fnUntraced(function* (options: WorkerSetOpti
     startedAt: yield* Clock.currentTimeMillis,
     keyWindowMs: () => rpcOf(assignment.spec).idempotencyWindowMs,
   })
-  const hooks = yield* makeSetHooks(() => assignment, ledger)
+  /** What it still answers it is to answer, so its successor is started beside it. */
+  const replaceDead = Effect.fnUntraced(function* (name: string, run: WorkerRun, why: string) {
+    const slot = places.get(name)?.slot
+    const isFree = assignment.spec.kind === "module" && !removed && !reloads.isBusy(yield* monotonicMs)
+    if (!isFree || slot === undefined || slot.running !== run) return false
+    yield* named(reloads.renew(slot, proven, why))
+    return true
+  })
+  const hooks = yield* makeSetHooks(() => assignment, ledger, replaceDead)
   const sockets = yield* makeSocketGroup(
     initial.listen ?? { ip: "127.0.0.1", port: 0 },
     () => rpcOf(assignment.spec).backlog,
@@ -175,9 +184,11 @@ export const makeWorkerSet = Effect.fnUntraced(function* (options: WorkerSetOpti
     // What ended workers of one version is let in to the next.
     const poison = version.generation > proven.generation ? [] : ledger.orders(yield* monotonicMs).poison
     const request = { assignment: version.assignment, kind, slot: index, count: wanted(kind), poison, ledger }
-    if (!hasSocket(kind)) return yield* launcher.launch(request)
+    const start = (more: Pick<LaunchRequest, "fd">) =>
+      hooks.begin(request, (cgroup) => launcher.launch({ ...request, ...more, ...cgroup }))
+    if (!hasSocket(kind)) return yield* start({})
     const fd = yield* sockets.open(index).pipe(Effect.mapError(({ message }) => new LaunchFailed({ reason: message })))
-    return yield* launcher.launch({ ...request, fd })
+    return yield* start({ fd })
   })
   const recipe = (kind: WorkerKind, index: number, version: Version): Recipe => ({
     generation: version.generation,
@@ -378,10 +389,12 @@ export const makeWorkerSet = Effect.fnUntraced(function* (options: WorkerSetOpti
       )
   // The spec has changed while no agent was there.
   if (staying().some(({ generation, state }) => generation < newest.generation && state !== "STOPPED")) yield* renewAll
+  yield* hooks.limit(all())
   yield* poke
   yield* careForWorkers({
     slots: staying,
-    settings: () => rpcOf(assignment.spec),
+    settings: () => recyclingOf(assignment.spec),
+    rssBytesOf: hooks.rssBytesOf,
     isBusy: (now) => removed || reloads.isBusy(now),
     renew: (slot, why) => named(reloads.renew(slot, proven, why)),
   }).pipe(
@@ -407,18 +420,19 @@ export const makeWorkerSet = Effect.fnUntraced(function* (options: WorkerSetOpti
         proven = calledAs(proven, next)
         const asksAnew = needsNewProbes(assignment.spec, next.spec)
         assignment = next
+        const limitAnew = hooks.limit(all())
         const probeAnew = asksAnew
           ? Effect.forEach(all(), ({ slot }) => slot.probeAnew, { discard: true })
           : Effect.void
         if (!fresh) {
           newest = { ...newest, assignment }
           if (proven.generation === newest.generation) proven = newest
-          return Effect.andThen(probeAnew, poke)
+          return limitAnew.pipe(Effect.andThen(probeAnew), Effect.andThen(poke))
         }
-        if (places.size > 0) return Effect.andThen(poke, renewAll)
+        if (places.size > 0) return limitAnew.pipe(Effect.andThen(poke), Effect.andThen(renewAll))
         ledger.forgive()
         newest = proven = { generation: newest.generation + 1, assignment }
-        return poke
+        return Effect.andThen(limitAnew, poke)
       }),
     look: poke,
     reload,
@@ -455,7 +469,7 @@ export const makeWorkerSet = Effect.fnUntraced(function* (options: WorkerSetOpti
         taskWorkers: statusOf("tasks"),
         reload: reloads.progress,
         waitingFor: waits?.before === "start" ? waits.for : null,
-        limitsMissing: null,
+        limitsMissing: hooks.limitsMissing(),
         crashes: hooks.crashes(),
       }
     },
