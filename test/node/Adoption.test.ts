@@ -1,7 +1,9 @@
 import { expect, setDefaultTimeout, test } from "bun:test"
-import { readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import type { ProcessAssignment } from "../../src/domain/ProcessSpec.ts"
-import type { ProcessStatus } from "../../src/protocol/NodeManager.ts"
+import { defaultRpcSettings } from "../../src/domain/RpcSettings.ts"
+import { nodeMethods, type ProcessStatus, type TaskPage } from "../../src/protocol/NodeManager.ts"
+import { RpcConnection } from "../../src/rpc/RpcConnection.ts"
 import { freePort } from "../support/muster.ts"
 import { waitFor } from "../support/waitFor.ts"
 import { AgentProcess } from "./AgentProcess.ts"
@@ -153,9 +155,9 @@ test("a spec that changed while no agent was there is not left as it was: the wo
   await agent.end("SIGKILL")
   editSet(node, ([one]) => [{ ...one, spec: { ...one?.spec, env: { CHANGED: "yes" } } }])
   let failed = 0
-  let ended = false
+  const enough = new AbortController()
   const load = (async () => {
-    while (!ended) await call(listen.port, "whoami").catch(() => failed++)
+    while (!enough.signal.aborted) await call(listen.port, "whoami").catch(() => failed++)
   })()
   await using _next = await AgentProcess.start(node)
   const after = await waitFor(
@@ -165,7 +167,7 @@ test("a spec that changed while no agent was there is not left as it was: the wo
     },
     { timeoutMs: 30_000 },
   )
-  ended = true
+  enough.abort()
   await load
   expect(failed).toBe(0)
   expect(after).toHaveLength(2)
@@ -219,4 +221,158 @@ test("an agent that is told to leave stops no service, and a second agent on the
   expect(await node.running(2)).toEqual(pids)
   await next.end("SIGTERM")
   expect(node.left()).toEqual([])
+})
+
+const readLogs = (node: TestNode, name: string) =>
+  readdirSync(node.path("logs", name))
+    .filter((file) => file.endsWith(".log"))
+    .map((file) => readFileSync(node.path("logs", name, file), "utf8"))
+    .join("")
+
+/** A set that runs a program. */
+const command = (shell: string, over: Record<string, unknown> = {}) =>
+  ({
+    name: "ticker",
+    specRevision: 1,
+    listen: null,
+    spec: { kind: "command", service: "ticker", command: { shell }, instances: 1, startMs: 200, ...over },
+  }) as unknown as ProcessAssignment
+
+test("a program that an agent before this one has started is not started twice, nor stopped by half", async () => {
+  await using node = await new TestNode().join()
+  const agent = await AgentProcess.start(node)
+  const child = node.path("child")
+  await node.apply(
+    1,
+    command(`sleep 300 & echo $! > ${child}; n=0; while :; do n=$((n+1)); echo tick $n; sleep 0.05; done`),
+  )
+  const [pid] = await node.running(1)
+  await waitFor(() => existsSync(child))
+  await agent.end("SIGKILL")
+  await Bun.sleep(300)
+  await using next = await AgentProcess.start(node)
+  expect(await node.running(1)).toEqual([pid ?? 0])
+  expect((await node.process()).workers).toMatchObject([{ adopted: true, state: "RUNNING" }])
+  const [, ...numbers] = await waitFor(() => {
+    const text = readLogs(node, "ticker")
+    const found = [0, ...[...text.matchAll(/tick (\d+)/g)].map(([, number]) => Number(number))]
+    return found.length > 30 && found
+  })
+  expect(numbers).toEqual(numbers.map((_, at) => at + 1))
+  process.kill(pid ?? 0, "SIGKILL")
+  await waitFor(() => next.output.includes("how is not known, as another agent had started it"))
+  expect(await waitFor(async () => (await node.running(1))[0])).not.toBe(pid ?? 0)
+  await next.end("SIGTERM")
+  expect(node.left()).toEqual([])
+})
+
+/** A call that waits until the next agent has started, with `key` as its idempotency key. */
+const patient = async (port: number, method: string, args: ReadonlyArray<unknown>, key?: string) => {
+  const connection = await RpcConnection.open({ to: { host: ip, port }, client: "shop" })
+  try {
+    return await connection.call(method, args, { timeoutMs: 40_000, ...(key === undefined ? {} : { meta: { key } }) })
+  } finally {
+    connection.close()
+  }
+}
+
+const tasks = `
+  import { appendFileSync, existsSync } from "node:fs"
+  import { task } from "muster/service"
+  export const queue = async (payload) => await task("work", payload)
+  export const tasks = {
+    work: async ({ path, until }) => {
+      appendFileSync(path, "begun " + process.pid + "\\n")
+      while (until && !existsSync(until)) await new Promise((resolve) => setTimeout(resolve, 10))
+      appendFileSync(path, "done " + process.pid + "\\n")
+    },
+  }`
+
+const beginTasks = async () => {
+  const node = await new TestNode().join()
+  const listen = { ip, port: await freePort(ip) }
+  const agent = await AgentProcess.start(node)
+  const rpc = { ...defaultRpcSettings, taskWorkers: 2 }
+  await node.apply(1, assignment(listen, node.module("tasks.js", tasks), { tls: "off", workers: 1, rpc }))
+  await node.running(1)
+  await waitFor(async () => (await node.process()).taskWorkers.every(({ state }) => state === "RUNNING"))
+  const queue = (name: string, until?: string) => patient(listen.port, "queue", [{ path: node.path(name), until }])
+  const said = (name: string) =>
+    existsSync(node.path(name)) ? readFileSync(node.path(name), "utf8").trim().split("\n") : []
+  const waiting = async () => {
+    const request = { name: `greeter@${listen.port}`, state: "waiting", limit: 10 }
+    const { counts } = (await node.call(nodeMethods.listTasks, request)) as TaskPage
+    return counts.waiting + counts.running
+  }
+  return { node, agent, listen, queue, said, waiting }
+}
+
+test("a task that runs when the agent is killed does not run twice, and none is lost that is queued meanwhile", async () => {
+  const { agent, node, queue, said, waiting } = await beginTasks()
+  await using _ = node
+  const [early, late] = [node.path("early.go"), node.path("late.go")]
+  await queue("early", early)
+  await queue("late", late)
+  await waitFor(() => said("early").length === 1 && said("late").length === 1)
+  await agent.end("SIGKILL")
+  // The one ends while nobody is there to hear it, the other when the next agent is.
+  writeFileSync(early, "")
+  await waitFor(() => said("early").length === 2)
+  const queued = queue("meanwhile")
+  await Bun.sleep(500)
+  await using _next = await AgentProcess.start(node)
+  expect(await queued).toBeString()
+  await waitFor(() => said("meanwhile").length === 2)
+  expect(await waiting()).toBe(1)
+  writeFileSync(late, "")
+  await waitFor(async () => (await waiting()) === 0)
+  const begun = (name: string) => said(name).filter((line) => line.startsWith("begun"))
+  expect([begun("early"), begun("late"), begun("meanwhile")].map(({ length }) => length)).toEqual([1, 1, 1])
+})
+
+test("a task whose worker died with its agent is not lost", async () => {
+  const { agent, node, queue, said, waiting } = await beginTasks()
+  await using _ = node
+  await queue("cut", node.path("cut.go"))
+  await waitFor(() => said("cut").length === 1)
+  await agent.end("SIGKILL")
+  process.kill(Number(said("cut")[0]?.split(" ")[1]), "SIGKILL")
+  writeFileSync(node.path("cut.go"), "")
+  await using _next = await AgentProcess.start(node)
+  await waitFor(async () => (await waiting()) === 0, { timeoutMs: 20_000 })
+  expect(said("cut").map((line) => line.split(" ")[0])).toEqual(["begun", "begun", "done"])
+})
+
+test("a call with an idempotency key is not run twice because the agent that kept its outcome was killed", async () => {
+  const path = "calls"
+  const text = (file: string) => `
+    import { appendFileSync, existsSync } from "node:fs"
+    export const pay = async (key, until) => {
+      appendFileSync(${JSON.stringify(file)}, key + "\\n")
+      while (until && !existsSync(until)) await new Promise((resolve) => setTimeout(resolve, 10))
+      return key
+    }`
+  await using node = await new TestNode().join()
+  const listen = { ip, port: await freePort(ip) }
+  const agent = await AgentProcess.start(node)
+  await node.apply(1, assignment(listen, node.module("pay.js", text(node.path(path))), { tls: "off" }))
+  await node.running(2)
+  const pay = (key: string, ...args: ReadonlyArray<unknown>) => patient(listen.port, "pay", [key, ...args], key)
+  const times = () => readFileSync(node.path(path), "utf8").trim().split("\n").toSorted()
+  const go = node.path("go")
+  expect(await pay("before")).toBe("before")
+  const under = pay("under", go)
+  await waitFor(() => times().includes("under"))
+  await agent.end("SIGKILL")
+  const meanwhile = pay("meanwhile")
+  writeFileSync(go, "")
+  await Bun.sleep(300)
+  await using _next = await AgentProcess.start(node)
+  expect([await under, await meanwhile]).toEqual(["under", "meanwhile"])
+  expect([await pay("before"), await pay("under", go), await pay("meanwhile")]).toEqual([
+    "before",
+    "under",
+    "meanwhile",
+  ])
+  expect(times()).toEqual(["before", "meanwhile", "under"])
 })
