@@ -33,12 +33,15 @@ import { PushCard } from "./pages/service/PushCard.tsx"
 import { Letters } from "./pages/service/tasks/Letters.tsx"
 import { Queues } from "./pages/service/tasks/Queues.tsx"
 import { ServiceStatus, TabCount } from "./pages/service/ServiceHead.tsx"
+import { Rollout } from "./pages/service/process/Rollout.tsx"
+import { BulkCard } from "./pages/services/BulkCard.tsx"
 import { ServiceRow } from "./pages/services/ServiceRow.tsx"
 import { serviceSegments, servicesVersion } from "./pages/services/ServicesPage.tsx"
 import { formatNumber } from "./parts/Format.ts"
 import { Members } from "./parts/ListBody.tsx"
 import type { Segment } from "./parts/ListTools.tsx"
 import { Partial } from "./parts/Partial.tsx"
+import type { BulkJob } from "./ProcessModels.ts"
 import { render } from "./Render.ts"
 import type {
   DashboardModel,
@@ -83,7 +86,9 @@ export const liveDashboard = (page: PageContext, model: DashboardModel): Readonl
 export const liveServices = (
   page: PageContext,
   services: ReadonlyArray<ServiceSummary>,
+  job: BulkJob | null = null,
 ): ReadonlyArray<LiveFragment> => [
+  fragment("bulk-job", <BulkCard page={page} job={job} />),
   members("services", servicesVersion(services)),
   ...counts(page, "services", serviceSegments(page, services)),
   ...services.map((service) => fragment(`service-${service.id}`, <ServiceRow page={page} service={service} />)),
@@ -140,6 +145,7 @@ export const liveService = (
   ...service.endpointsList.map((endpoint) =>
     fragment(endpointElementId(endpoint), <EndpointRow page={page} service={service} endpoint={endpoint} />),
   ),
+  fragment("rollout", <Rollout page={page} service={service} />),
   fragment("instances", <Instances page={page} service={service} />),
 ]
 

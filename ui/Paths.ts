@@ -22,6 +22,7 @@ export const paths = {
   newService: "/services/new", //           GET page
   /** POST the service form's fields -> EndpointEditor. to=rows|json, add=1, remove=<index>, format=1, demo=1 */
   endpointEditor: (change: Readonly<Record<string, string>>) => `/services/editor${query(change)}`,
+  bulk: "/services/actions", // POST ids, action -> #bulk-job + toast; DELETE closes the job
   service: (id: string) => `/services/${id}`, //          GET -> endpoints; PUT the form -> 422 | HX-Location; DELETE
   editService: (id: string) => `/services/${id}/edit`, // GET page
   tab: (id: string, tab: ServiceTab) => `/services/${id}/${tab}`, // GET page (clients: ?f=&q=)
@@ -44,7 +45,13 @@ export const paths = {
   closePush: (id: string) => `/services/${id}/push/close`, // POST -> #push
 
   crash: (id: string, crash: string) => `/services/${id}/process/crashes/${crash}`, // GET page
-  process: (id: string) => `/services/${id}/process`, // PUT the form -> 422 ProcessForm | form + toast; DELETE
+  process: (id: string) => `/services/${id}/process`, // PUT the form, push=no -> 422 SpecForm | form + cards + toast; DELETE
+  /** POST the spec's form -> the form. as=module|command, to=form|json, open=<group> */
+  processEditor: (id: string, change: Readonly<Record<string, string>>) =>
+    `/services/${id}/process/editor${query(change)}`,
+  /** POST node (none = all), slot and kind (restart), revision (push), count (scale) -> toast; it follows by the stream */
+  deed: (id: string, deed: "start" | "stop" | "restart" | "push" | "scale") => `/services/${id}/process/${deed}`,
+  scaleDialog: (id: string) => `/services/${id}/process/scale`, // GET ScaleDialog
   reload: (id: string) => `/services/${id}/process/reload`, // POST node, none = all -> toast; how it goes follows by the stream
 
   calls: (id: string) => `/services/${id}/calls`, // GET page; POST the console's form -> 422 | form + #call-answer

@@ -4,8 +4,8 @@ import type { TlsMode } from "../src/domain/EndpointList.ts"
 import type { GuardVerdict } from "../src/domain/Guard.ts"
 import type { Problem } from "../src/domain/Problem.ts"
 import type { ProcessSpec } from "../src/domain/ProcessSpec.ts"
-import type { SettingErrors, SettingTexts } from "./forms/SettingText.ts"
 import type { Language, Messages } from "./messages/Messages.ts"
+import type { ActionView, NodeNotice, ProcessSummary, SpecDelivery } from "./ProcessModels.ts"
 
 /*
  * What the pages are fed with: structurally equal to the fleet's views. Times are milliseconds since 1970; `null` is
@@ -22,13 +22,13 @@ import type { Language, Messages } from "./messages/Messages.ts"
  *
  * Live updates (ui/Live.tsx): the view of a topic becomes `LiveFragment`s, and the stream sends those that changed.
  *   liveDashboard(page, model)           topics services, nodes  #tiles #first-steps #attention #dashboard-services
- *   liveServices(page, services)         topic services          #services-members #service-<id> #services-count-<filter>
+ *   liveServices(page, services)         topic services          #services-members #service-<id> #services-count-<filter> #bulk-job
  *   liveService(page, service, job)      topic service:<id>      #service-status #tab-count-<tab> #draft #push
  *                                        #endpoints-members #endpoints-summary #endpoint-<key> #clients-members
- *                                        #client-<id> #clients-count-<filter> #instances
+ *                                        #client-<id> #clients-count-<filter> #rollout #instances
  *   liveNodes(page, nodes, tokens)       topic nodes             #nodes-members #node-<id> #nodes-count-<filter> #tokens
  *
- * Forms: LoginForm, PasswordForm, ServiceForm, EndpointEditor, ProcessForm, AddClientsForm. Each answers its own request:
+ * Forms: LoginForm, PasswordForm, ServiceForm, EndpointEditor, SpecForm, AddClientsForm. Each answers its own request:
  * 422 with itself and the errors. ui/forms/ opens them (`open…`), reads their fields (`read…`) and checks them (`check…`).
  *
  * Dialogs, swapped into #dialogs: AddClientsDialog, PushDialog, GuardDialog (as DialogAnswer), JoinDialog, KeysDialog.
@@ -66,6 +66,8 @@ export type ServiceSummary = {
   readonly modifiedAt: number
   readonly modifiedBy: string
   readonly createdBy: string
+  /** null: it has no process spec. */
+  readonly processes: ProcessSummary | null
 }
 
 export type ServiceDetail = ServiceSummary & {
@@ -138,8 +140,12 @@ export type ReloadView = {
 export type InstanceView = {
   readonly nodeId: string
   readonly nodeName: string
-  /** The process set on its node: `<service>@<port>`. */
+  readonly ip: string
+  /** The process set on its node: `<service>@<port>`, or `<service>` when it listens nowhere. */
   readonly name: string
+  readonly delivery: SpecDelivery
+  /** What was last asked of it; null: nothing, or it was a reload. */
+  readonly action: ActionView | null
   /** The reload that runs, or the last one. */
   readonly reload: ReloadView | null
   readonly status: {
@@ -163,10 +169,15 @@ export type InstanceView = {
 
 export type ProcessView = {
   readonly spec: ProcessSpec
+  /** The newest that was saved. */
   readonly revision: number
+  /** What each node has that was not given another; null: none was pushed to all. */
+  readonly pushed: number | null
   readonly modifiedBy: string
   readonly modifiedAt: number
   readonly instances: ReadonlyArray<InstanceView>
+  /** Addresses that it names, and that no joined node has. */
+  readonly notJoined: ReadonlyArray<string>
 }
 
 export type PushJob = {
@@ -227,6 +238,8 @@ export type NodeView = {
   readonly revokedAt: number | null
   readonly services: number
   readonly lastSeenAt: number | null
+  /** What the node says a person should see. */
+  readonly notices: ReadonlyArray<NodeNotice>
 }
 
 export type TokenView = {
@@ -329,41 +342,6 @@ export type ServiceFormModel = {
   readonly guard: GuardVerdict | null
   /** Somebody released another revision meanwhile. */
   readonly stale: { readonly revision: number; readonly by: string } | null
-}
-
-export type ProcessFormValues = {
-  readonly module: string
-  readonly workers: string
-  readonly tls: TlsMode
-  readonly desired: "running" | "stopped"
-  readonly drainSeconds: string
-  /** One `NAME=value` a line. */
-  readonly env: string
-  /** Each setting as it was typed; empty is its default. */
-  readonly rpc: SettingTexts
-  /** One `method=number` a line. */
-  readonly methodConcurrency: string
-  readonly legacy: boolean
-}
-
-export type ProcessFormErrors = {
-  readonly module?: "path"
-  readonly workers?: "range"
-  readonly drainSeconds?: "range"
-  /** The first line that is not NAME=value, from 1. */
-  readonly env?: { readonly line: number }
-  readonly rpc?: SettingErrors
-  /** The first line that is not method=number, from 1. */
-  readonly methodConcurrency?: { readonly line: number }
-  /** The predecessor's clients can't speak the TLS of this port. */
-  readonly legacy?: "tls"
-}
-
-export type ProcessFormModel = {
-  /** `null`: the service has no process spec yet. */
-  readonly revision: number | null
-  readonly values: ProcessFormValues
-  readonly errors: ProcessFormErrors
 }
 
 export type LoginModel = {

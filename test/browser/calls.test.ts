@@ -99,7 +99,7 @@ describe("the calls of a service that runs", () => {
     await page.locator("#maxFrameBytes").fill("4 MiB")
     const back = limits.getByRole("button", { name: en.settings.default("2 MiB") })
     await back.waitFor()
-    await press(page, process.save)
+    await press(page, en.spec.save)
     await shows(page, "details.fold .fold-note", `${en.settings.label.maxFrameBytes} 4 MiB`)
     const spec = (await cluster.api.service("probe")).process?.spec
     expect(spec && rpcOf(spec).maxFrameBytes).toBe(4 * 1024 ** 2)

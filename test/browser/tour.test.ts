@@ -53,7 +53,7 @@ test("a newcomer joins three nodes, adds a service, pushes its list, and 300 cal
   await page.getByRole("link", { name: en.service.tabs.process }).click()
   await page.locator("[name=module]").fill(module)
   await page.locator("[name=workers]").fill("2")
-  await press(page, en.process.save)
+  await press(page, en.spec.save)
   await addClients(page, addresses)
   await pushAll(page, 3)
   await shows(page, "#push", en.push.ok(3))

@@ -1,7 +1,8 @@
 import type { CallPoint, CallsView, MethodRow } from "../../src/domain/CallFigures.ts"
 import { openCallForm } from "../../ui/forms/CallFields.ts"
 import type { CallAnswerModel, CallFormModel, MethodView } from "../../ui/CallModels.ts"
-import { minute, now, second, service } from "./galleryFixtures.ts"
+import { service } from "./galleryFixtures.ts"
+import { minute, now, second } from "./galleryTimes.ts"
 
 /** The calls of the gallery's service: a busy one, in which one method fails now and then. */
 const looks = 150

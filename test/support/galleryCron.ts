@@ -3,7 +3,7 @@ import { ServiceName } from "../../src/domain/ServiceName.ts"
 import { checkCronForm, cronValues, newCron } from "../../ui/forms/CronFields.ts"
 import type { CronFormModel } from "../../ui/CronModels.ts"
 import { cronFields } from "./cron.ts"
-import { hour, minute, now, ulid } from "./galleryFixtures.ts"
+import { hour, minute, now, ulid } from "./galleryTimes.ts"
 
 const day = 24 * hour
 

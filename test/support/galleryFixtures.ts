@@ -1,24 +1,18 @@
-import { type ModuleSpec, specDefaults } from "../../src/domain/ProcessSpec.ts"
-import { defaultRpcSettings } from "../../src/domain/RpcSettings.ts"
 import { catalogues } from "../../ui/messages/Catalogues.ts"
 import type { Language } from "../../ui/messages/Messages.ts"
 import type {
   ClientView,
   EndpointView,
-  InstanceView,
   PageContext,
   PushJob,
   PushPreview,
-  ReloadView,
   ServiceDetail,
   ServiceSummary,
 } from "../../ui/ViewModels.ts"
+import { process } from "./galleryProcesses.ts"
+import { hour, minute, now, second, ulid } from "./galleryTimes.ts"
 
 /** Views as the fleet gives them, of a small fleet in which something of everything happens. */
-export const second = 1000
-export const minute = 60 * second
-export const hour = 60 * minute
-export const now = Date.UTC(2026, 10, 22, 12, 0, 0)
 
 export const contextOf = (lang: Language, theme: PageContext["theme"], path = "/"): PageContext => ({
   lang,
@@ -29,8 +23,6 @@ export const contextOf = (lang: Language, theme: PageContext["theme"], path = "/
   user: { name: "lin.wei" },
   now,
 })
-
-export const ulid = (number: number) => `01JD0000000000000000000${String(number).padStart(3, "0")}`
 
 export const summary = (number: number, name: string, rest: Partial<ServiceSummary>): ServiceSummary => ({
   id: ulid(number),
@@ -44,6 +36,7 @@ export const summary = (number: number, name: string, rest: Partial<ServiceSumma
   modifiedAt: now - 3 * hour,
   modifiedBy: "lin.wei",
   createdBy: "admin",
+  processes: { kind: "module", desired: "running", wanted: 3, running: 3, workers: { ready: 6, want: 6 } },
   ...rest,
 })
 
@@ -161,112 +154,6 @@ const clients: ReadonlyArray<ClientView> = [
   client(10, { revision: 120, ackedAt: now - 50 * hour, connection: "revoked" }),
 ]
 
-const worker = (slot: number, rest: Partial<NonNullable<InstanceView["status"]>["workers"][number]> = {}) => ({
-  slot,
-  pid: 4100 + slot,
-  state: "RUNNING" as const,
-  restarts: 0,
-  reason: null,
-  since: now - 4 * hour,
-  ready: rest.state === undefined || rest.state === "RUNNING",
-  adopted: false,
-  ...rest,
-})
-
-const reload = (rest: Partial<ReloadView>): ReloadView => ({
-  state: "done",
-  replaced: 2,
-  total: 2,
-  reason: null,
-  startedAt: now - 4 * minute,
-  endedAt: now - 4 * minute + 2 * second,
-  ...rest,
-})
-
-const instance = (last: number, rest: Partial<NonNullable<InstanceView["status"]>> = {}): InstanceView => ({
-  nodeId: ulid(100 + last),
-  nodeName: `node-${last}`,
-  name: "order-center@9501",
-  reload: null,
-  error: null,
-  status: {
-    listen: { ip: `10.20.2.${last}`, port: 9501 },
-    kind: "module",
-    specRevision: 7,
-    desired: "running",
-    state: "RUNNING",
-    reason: null,
-    since: now - 4 * hour,
-    workers: [worker(0), worker(1)],
-    taskWorkers: [],
-    waitingFor: null,
-    limitsMissing: null,
-    crashes: { count: 0, lastAt: null },
-    ...rest,
-  },
-})
-
-const instances: ReadonlyArray<InstanceView> = [
-  { ...instance(11, { taskWorkers: [worker(0, { pid: 4200 })] }), reload: reload({}) },
-  {
-    ...instance(12),
-    reload: reload({ state: "running", replaced: 1, startedAt: now - 3 * second, endedAt: null }),
-  },
-  {
-    ...instance(13),
-    reload: reload({
-      state: "failed",
-      replaced: 0,
-      reason: "Cannot find module './orders.ts' from /srv/orders/main.ts:14:22",
-    }),
-  },
-  { ...instance(14), reload: reload({ state: "superseded", replaced: 1 }) },
-  instance(15, {
-    specRevision: 6,
-    state: "BACKOFF",
-    reason: "Cannot find module './orders.ts' from /srv/orders/main.ts:14:22",
-    workers: [
-      worker(0, {
-        pid: null,
-        state: "BACKOFF",
-        restarts: 7,
-        reason: "exit code 1: Cannot find module './orders.ts' from /srv/orders/main.ts:14:22",
-        since: now - 12 * second,
-      }),
-      worker(1, { state: "STARTING", restarts: 2, since: now - second }),
-    ],
-  }),
-  {
-    nodeId: ulid(116),
-    nodeName: "node-16",
-    name: "order-center@9501",
-    status: null,
-    error: "The node is away since 5 minutes",
-    reload: reload({ state: "failed", replaced: 0, total: 0, problem: { _tag: "NoAnswer" } }),
-  },
-  { nodeId: ulid(118), nodeName: "node-18", name: "order-center@9501", status: null, error: null, reload: null },
-]
-
-const spec = {
-  ...specDefaults,
-  service: "order-center" as ModuleSpec["service"],
-  kind: "module",
-  module: "/srv/orders/main.ts",
-  workers: 4,
-  env: { NODE_ENV: "production", REGION: "eu-1" },
-  tls: "auto",
-  desired: "running",
-  drainTimeoutMs: 30_000,
-  rpc: {
-    ...defaultRpcSettings,
-    maxRequests: 100_000,
-    maxRssBytes: 512 * 1024 * 1024,
-    idleTimeoutMs: 300_000,
-    taskWorkers: 1,
-    methodConcurrency: { "Orders.create": 8, report: 2 },
-  },
-} as const satisfies ModuleSpec
-
 export const service: ServiceDetail = {
   ...(services[1] as ServiceSummary),
   tls: "auto",
@@ -274,7 +161,7 @@ export const service: ServiceDetail = {
   hasDraft: false,
   endpointsList: endpoints,
   clientsList: clients,
-  process: { spec, revision: 7, modifiedBy: "lin.wei", modifiedAt: now - hour, instances },
+  process,
   releasedAt: now - 4 * minute,
   releasedBy: "lin.wei",
   draft: null,

@@ -1,5 +1,6 @@
 import type { DashboardModel, NodeView, ServiceSummary, TokenView } from "../../ui/ViewModels.ts"
-import { hour, minute, now, second, services, summary, ulid } from "./galleryFixtures.ts"
+import { services, summary } from "./galleryFixtures.ts"
+import { hour, minute, now, second, ulid } from "./galleryTimes.ts"
 
 /** The nodes, the tokens and the dashboards of the gallery's fleet. */
 const node = (number: number, rest: Partial<NodeView> = {}): NodeView => ({
@@ -17,12 +18,22 @@ const node = (number: number, rest: Partial<NodeView> = {}): NodeView => ({
   revokedAt: null,
   services: 2,
   lastSeenAt: now - 2 * second,
+  notices: [],
   ...rest,
 })
 
 export const nodes: ReadonlyArray<NodeView> = [
   node(11),
-  node(12),
+  node(12, {
+    notices: [
+      {
+        code: "logs-stopped",
+        subject: "order-center@9501",
+        message: "its log can't be written: no space left on device",
+        since: now - 7 * minute,
+      },
+    ],
+  }),
   node(15, { name: "node-15.eu-1.compute.internal.example.com" }),
   node(16, {
     connection: "away",

@@ -1,4 +1,4 @@
-import { now } from "./galleryFixtures.ts"
+import { now } from "./galleryTimes.ts"
 
 /** What the manager's API tells of a service's logs, and then goes on with nothing. */
 const line = (at: number, node: string, place: string, text: string, stream = "out") =>

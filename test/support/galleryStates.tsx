@@ -1,7 +1,8 @@
+import { Schema } from "effect"
 import type { CallsView } from "../../src/domain/CallFigures.ts"
 import type { TasksView } from "../../src/domain/TaskFigures.ts"
 import { EndpointSwitched } from "../../ui/Answers.tsx"
-import { checkProcessForm, openProcessForm } from "../../ui/forms/ProcessFields.ts"
+import { openSpecForm, specDraft, toJson } from "../../ui/forms/process/SpecForm.ts"
 import { checkServiceForm, openServiceForm } from "../../ui/forms/ServiceFields.ts"
 import { KeysDialog } from "../../ui/layout/KeysDialog.tsx"
 import { DashboardPage } from "../../ui/pages/dashboard/DashboardPage.tsx"
@@ -16,6 +17,7 @@ import { AddClientsDialog } from "../../ui/pages/service/AddClientsDialog.tsx"
 import { ClientsPage } from "../../ui/pages/service/ClientsPage.tsx"
 import { EndpointsPage } from "../../ui/pages/service/EndpointsPage.tsx"
 import { GuardDialog } from "../../ui/pages/service/GuardDialog.tsx"
+import { ScaleDialog } from "../../ui/pages/service/process/ScaleDialog.tsx"
 import { ProcessPage } from "../../ui/pages/service/process/ProcessPage.tsx"
 import { PushDialog } from "../../ui/pages/service/PushDialog.tsx"
 import { LogsPage } from "../../ui/pages/service/logs/LogsPage.tsx"
@@ -25,11 +27,14 @@ import { ServiceFormPage } from "../../ui/pages/service-form/ServiceFormPage.tsx
 import { ServicesPage } from "../../ui/pages/services/ServicesPage.tsx"
 import { Partial } from "../../ui/parts/Partial.tsx"
 import { Dialog } from "../../ui/parts/Dialog.tsx"
+import { ProcessSpec } from "../../src/domain/ProcessSpec.ts"
+import type { BulkJob, SpecFormModel } from "../../ui/ProcessModels.ts"
 import type { ListQuery, LogsQuery, PageContext, ServiceFormModel } from "../../ui/ViewModels.ts"
 import * as calls from "./galleryCalls.ts"
 import { crashStates } from "./galleryCrashStates.tsx"
 import { cronStates } from "./galleryCronStates.tsx"
 import * as fixtures from "./galleryFixtures.ts"
+import { now } from "./galleryTimes.ts"
 import * as tasks from "./galleryTasks.ts"
 import * as fleet from "./galleryFleet.ts"
 
@@ -68,18 +73,85 @@ const guardedForm = (): ServiceFormModel => ({
 
 const staleForm = (): ServiceFormModel => ({ ...openServiceForm(service), stale: { revision: 129, by: "zhang.san" } })
 
-const wrongProcess = () => {
-  const model = openProcessForm(service.process)
-  const values = {
-    ...model.values,
-    module: "main.ts",
-    workers: "300",
-    env: "NODE_ENV=production\nREGION",
-    rpc: { ...model.values.rpc, maxFrameBytes: "1 GiB", idleTimeoutMs: "300" },
+const commandSpec = Schema.decodeUnknownSync(ProcessSpec)({
+  kind: "command",
+  service: "order-center",
+  command: { argv: ["/usr/bin/cleaner", "--every", "10 m"] },
+  instances: 2,
+  nodes: ["10.20.2.11", "10.9.9.9"],
+  user: "www-data",
+  env: { A: "1" },
+  dependsOn: [{ service: "cache", condition: "ready" }],
+  readiness: { kind: "http", path: "/health", port: 8080, periodMs: 5_000 },
+})
+
+const specForm = (rest: Partial<SpecFormModel> = {}): SpecFormModel => ({
+  ...openSpecForm(service.process, fleet.nodes),
+  ...rest,
+})
+
+const commandForm = (rest: Partial<SpecFormModel> = {}): SpecFormModel => {
+  const { process } = service
+  return { ...openSpecForm(process === null ? null : { ...process, spec: commandSpec }, fleet.nodes), ...rest }
+}
+
+const wrongProcess = (): SpecFormModel => {
+  const { values, ...model } = specForm()
+  const wrong = {
+    ...values,
+    texts: { ...values.texts, module: "main.ts", workers: "300", env: "NODE_ENV=production\nREGION" },
+    rpc: { ...values.rpc, maxFrameBytes: "1 GiB", idleTimeoutMs: "300" },
     methodConcurrency: "Orders.create: 8",
     legacy: true,
   }
-  return { ...model, values, errors: checkProcessForm(values, ["10.20.2.11"]).errors ?? {} }
+  const fields = {
+    module: 'must be the absolute path of a .ts or .js file on the node, not "main.ts"',
+    workers: "must be a whole number from 0 to 256, not 300",
+    "rpc.legacy": "needs plain TCP: set tls to off",
+  }
+  const { errors } = specDraft(wrong)
+  return { ...model, values: wrong, errors: { ...errors, fields: { ...fields, ...errors.fields } } }
+}
+
+const wrongCommand = (): SpecFormModel =>
+  commandForm({
+    errors: {
+      fields: {
+        command: "is required",
+        instances: "must be a whole number from 1 to 256, not 0",
+        user: 'must be a name or a number, not "a b"',
+        drainTimeoutMs: "must be a time with its unit, such as 30 s",
+        "readiness.path": "must be a path that begins with /",
+        nodes: '0: must be an IPv4 address, an IPv6 address or a host name, not "a b"',
+      },
+    },
+  })
+
+const jsonSpec = (): SpecFormModel => {
+  const { values, ...model } = commandForm()
+  return {
+    ...model,
+    values: toJson(values),
+    errors: {
+      fields: {
+        "readiness.kind": 'must be exec, http, tcp or rpc, not "htp"',
+        instance: "is not a field here: is its name written correctly?",
+      },
+    },
+  }
+}
+
+const bulkJob: BulkJob = {
+  action: "restart",
+  by: "lin.wei",
+  startedAt: now - 4_000,
+  endedAt: null,
+  services: fixtures.services.slice(1, 6).map(({ id, name }, index) => ({
+    id,
+    name,
+    state: (["done", "failed", "kept", "running", "queued"] as const)[index] ?? "queued",
+    reason: index === 1 ? "node-15: exited with code 3" : null,
+  })),
 }
 
 const addClients = {
@@ -93,7 +165,7 @@ const addClients = {
 const token = {
   kind: "once" as const,
   token: "mst_01JD0000000000000000000401_9f2c7b1de4",
-  expiresAt: fixtures.now + 3_600_000,
+  expiresAt: now + 3_600_000,
   command: `muster --role=node --join https://10.20.0.5:8800 --token mst_01JD0000000000000000000401_9f2c7b1de4a84d0f8f6a_5b1d6c2f0e9a8b7c6d5e4f3a2b1c0d9e --listen IP:8821`,
 }
 
@@ -237,20 +309,42 @@ export const galleryStates: Readonly<Record<string, GalleryState>> = {
   "push-cancelled": { path: clientsTab, page: clientsOf(service, fixtures.cancelledJob) },
   process: {
     path: processTab,
-    page: (page) => <ProcessPage page={page} service={service} form={openProcessForm(service.process)} />,
+    page: (page) => <ProcessPage page={page} service={service} form={specForm()} />,
   },
   "process-wrong": {
     path: processTab,
     page: (page) => <ProcessPage page={page} service={service} form={wrongProcess()} />,
   },
   ...crashStates,
+  "process-command": {
+    path: processTab,
+    page: (page) => <ProcessPage page={page} service={service} form={commandForm({ open: "readiness" })} />,
+  },
+  "process-command-wrong": {
+    path: processTab,
+    page: (page) => <ProcessPage page={page} service={service} form={wrongCommand()} />,
+  },
+  "process-json": {
+    path: processTab,
+    page: (page) => <ProcessPage page={page} service={service} form={jsonSpec()} />,
+  },
+  "process-scale": {
+    path: processTab,
+    page: (page) => <ProcessPage page={page} service={service} form={specForm()} />,
+    over: (page) =>
+      service.process === null ? "" : <ScaleDialog page={page} service={service} process={service.process} />,
+  },
   "process-empty": {
     path: processTab,
-    page: (page) => <ProcessPage page={page} service={fixtures.emptyService} form={openProcessForm(null)} />,
+    page: (page) => <ProcessPage page={page} service={fixtures.emptyService} form={openSpecForm(null, [])} />,
+  },
+  "services-bulk": {
+    path: "/services",
+    page: (page) => <ServicesPage page={page} services={fixtures.services} job={bulkJob} query={all} />,
   },
   "process-kernel": {
     path: processTab,
-    page: (page) => <ProcessPage page={page} service={fixtures.kernelService} form={openProcessForm(null)} />,
+    page: (page) => <ProcessPage page={page} service={fixtures.kernelService} form={openSpecForm(null, [])} />,
   },
   calls: { path: callsTab, page: callsOf(calls.busyCalls) },
   "calls-poison": { path: callsTab, page: callsOf(calls.poisonedCalls) },

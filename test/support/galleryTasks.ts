@@ -1,5 +1,5 @@
 import type { DeadLetter, TasksView } from "../../src/domain/TaskFigures.ts"
-import { hour, minute, now, ulid } from "./galleryFixtures.ts"
+import { hour, minute, now, ulid } from "./galleryTimes.ts"
 
 /** The queued work of the gallery's service. */
 const letter = (number: number, rest: Partial<DeadLetter>): DeadLetter => ({

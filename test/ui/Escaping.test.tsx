@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test"
 import { ClientRemoved, EndpointSwitched } from "../../ui/Answers.tsx"
-import { openProcessForm } from "../../ui/forms/ProcessFields.ts"
+import { openSpecForm } from "../../ui/forms/process/SpecForm.ts"
 import { openServiceForm } from "../../ui/forms/ServiceFields.ts"
 import {
   liveCalls,
@@ -129,7 +129,7 @@ const rendered: Readonly<Record<string, () => string>> = {
     ),
   endpoints: () => render(<EndpointsPage page={page} service={service} />),
   clients: () => render(<ClientsPage page={page} service={service} job={job} query={query} />),
-  process: () => render(<ProcessPage page={page} service={service} form={openProcessForm(service.process)} />),
+  process: () => render(<ProcessPage page={page} service={service} form={openSpecForm(service.process, [])} />),
   nodes: () => render(<NodesPage page={page} nodes={nodes} tokens={tokens} query={query} />),
   "push dialog": () => render(<PushDialog page={page} preview={poison(fixtures.preview)} />),
   "guard dialog": () =>

@@ -1,8 +1,5 @@
 import { describe, expect, test } from "bun:test"
 import { checkClients } from "../../ui/forms/ClientFields.ts"
-import { defaultRpcSettings } from "../../src/domain/RpcSettings.ts"
-import { rpcSettingNames, rpcSettings } from "../../src/domain/Setting.ts"
-import { checkProcessForm, openProcessForm, processErrorCount, readProcessForm } from "../../ui/forms/ProcessFields.ts"
 import {
   checkServiceForm,
   editEndpoints,
@@ -10,10 +7,8 @@ import {
   openServiceForm,
   readServiceForm,
 } from "../../ui/forms/ServiceFields.ts"
-import { parseSetting, settingGroups, settingText, type SettingTexts } from "../../ui/forms/SettingText.ts"
 import { readTokenForm } from "../../ui/forms/TokenFields.ts"
 import { filterClients, filterNodes, filterServices, readClientsQuery, readServicesQuery } from "../../ui/Lists.ts"
-import type { ProcessFormValues } from "../../ui/ViewModels.ts"
 import { service, services } from "../support/galleryFixtures.ts"
 import { nodes } from "../support/galleryFleet.ts"
 
@@ -133,122 +128,6 @@ describe("the service form", () => {
     const named = (name: string) => checkServiceForm({ ...rowsForm(), name }).errors?.name
     expect(["", "1a", "a b", "../x", "a".repeat(64)].map(named)).toEqual(Array.from({ length: 5 }, () => "syntax"))
     expect(named("order-center_v1.2")).toBeUndefined()
-  })
-})
-
-describe("the process form", () => {
-  test("reads back what it shows", () => {
-    const { values } = openProcessForm(service.process)
-    const { env, legacy, rpc, ...texts } = values
-    const posted = new URLSearchParams({ ...texts, ...rpc, env: env.replaceAll("\n", "\r\n") })
-    if (legacy) posted.set("legacy", "on")
-    expect(checkProcessForm(readProcessForm(posted), []).fields).toEqual({
-      kind: "module",
-      module: "/srv/orders/main.ts",
-      workers: 4,
-      tls: "auto",
-      desired: "running",
-      drainTimeoutMs: 30_000,
-      env: { NODE_ENV: "production", REGION: "eu-1" },
-      rpc: service.process?.spec.kind === "module" ? service.process.spec.rpc : defaultRpcSettings,
-    })
-  })
-
-  test("says what is wrong, field by field", () => {
-    const values = {
-      ...openProcessForm(null).values,
-      module: "main.ts",
-      workers: "257",
-      drainSeconds: "-1",
-      env: "A=1\n\n2B=1",
-    }
-    expect(checkProcessForm(values, []).errors).toEqual({
-      module: "path",
-      workers: "range",
-      drainSeconds: "range",
-      env: { line: 3 },
-    })
-  })
-
-  const settings = (texts: Partial<SettingTexts>, rest: Partial<ProcessFormValues> = {}) => {
-    const { values } = openProcessForm(null)
-    return checkProcessForm({ ...values, module: "/a.ts", ...rest, rpc: { ...values.rpc, ...texts } }, ["127.0.0.1"])
-  }
-
-  test("takes sizes and times with their units, and an empty field for its default", () => {
-    const { fields } = settings({
-      maxFrameBytes: "4mib",
-      maxRssBytes: "1.5 GB",
-      idleTimeoutMs: "5 min",
-      slowCallMs: "0",
-      maxConnections: "20,000",
-      backlog: "",
-    })
-    expect(fields?.rpc).toEqual({
-      ...defaultRpcSettings,
-      maxFrameBytes: 4 * 1024 ** 2,
-      maxRssBytes: 1.5 * 1024 ** 3,
-      idleTimeoutMs: 300_000,
-      slowCallMs: 0,
-      maxConnections: 20_000,
-    })
-  })
-
-  test("says of each setting what is wrong with it, and counts them", () => {
-    const { errors } = settings({
-      maxFrameBytes: "1 KiB",
-      idleTimeoutMs: "300",
-      maxConnections: "many",
-      taskWorkers: "1.5",
-      taskTimeoutMs: "10 parsecs",
-    })
-    expect(errors).toEqual({
-      rpc: {
-        maxFrameBytes: "range",
-        idleTimeoutMs: "unit",
-        maxConnections: "number",
-        taskWorkers: "number",
-        taskTimeoutMs: "unit",
-      },
-    })
-    expect(processErrorCount(errors ?? {})).toBe(5)
-  })
-
-  test("reads limits of methods by line", () => {
-    const read = (methodConcurrency: string) => settings({}, { methodConcurrency })
-    expect(read("Orders.create = 8\n\nreport=1").fields?.rpc.methodConcurrency).toEqual({
-      "Orders.create": 8,
-      report: 1,
-    })
-    for (const line of ["a.b.c=1", "report=0", "report=1000001", "report", "../x=1"])
-      expect({ line, errors: read(`report=1\n${line}`).errors }).toEqual({
-        line,
-        errors: { methodConcurrency: { line: 2 } },
-      })
-  })
-
-  test("refuses the predecessor's clients where the port would speak TLS", () => {
-    const { values } = openProcessForm(null)
-    const errors = (tls: "auto" | "on" | "off", ...ips: ReadonlyArray<string>) =>
-      checkProcessForm({ ...values, module: "/a.ts", legacy: true, tls }, ips).errors
-    expect(errors("on")).toEqual({ legacy: "tls" })
-    expect(errors("auto", "127.0.0.1", "10.0.0.1")).toEqual({ legacy: "tls" })
-    expect(errors("auto", "127.0.0.1", "::1")).toBeUndefined()
-    expect(errors("off", "10.0.0.1")).toBeUndefined()
-  })
-
-  test("has every setting of the table in one group, and shows each as it is read", () => {
-    expect(Object.values(settingGroups).flat().toSorted()).toEqual([...rpcSettingNames].toSorted())
-    for (const name of rpcSettingNames) {
-      const setting = rpcSettings[name]
-      for (const value of [setting.minimum, setting.default, setting.maximum])
-        expect({ name, value: parseSetting(setting, settingText(setting, value)) }).toEqual({ name, value })
-    }
-  })
-
-  test("keeps everything behind the first = of a variable", () => {
-    const values = { ...openProcessForm(null).values, module: "/a.ts", env: "URL=mysql://a?b=c \nEMPTY=" }
-    expect(checkProcessForm(values, []).fields?.env).toEqual({ URL: "mysql://a?b=c ", EMPTY: "" })
   })
 })
 

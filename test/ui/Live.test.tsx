@@ -20,7 +20,7 @@ import { CallsPage } from "../../ui/pages/service/calls/CallsPage.tsx"
 import { ProcessPage } from "../../ui/pages/service/process/ProcessPage.tsx"
 import { TasksPage } from "../../ui/pages/service/tasks/TasksPage.tsx"
 import { ServicesPage } from "../../ui/pages/services/ServicesPage.tsx"
-import { openProcessForm } from "../../ui/forms/ProcessFields.ts"
+import { openSpecForm } from "../../ui/forms/process/SpecForm.ts"
 import { render } from "../../ui/Render.ts"
 import { consoleForm, poisonedCalls, unknownCalls } from "../support/galleryCalls.ts"
 import { busyTasks, noTasks } from "../support/galleryTasks.ts"
@@ -54,7 +54,7 @@ const views: Readonly<Record<string, { fragments: ReadonlyArray<LiveFragment>; p
     pages: [
       render(<EndpointsPage page={page} service={service} />),
       render(<ClientsPage page={page} service={service} job={undefined} query={all} />),
-      render(<ProcessPage page={page} service={service} form={openProcessForm(service.process)} />),
+      render(<ProcessPage page={page} service={service} form={openSpecForm(service.process, [])} />),
     ],
   },
   "the calls of a service": {

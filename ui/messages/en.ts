@@ -1,6 +1,7 @@
 import { counted } from "./Counted.ts"
 import { callsEn } from "./calls/en.ts"
 import { crashesEn } from "./crashes/en.ts"
+import { processEn } from "./process/en.ts"
 import { cronEn } from "./cron/en.ts"
 import { logsEn } from "./logs/en.ts"
 import { settingsEn } from "./settings/en.ts"
@@ -207,6 +208,7 @@ export const en = {
   },
 
   ...serviceEn,
+  ...processEn,
   ...settingsEn,
   ...callsEn,
   ...crashesEn,

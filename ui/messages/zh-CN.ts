@@ -3,6 +3,7 @@ import { callsZhCN } from "./calls/zh-CN.ts"
 import { crashesZhCN } from "./crashes/zh-CN.ts"
 import { cronZhCN } from "./cron/zh-CN.ts"
 import { serviceZhCN } from "./service/zh-CN.ts"
+import { processZhCN } from "./process/zh-CN.ts"
 import { logsZhCN } from "./logs/zh-CN.ts"
 import { settingsZhCN } from "./settings/zh-CN.ts"
 import { tasksZhCN } from "./tasks/zh-CN.ts"
@@ -192,6 +193,7 @@ export const zhCN: Messages = {
   },
 
   ...serviceZhCN,
+  ...processZhCN,
   ...settingsZhCN,
   ...callsZhCN,
   ...crashesZhCN,

@@ -67,7 +67,6 @@ const make = Effect.gen(function* () {
   const desired = yield* Desired
   const overview = yield* Overview
   const reloads = yield* Reloads
-  const scope = yield* Effect.scope
   const sessions = yield* Sessions
   const specs = yield* ProcessSpecsRepo
 
@@ -262,8 +261,8 @@ const make = Effect.gen(function* () {
 
   const prepare = Effect.fnUntraced(function* (id: string, action: Action, node: string | undefined, by: string) {
     if (action.kind === "reload") {
-      const { verdicts } = yield* reloads.run(id, node, by)
-      return { nodes: [], outcomes: Effect.map(verdicts, (all) => all.map(asOutcome)) }
+      const { nodes, verdicts } = yield* reloads.run(id, node, by)
+      return { nodes, outcomes: Effect.map(verdicts, (all) => all.map(asOutcome)) }
     }
     const { kind } = action
     const begun = yield* begin(id, action, node, by)
@@ -274,14 +273,7 @@ const make = Effect.gen(function* () {
     }
   })
 
-  return Actions.of({
-    run: Effect.fn("Actions.run")(prepare),
-    start: Effect.fn("Actions.start")(function* (id, action, node, by) {
-      const { nodes, outcomes } = yield* prepare(id, action, node, by)
-      yield* Effect.forkIn(outcomes, scope)
-      return nodes
-    }),
-  })
+  return Actions.of({ run: Effect.fn("Actions.run")(prepare) })
 })
 
 type Refused = NotFound | KernelService
@@ -303,13 +295,6 @@ export class Actions extends Context.Service<
       { readonly nodes: ReadonlyArray<string>; readonly outcomes: Effect.Effect<ReadonlyArray<Outcome>> },
       Refused
     >
-    /** Returns at once with the names of the nodes; how it goes is in the service's view. */
-    readonly start: (
-      id: string,
-      action: Action,
-      node: string | undefined,
-      by: string,
-    ) => Effect.Effect<ReadonlyArray<string>, Refused>
   }
 >()("muster/manager/fleet/Actions") {
   static readonly layer = Layer.effect(Actions, make)

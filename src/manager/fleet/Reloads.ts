@@ -50,7 +50,6 @@ const make = Effect.gen(function* () {
   const board = yield* ActionBoard
   const changes = yield* Changes
   const overview = yield* Overview
-  const scope = yield* Effect.scope
   const sessions = yield* Sessions
 
   /** Where it is to be reloaded, and that it was asked for, in the audit. */
@@ -98,19 +97,12 @@ const make = Effect.gen(function* () {
   return Reloads.of({
     run: Effect.fn("Reloads.run")(function* (id: string, node: string | undefined, by: string) {
       const started = yield* begin(id, node, by)
-      return { verdicts: all(started) }
-    }),
-    start: Effect.fn("Reloads.start")(function* (id: string, node: string | undefined, by: string) {
-      const started = yield* begin(id, node, by)
-      yield* Effect.forkIn(all(started), scope)
-      return started.instances.map(({ nodeName }) => nodeName)
+      return { nodes: started.instances.map(({ nodeName }) => nodeName), verdicts: all(started) }
     }),
   })
 })
 
-type Refused = NotFound | KernelService
-
-/** Reloads of a service's workers on its nodes. `node`: its id or name, undefined: wherever the service runs. */
+/** Reloads of a service's processes on its nodes. `node`: its id or name, undefined: wherever the service runs. */
 export class Reloads extends Context.Service<
   Reloads,
   {
@@ -119,9 +111,10 @@ export class Reloads extends Context.Service<
       id: string,
       node: string | undefined,
       by: string,
-    ) => Effect.Effect<{ readonly verdicts: Effect.Effect<ReadonlyArray<NodeVerdict>> }, Refused>
-    /** Returns at once with the names of the nodes; how it goes is in the service's view. */
-    readonly start: (id: string, node: string | undefined, by: string) => Effect.Effect<ReadonlyArray<string>, Refused>
+    ) => Effect.Effect<
+      { readonly nodes: ReadonlyArray<string>; readonly verdicts: Effect.Effect<ReadonlyArray<NodeVerdict>> },
+      NotFound | KernelService
+    >
   }
 >()("muster/manager/fleet/Reloads") {
   static readonly layer = Layer.effect(Reloads, make)

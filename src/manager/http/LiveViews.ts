@@ -13,6 +13,7 @@ import {
 import { catalogues } from "../../../ui/messages/Catalogues.ts"
 import type { Language } from "../../../ui/messages/Messages.ts"
 import type { PageContext } from "../../../ui/ViewModels.ts"
+import { BulkActions } from "../fleet/BulkActions.ts"
 import { Calls } from "../fleet/Calls.ts"
 import { CronTasks } from "../fleet/cron/CronTasks.ts"
 import { Fleet } from "../fleet/Fleet.ts"
@@ -87,7 +88,10 @@ const cronFragments = Effect.fn("LiveViews.cron")(function* (page: PageContext, 
 const render = Effect.fn("LiveViews.render")(function* (view: View, lang: Language) {
   const page = anybody(lang, yield* Clock.currentTimeMillis)
   if (view === "dash") return liveDashboard(page, yield* dashboardModel)
-  if (view === "services") return liveServices(page, yield* Services.use((services) => services.list))
+  if (view === "services") {
+    const job = yield* BulkActions.use(({ current }) => current)
+    return liveServices(page, yield* Services.use((services) => services.list), job)
+  }
   if (view === "nodes") {
     const tokens = yield* Joining.use((joining) => joining.tokens)
     return liveNodes(page, yield* Fleet.use((fleet) => fleet.nodes), tokens)

@@ -1,24 +1,40 @@
 import { Effect } from "effect"
-import { checkProcessForm, openProcessForm, readProcessForm } from "../../../ui/forms/ProcessFields.ts"
+import { legacyOverTls, legacyOverTlsProblem } from "../../domain/LegacyPort.ts"
+import type { NamelessSpec } from "../../domain/ProcessSpec.ts"
+import {
+  candidatesOf,
+  hasErrors,
+  ofKind,
+  openSpecForm,
+  placed,
+  readSpecForm,
+  specDraft,
+  toForm,
+  toJson,
+} from "../../../ui/forms/process/SpecForm.ts"
+import { SpecForm } from "../../../ui/pages/service/process/form/SpecForm.tsx"
 import { Instances } from "../../../ui/pages/service/process/Instances.tsx"
-import { ProcessForm } from "../../../ui/pages/service/process/ProcessForm.tsx"
 import { ProcessPage } from "../../../ui/pages/service/process/ProcessPage.tsx"
+import { Rollout } from "../../../ui/pages/service/process/Rollout.tsx"
 import { Partial } from "../../../ui/parts/Partial.tsx"
-import { ProcessInput } from "../fleet/Inputs.ts"
+import type { SpecFormErrors, SpecFormValues } from "../../../ui/ProcessModels.ts"
+import { Fleet } from "../fleet/Fleet.ts"
 import { Inspections } from "../fleet/Inspections.ts"
-import { Reloads } from "../fleet/Reloads.ts"
 import { Services } from "../fleet/Services.ts"
 import { page, parts, toast } from "./Answers.tsx"
 import { param, type SignedAsk } from "./Ask.ts"
-import { decoder, formFields } from "./Input.ts"
+import { formFields } from "./Input.ts"
+import { readSpec } from "./SpecInput.ts"
 
-const processInput = decoder(ProcessInput)
+const serviceOf = Effect.fnUntraced(function* (ask: SignedAsk) {
+  return yield* (yield* Services).get(yield* param(ask, "id"))
+})
+const allNodes = Fleet.use((fleet) => fleet.nodes)
 
 export const processPage = Effect.fn("Process.page")(function* (ask: SignedAsk) {
-  const services = yield* Services
-  const service = yield* services.get(yield* param(ask, "id"))
+  const service = yield* serviceOf(ask)
   const inspection = yield* Inspections.use((inspections) => inspections.view(service.id))
-  const form = openProcessForm(service.process)
+  const form = openSpecForm(service.process, yield* allNodes)
   return page(<ProcessPage page={ask.page} service={service} form={form} inspection={inspection} />)
 })
 
@@ -27,54 +43,92 @@ const processNow = Effect.fn("Process.now")(function* (ask: SignedAsk, id: strin
   const services = yield* Services
   const service = yield* services.get(id)
   return {
-    form: <ProcessForm page={ask.page} serviceId={id} model={openProcessForm(service.process)} />,
-    instances: (
-      <Partial target="#instances">
-        <Instances page={ask.page} service={service} />
-      </Partial>
+    form: <SpecForm page={ask.page} serviceId={id} model={openSpecForm(service.process, yield* allNodes)} />,
+    cards: (
+      <>
+        <Partial target="#rollout">
+          <Rollout page={ask.page} service={service} />
+        </Partial>
+        <Partial target="#instances">
+          <Instances page={ask.page} service={service} />
+        </Partial>
+      </>
     ),
   }
 })
 
+type Read = { readonly spec: NamelessSpec | undefined; readonly errors: SpecFormErrors }
+
+const faultless: SpecFormErrors = { fields: {} }
+
+/** The spec that a form means, or all that is wrong with it. `ips`: addresses of the service's endpoints. */
+const specOf = Effect.fnUntraced(function* (values: SpecFormValues, ips: ReadonlyArray<string>) {
+  const { draft, errors } = specDraft(values)
+  const read: Read = yield* readSpec(draft).pipe(
+    Effect.map((spec): Read => ({ spec, errors: faultless })),
+    Effect.catch(({ fields }) => Effect.succeed<Read>({ spec: undefined, errors: placed(values, fields) })),
+  )
+  const found: SpecFormErrors = { ...errors, fields: { ...read.errors.fields, ...errors.fields } }
+  if (read.spec === undefined || hasErrors(found)) return { spec: undefined, errors: found } satisfies Read
+  const overTls = read.spec.kind === "module" && legacyOverTls(read.spec, ips)
+  return overTls ? { spec: undefined, errors: { fields: { "rpc.legacy": legacyOverTlsProblem } } } : read
+})
+
 export const setProcess = Effect.fn("Process.set")(function* (ask: SignedAsk) {
   const services = yield* Services
-  const id = yield* param(ask, "id")
-  const values = readProcessForm(yield* formFields(ask))
-  const { endpointsList, process } = yield* services.get(id)
-  const { fields, errors } = checkProcessForm(
+  const service = yield* serviceOf(ask)
+  const { endpointsList, id, process } = service
+  const fields = yield* formFields(ask)
+  const values = readSpecForm(fields)
+  const { errors, spec } = yield* specOf(
     values,
     endpointsList.map(({ ip }) => ip),
   )
-  if (fields === undefined) {
-    const model = { revision: process?.revision ?? null, values, errors }
-    return parts([<ProcessForm page={ask.page} serviceId={id} model={model} />], 422)
+  if (spec === undefined) {
+    const revision = process?.revision ?? null
+    const model = { revision, values, errors, candidates: candidatesOf(yield* allNodes) }
+    return parts([<SpecForm page={ask.page} serviceId={id} model={model} />], 422)
   }
-  const { revision } = yield* services.setProcess(id, yield* processInput(fields), ask.by)
-  const { form, instances } = yield* processNow(ask, id)
-  return parts([form, instances, toast(ask.page, "ok", ask.page.t.process.saved(revision))])
+  const pushed = fields.get("push") !== "no"
+  const desired = spec.desired === values.desiredWas && process !== null ? process.spec.desired : spec.desired
+  const { revision } = yield* services.setProcess(id, { ...spec, desired }, ask.by, { pushed })
+  const { cards, form } = yield* processNow(ask, id)
+  const text = ask.page.t.spec
+  return parts([form, cards, toast(ask.page, "ok", pushed ? text.saved(revision) : text.savedOnly(revision))])
+})
+
+/** The form's own buttons: another kind, the other form, a group that has to show other fields. */
+export const specEditor = Effect.fn("Process.editor")(function* (ask: SignedAsk) {
+  const { id, process } = yield* serviceOf(ask)
+  const fields = yield* formFields(ask)
+  const values = readSpecForm(fields)
+  const candidates = candidatesOf(yield* allNodes)
+  const open = String(fields.get("open") ?? "")
+  const show = (values: SpecFormValues, errors: SpecFormErrors = faultless) => {
+    const model = { revision: process?.revision ?? null, values, errors, candidates, open }
+    return parts([<SpecForm page={ask.page} serviceId={id} model={model} />])
+  }
+  const kind = fields.get("as")
+  if (kind === "module" || kind === "command") return show(ofKind(values, kind))
+  const to = fields.get("to")
+  if (to === "json" && values.mode === "form") return show(toJson(values))
+  if (to !== "form" || values.mode === "form") return show(values)
+  const { draft, errors } = specDraft(values)
+  if (hasErrors(errors)) return show(values, errors)
+  return yield* readSpec(draft).pipe(
+    Effect.map((spec) => show(toForm(spec, { desired: spec.desired, desiredWas: values.desiredWas }))),
+    Effect.catch(({ fields }) => Effect.succeed(show(values, placed(values, fields)))),
+  )
 })
 
 export const removeProcess = Effect.fn("Process.remove")(function* (ask: SignedAsk) {
   const services = yield* Services
   const id = yield* param(ask, "id")
   yield* services.removeProcess(id, ask.by)
-  const { form, instances } = yield* processNow(ask, id)
+  const { cards, form } = yield* processNow(ask, id)
   return parts([
     <Partial target="#process-form">{form}</Partial>,
-    instances,
+    cards,
     toast(ask.page, "ok", ask.page.t.process.removed),
-  ])
-})
-
-/** Of one node, or of all: begun at once, and followed on the page. */
-export const reloadProcess = Effect.fn("Process.reload")(function* (ask: SignedAsk) {
-  const reloads = yield* Reloads
-  const id = yield* param(ask, "id")
-  const node = (yield* formFields(ask)).get("node") ?? undefined
-  const names = yield* reloads.start(id, node, ask.by)
-  const { process } = ask.page.t
-  const [name = ""] = names
-  return parts([
-    toast(ask.page, "ok", names.length === 1 ? process.reloading(name) : process.reloadingAll(names.length)),
   ])
 })

@@ -25,6 +25,7 @@ import * as cronApi from "./CronApiRoutes.ts"
 import * as cron from "./CronRoutes.tsx"
 import * as cronTask from "./CronTaskRoutes.tsx"
 import { dashboardPage } from "./DashboardRoute.tsx"
+import * as deeds from "./DeedRoutes.tsx"
 import * as endpoints from "./EndpointRoutes.tsx"
 import { events } from "./EventsRoute.ts"
 import * as inspections from "./InspectionApi.ts"
@@ -109,6 +110,8 @@ export const makeRoutes = (): ReadonlyArray<PageRoute> => {
     page("GET", "/services", services.servicesPage),
     list("POST", "/services", services.createService),
     page("GET", "/services/new", services.newServicePage),
+    page("POST", "/services/actions", deeds.bulk),
+    page("DELETE", "/services/actions", deeds.closeBulk),
     list("POST", "/services/editor", services.endpointEditor),
     page("GET", "/services/:id", services.serviceHome),
     list("PUT", "/services/:id", services.updateService),
@@ -135,7 +138,14 @@ export const makeRoutes = (): ReadonlyArray<PageRoute> => {
     page("GET", "/services/:id/process", process.processPage),
     page("PUT", "/services/:id/process", process.setProcess),
     page("DELETE", "/services/:id/process", process.removeProcess),
-    page("POST", "/services/:id/process/reload", process.reloadProcess),
+    page("POST", "/services/:id/process/editor", process.specEditor),
+    page("POST", "/services/:id/process/reload", deeds.reload),
+    page("POST", "/services/:id/process/start", deeds.start),
+    page("POST", "/services/:id/process/stop", deeds.stop),
+    page("POST", "/services/:id/process/restart", deeds.restart),
+    page("POST", "/services/:id/process/push", deeds.push),
+    page("GET", "/services/:id/process/scale", deeds.scaleDialog),
+    page("POST", "/services/:id/process/scale", deeds.scale),
 
     page("GET", "/services/:id/process/crashes/:crash", crashes.crashPage),
 

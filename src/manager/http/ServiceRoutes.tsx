@@ -9,6 +9,7 @@ import { paths } from "../../../ui/Paths.ts"
 import type { ServiceFormModel, ServiceFormValues } from "../../../ui/ViewModels.ts"
 import { type Conflict, KernelService } from "../fleet/Errors.ts"
 import { ServiceInput, ServiceUpdate } from "../fleet/Inputs.ts"
+import { BulkActions } from "../fleet/BulkActions.ts"
 import { Services } from "../fleet/Services.ts"
 import { goTo, page, parts } from "./Answers.tsx"
 import { param, type SignedAsk } from "./Ask.ts"
@@ -21,9 +22,9 @@ const changedService = decoder(ServiceUpdate)
 export const servicesPage = Effect.fn("Services.page")(function* (ask: SignedAsk) {
   const services = yield* Services
   const list = yield* services.list
-  return page(
-    <ServicesPage page={ask.page} services={list} query={readServicesQuery(new URL(ask.c.req.url).searchParams)} />,
-  )
+  const job = yield* BulkActions.use(({ current }) => current)
+  const query = readServicesQuery(new URL(ask.c.req.url).searchParams)
+  return page(<ServicesPage page={ask.page} services={list} job={job} query={query} />)
 })
 
 export const newServicePage = (ask: SignedAsk) =>

@@ -212,18 +212,31 @@ describe("clients", () => {
 })
 
 describe("the process of a service", () => {
-  const spec = { module: "/srv/greeter.ts", workers: "2", tls: "auto", desired: "running", drainSeconds: "30", env: "" }
+  const spec = {
+    module: "/srv/greeter.ts",
+    workers: "2",
+    tls: "auto",
+    desired: "running",
+    drainTimeoutMs: "30 s",
+    env: "",
+  }
 
   test("keeps its settings, and refuses those out of their bounds or without their unit", async () => {
     const { id } = await make("tuned", [node(100)])
     const put = (form: Record<string, string>) =>
       admin.htmx(`/services/${id}/process`, { method: "PUT", form: { ...spec, ...form } })
-    const wrong = await put({ maxInFlightPerConnection: "8", idleTimeoutMs: "300", methodConcurrency: "hello" })
+    const wrong = await put({
+      "rpc.maxInFlightPerConnection": "8",
+      "rpc.idleTimeoutMs": "300",
+      methodConcurrency: "hello",
+    })
     expect(wrong.status).toBe(422)
     expect(wrong.text).toContain("Must be 16 to 65536")
     for (const field of ["maxInFlightPerConnection", "idleTimeoutMs", "methodConcurrency"])
       expect(wrong.text).toContain(`id="${field}-error"`)
-    expect((await put({ maxFrameBytes: "4 MiB", slowCallMs: "0", methodConcurrency: "hello=3" })).status).toBe(200)
+    expect(
+      (await put({ "rpc.maxFrameBytes": "4 MiB", "rpc.slowCallMs": "0", methodConcurrency: "hello=3" })).status,
+    ).toBe(200)
     const stored = (await get("tuned")).process.spec.rpc
     expect(stored).toEqual({
       ...defaultRpcSettings,
@@ -260,6 +273,11 @@ describe("the process of a service", () => {
     expect((await admin.htmx(`/services/${id}/process/reload`, { method: "POST", form: { node: "x" } })).status).toBe(
       404,
     )
+    await api(manager)("POST", "/services/running/stop", {})
+    await put({ ...spec, desiredWas: "running" })
+    expect((await get("running")).process.spec.desired).toBe("stopped")
+    await put({ ...spec, desiredWas: "stopped" })
+    expect((await get("running")).process.spec.desired).toBe("running")
     expect((await admin.htmx(`/services/${id}/process`, { method: "DELETE" })).status).toBe(200)
     expect((await get("running")).process).toBeNull()
   })

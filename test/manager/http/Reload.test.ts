@@ -85,7 +85,7 @@ describe("a reload", () => {
     expect((await page()).includes("Reload failed")).toBe(false)
   })
 
-  test("begun on the page answers at once, and shows how far it is and what it came to", async () => {
+  test("begun on the page answers soon, and shows how far it is and what it came to", async () => {
     const asked = Promise.withResolvers<void>()
     const over = Promise.withResolvers<void>()
     one.reload = async () => {
@@ -98,7 +98,7 @@ describe("a reload", () => {
       form: { node: one.nodeId },
     })
     expect(answer.status).toBe(200)
-    expect(answer.text).toContain("Reloading on one")
+    expect(answer.text).toContain("Reloading at 1 place")
     await asked.promise
     const begun = { replaced: 1, total: 4, reason: null, startedAt: Date.now(), endedAt: null }
     one.tellReload("greeter@9101", { ...begun, state: "running" })

@@ -77,7 +77,7 @@ const ConcernTable = ({ page, concerns }: { page: PageContext; concerns: Readonl
 
 const serviceConcerns = (page: PageContext, service: ServiceSummary): ReadonlyArray<Concern> => {
   const { problem } = page.t.dashboard
-  const concern = (tone: "bad" | "warn", text: string, tab: "endpoints" | "clients"): Concern => ({
+  const concern = (tone: "bad" | "warn", text: string, tab: "endpoints" | "clients" | "process"): Concern => ({
     tone,
     subject: service.name,
     problem: text,
@@ -85,11 +85,25 @@ const serviceConcerns = (page: PageContext, service: ServiceSummary): ReadonlyAr
     since: null,
     href: paths.tab(service.id, tab),
   })
-  const { online, up } = service.endpoints
+  const { online, total: endpoints, up } = service.endpoints
+  const { health, processes } = service
+  const processFacts =
+    processes !== null && endpoints === 0 && (health === "down" || health === "degraded")
+      ? [
+          concern(
+            health === "down" ? "bad" : "warn",
+            processes.running === 0
+              ? page.t.processes.nothingRuns
+              : page.t.processes.running(processes.running, processes.wanted),
+            "process",
+          ),
+        ]
+      : []
   const { total, current, failed } = service.clients
   const behind = total - current - failed
   return [
-    ...(service.health === "down" ? [concern("bad", problem.serviceDown, "endpoints")] : []),
+    ...processFacts,
+    ...(health === "down" && endpoints > 0 ? [concern("bad", problem.serviceDown, "endpoints")] : []),
     ...(service.health === "degraded" && up < online
       ? [concern("warn", problem.serviceDegraded(up, online), "endpoints")]
       : []),
@@ -112,8 +126,18 @@ const nodeConcerns = (page: PageContext, node: NodeView): ReadonlyArray<Concern>
       ]
     : []
 
+const noticeConcerns = (page: PageContext, node: NodeView): ReadonlyArray<Concern> =>
+  node.notices.map(({ message, since, subject }) => ({
+    tone: "warn",
+    subject: node.name,
+    problem: subject === "" ? message : `${page.t.notices.of(subject)}${message}`,
+    detail: null,
+    since,
+    href: paths.nodes,
+  }))
+
 const concernsOf = (page: PageContext, model: DashboardModel): ReadonlyArray<Concern> =>
   [
-    ...model.nodes.flatMap((node) => nodeConcerns(page, node)),
+    ...model.nodes.flatMap((node) => [...nodeConcerns(page, node), ...noticeConcerns(page, node)]),
     ...model.services.flatMap((service) => serviceConcerns(page, service)),
   ].toSorted((a, b) => Number(a.tone === "warn") - Number(b.tone === "warn"))

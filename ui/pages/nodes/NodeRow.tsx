@@ -1,4 +1,5 @@
 import { endpointKey } from "../../../src/domain/Endpoint.ts"
+import { Icon } from "../../parts/Icon.tsx"
 import { Status, type Tone } from "../../parts/Status.tsx"
 import { Time } from "../../parts/Time.tsx"
 import { told } from "../../parts/Trouble.ts"
@@ -54,8 +55,28 @@ const Connection = ({ page, node }: Props) => (
         {page.t.nodes.nextTry} <Time page={page} at={node.nextTryAt} />
       </p>
     )}
+    <Notices page={page} node={node} />
   </>
 )
+
+/** What the node itself says a person should see. */
+const Notices = ({ page, node: { notices } }: Props) =>
+  notices.length === 0 ? null : (
+    <ul class="node-notices" aria-label={page.t.notices.title(notices.length)}>
+      {notices.map(({ message, since, subject }) => (
+        <li class="warn">
+          <Icon name="alert" />
+          <span>
+            {subject !== "" && <b>{page.t.notices.of(subject)}</b>}
+            {message}{" "}
+            <span class="quiet">
+              <Time page={page} at={since} />
+            </span>
+          </span>
+        </li>
+      ))}
+    </ul>
+  )
 
 const Reason = ({ text }: { text: string }) => (
   <p class="reason bad" title={text}>

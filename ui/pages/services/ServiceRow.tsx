@@ -6,6 +6,18 @@ import type { PageContext, ServiceSummary } from "../../ViewModels.ts"
 /** `#service-<id>` */
 export const ServiceRow = ({ page, service }: { page: PageContext; service: ServiceSummary }) => (
   <tr id={`service-${service.id}`}>
+    <td class="check-cell">
+      {service.processes !== null && (
+        <input
+          type="checkbox"
+          class="checkbox"
+          name="ids"
+          value={service.id}
+          form="bulk"
+          aria-label={page.t.bulk.select(service.name)}
+        />
+      )}
+    </td>
     <td class="cut">
       <a class="row-link" href={paths.service(service.id)}>
         {service.name}
@@ -19,6 +31,9 @@ export const ServiceRow = ({ page, service }: { page: PageContext; service: Serv
       <HealthStatus page={page} health={service.health} />
     </td>
     <td class="nowrap">
+      <ProcessFacts page={page} service={service} />
+    </td>
+    <td class="nowrap">
       <EndpointFacts page={page} service={service} />
     </td>
     <td class="nowrap">
@@ -27,11 +42,24 @@ export const ServiceRow = ({ page, service }: { page: PageContext; service: Serv
     <td class="number">
       {service.revision === null ? <span class="quiet">–</span> : <code>{`r${service.revision}`}</code>}
     </td>
-    <td class="nowrap cut quiet">
+    <td class="nowrap cut quiet only-wide">
       <Time page={page} at={service.modifiedAt} /> {page.t.services.by(service.modifiedBy)}
     </td>
   </tr>
 )
+
+const ProcessFacts = ({ page, service }: { page: PageContext; service: ServiceSummary }) => {
+  const { processes } = page.t
+  if (service.processes === null) return <span class="quiet">{service.kernel ? "–" : processes.none}</span>
+  const { desired, running, wanted, workers } = service.processes
+  if (wanted === 0) return <span class="quiet">{desired === "stopped" ? processes.stopped : processes.nowhere}</span>
+  return (
+    <>
+      <span class={running < wanted ? "bad" : ""}>{processes.running(running, wanted)}</span>
+      <span class="quiet">{` · ${processes.ready(workers.ready, workers.want)}`}</span>
+    </>
+  )
+}
 
 const EndpointFacts = ({ page, service }: { page: PageContext; service: ServiceSummary }) => {
   const { total, online, up } = service.endpoints

@@ -6,12 +6,20 @@ import { Icon } from "../../parts/Icon.tsx"
 import { ListBody, membersVersion } from "../../parts/ListBody.tsx"
 import { Search, Segments } from "../../parts/ListTools.tsx"
 import { paths } from "../../Paths.ts"
+import type { BulkJob } from "../../ProcessModels.ts"
 import type { ListQuery, PageContext, ServiceFilter, ServiceSummary } from "../../ViewModels.ts"
+import { BulkBar } from "./BulkBar.tsx"
+import { BulkCard } from "./BulkCard.tsx"
 import { ServiceRow } from "./ServiceRow.tsx"
 
-type Props = { page: PageContext; services: ReadonlyArray<ServiceSummary>; query: ListQuery<ServiceFilter> }
+type Props = {
+  page: PageContext
+  services: ReadonlyArray<ServiceSummary>
+  job?: BulkJob | null
+  query: ListQuery<ServiceFilter>
+}
 
-export const ServicesPage = ({ page, services, query }: Props) => (
+export const ServicesPage = ({ page, services, job = null, query }: Props) => (
   <Shell page={page} title={page.t.services.title} topics="services">
     <PageHead
       title={page.t.services.title}
@@ -25,6 +33,7 @@ export const ServicesPage = ({ page, services, query }: Props) => (
         )
       }
     />
+    <BulkCard page={page} job={job} />
     <section class="card" aria-label={page.t.services.title}>
       <div class="tools">
         <Segments
@@ -42,6 +51,7 @@ export const ServicesPage = ({ page, services, query }: Props) => (
           value={query.search}
           label={page.t.services.find}
         />
+        <BulkBar page={page} />
       </div>
       <ListBody list="services" version={servicesVersion(services)} filtered={isFiltered(query)}>
         {isFiltered(query) ? (
@@ -93,25 +103,33 @@ const Filtered = ({ page, services }: { page: PageContext; services: ReadonlyArr
 
 const Table = ({ page, services }: { page: PageContext; services: ReadonlyArray<ServiceSummary> }) => (
   <div class="table-wrap">
-    <table class="table table-fixed table-hover table-wide">
+    <table class="table table-fixed table-hover table-wide" data-select="bulk">
       <colgroup>
+        <col class="width-check" />
         <col />
         <col class="width-status" />
         <col class="width-fact" />
         <col class="width-fact" />
-        <col class="width-small" />
         <col class="width-fact" />
+        <col class="width-small" />
+        <col class="width-fact only-wide" />
       </colgroup>
       <thead>
         <tr>
+          <th class="check-cell">
+            <input type="checkbox" class="checkbox" data-select-all="" aria-label={page.t.action.selectAll} />
+          </th>
           <th scope="col">{page.t.column.service}</th>
           <th scope="col">{page.t.column.status}</th>
+          <th scope="col">{page.t.column.process}</th>
           <th scope="col">{page.t.column.endpoints}</th>
           <th scope="col">{page.t.column.clients}</th>
           <th scope="col" class="number">
             {page.t.column.revision}
           </th>
-          <th scope="col">{page.t.column.modified}</th>
+          <th scope="col" class="only-wide">
+            {page.t.column.modified}
+          </th>
         </tr>
       </thead>
       <tbody>

@@ -1,15 +1,17 @@
 import { type InspectionView, notInspected } from "../../../../src/domain/Inspection.ts"
 import { Callout } from "../../../parts/Field.tsx"
-import type { PageContext, ProcessFormModel, ServiceDetail } from "../../../ViewModels.ts"
+import type { SpecFormModel } from "../../../ProcessModels.ts"
+import type { PageContext, ServiceDetail } from "../../../ViewModels.ts"
 import { Crashes } from "../crashes/Crashes.tsx"
 import { Usage } from "../crashes/Usage.tsx"
-import { Instances } from "./Instances.tsx"
-import { ProcessForm } from "./ProcessForm.tsx"
 import { ServicePage } from "../ServicePage.tsx"
+import { SpecForm } from "./form/SpecForm.tsx"
+import { Instances } from "./Instances.tsx"
+import { Rollout } from "./Rollout.tsx"
 
-type Props = { page: PageContext; service: ServiceDetail; form: ProcessFormModel; inspection?: InspectionView }
+type Props = { page: PageContext; service: ServiceDetail; form: SpecFormModel; inspection?: InspectionView }
 
-/** How the service's processes are run, and how they run on each node. */
+/** How the service's processes are run, how far that has come, and how they run on each node. */
 export const ProcessPage = ({ page, service, form, inspection = notInspected }: Props) => (
   <ServicePage page={page} service={service} tab="process">
     {service.kernel ? (
@@ -18,10 +20,11 @@ export const ProcessPage = ({ page, service, form, inspection = notInspected }: 
       </Callout>
     ) : (
       <>
+        <Rollout page={page} service={service} />
         <Instances page={page} service={service} />
         <Usage page={page} service={service} view={inspection} />
         <Crashes page={page} service={service} view={inspection} />
-        <ProcessForm page={page} serviceId={service.id} model={form} />
+        <SpecForm page={page} serviceId={service.id} model={form} />
       </>
     )}
   </ServicePage>

@@ -8,10 +8,12 @@ import {
   settingText,
 } from "../../../forms/SettingText.ts"
 import { described, Field, FieldError } from "../../../parts/Field.tsx"
-import type { PageContext, ProcessFormModel } from "../../../ViewModels.ts"
+import { rpcPrefix } from "../../../forms/process/SpecForm.ts"
+import type { SpecFormModel } from "../../../ProcessModels.ts"
+import type { PageContext } from "../../../ViewModels.ts"
 import type { Child } from "hono/jsx"
 
-type Props = { page: PageContext; model: ProcessFormModel }
+type Props = { page: PageContext; model: SpecFormModel }
 
 /** All numbers of the table of settings, in groups that are closed until somebody needs them. */
 export const RpcSettings = ({ page, model }: Props) => (
@@ -69,7 +71,7 @@ const Group = ({ page, model, group, children }: Props & { group: SettingGroup; 
 }
 
 /** What of a group is not at its default, as its summary says it. */
-const changesOf = (page: PageContext, { values }: ProcessFormModel, group: SettingGroup): ReadonlyArray<string> => {
+const changesOf = (page: PageContext, { values }: SpecFormModel, group: SettingGroup): ReadonlyArray<string> => {
   const { settings } = page.t
   const numbers = settingGroups[group]
     .filter((name) => !isDefault(name, values.rpc[name]))
@@ -103,7 +105,7 @@ const SettingField = ({ page, model, name }: Props & { name: RpcSettingName }) =
       <div class="setting">
         <input
           id={name}
-          name={name}
+          name={`${rpcPrefix}${name}`}
           class="input input-short"
           value={text === "" ? shown : text}
           autocomplete="off"
@@ -160,7 +162,7 @@ const MethodConcurrency = ({ page, model }: Props) => {
 const Compatibility = ({ page, model }: Props) => {
   const { settings } = page.t
   const { legacy } = model.values
-  const error = model.errors.legacy === undefined ? undefined : settings.legacyTls
+  const error = model.errors.fields["rpc.legacy"] === undefined ? undefined : settings.legacyTls
   return (
     <Fold
       title={settings.groups.compatibility}
