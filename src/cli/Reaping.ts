@@ -1,17 +1,16 @@
 import { Effect } from "effect"
-import { adoptsOrphans, Orphans } from "../platform/Orphans.ts"
+import { adoptOrphans, Orphans } from "../platform/Orphans.ts"
 
 const every = "1 second"
 
-/** As the first process of a container there is nobody else to do it. */
-export const reapOrphans = Effect.suspend(() => {
-  if (!adoptsOrphans()) return Effect.void
+/** What services leave behind comes to this process, which then has to let go what of it has ended: nobody else does. */
+export const reapOrphans = Effect.gen(function* () {
+  if (!(yield* Effect.promise(adoptOrphans))) return
   const orphans = new Orphans()
-  return Effect.promise(() => orphans.reap()).pipe(
+  yield* Effect.promise(() => orphans.reap()).pipe(
     Effect.delay(every),
     Effect.forever,
     Effect.tapCause((cause) => Effect.logError("nobody reaps orphans any more", cause)),
     Effect.forkScoped,
-    Effect.asVoid,
   )
 })

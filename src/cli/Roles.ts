@@ -15,8 +15,6 @@ import { makeNotice } from "./systemd/Notice.ts"
 
 /** Runs a role until a signal stops it. Answers the exit code; throws UsageError or CommandFailed. */
 export const runRole = async (settings: RoleSettings): Promise<number> => {
-  // Both roles use a library that needs it. Bun, from source, may run a CommonJS module after its importers otherwise.
-  await import("../platform/ReflectMetadata.ts")
   const release = keepAlive()
   const runtime = ManagedRuntime.make(logLayer(settings))
   const fiber = runtime.runFork(Effect.scoped(runNoticed(settings)))
@@ -110,7 +108,11 @@ const whyNot = (cause: unknown): string => {
 
 /** Each role loads only what it runs. */
 const startManager = Effect.fn("Roles.startManager")(function* (settings: RoleSettings) {
-  const { ManagerHandle, managerLayer } = yield* Effect.promise(() => import("../manager/Manager.ts"))
+  const { ManagerHandle, managerLayer } = yield* Effect.promise(async () => {
+    // A library of its needs that. Bun, from source, may run a CommonJS module after its importers otherwise.
+    await import("../platform/ReflectMetadata.ts")
+    return await import("../manager/Manager.ts")
+  })
   const { data, database, insecureHttp, page, tls } = settings
   const context = yield* Layer.build(managerLayer({ dataDir: data, database, listen: page, tls, insecureHttp }))
   return Context.get(context, ManagerHandle)

@@ -104,16 +104,28 @@ const starting = (at: number, past: Past): Transition => ({
   action: "spawn",
 })
 
-const backOff = (past: Past, at: number, reason: string, random: number): Transition => ({
-  state: { _tag: "BACKOFF", past, reason, until: at + backoffDelay(restartBackoff, past.ends, random) },
+type Fault = { readonly at: number; readonly reason: string }
+
+/**
+ * The wait is counted from `since`, when it came up: it keeps the starts of what keeps ending apart, and holds up nothing
+ * that has run for longer than that.
+ */
+const backOff = (past: Past, { at, reason }: Fault, since: number, random: number): Transition => ({
+  state: {
+    _tag: "BACKOFF",
+    past,
+    reason,
+    until: Math.max(at, since + backoffDelay(restartBackoff, past.ends, random)),
+  },
   action: "wait",
 })
 
-type Fault = { readonly at: number; readonly reason: string }
+type Failure = Fault & { readonly since: number }
 
-const failed = (before: Past, { at, reason }: Fault, policy: ProcessPolicy, random: number): Transition => {
+const failed = (before: Past, { at, reason, since }: Failure, policy: ProcessPolicy, random: number): Transition => {
   const past = { failures: before.failures + 1, ends: before.ends + 1 }
-  if (policy.startRetries === 0 || past.failures <= policy.startRetries) return backOff(past, at, reason, random)
+  if (policy.startRetries === 0 || past.failures <= policy.startRetries)
+    return backOff(past, { at, reason }, since, random)
   const until = policy.fatalRetryMs === 0 ? null : at + policy.fatalRetryMs
   return { state: { _tag: "FATAL", past, until, reason }, action: until === null ? "none" : "wait" }
 }
@@ -127,12 +139,12 @@ const exited = (state: ProcessState, event: ProcessEnd, policy: ProcessPolicy, r
   switch (state._tag) {
     case "STARTING":
       // Before it was up even a good code is a failed start: it has not done what it was started for.
-      return policy.restart === "never" ? down : failed(state.past, event, policy, random)
+      return policy.restart === "never" ? down : failed(state.past, { ...event, since: event.at }, policy, random)
     case "RUNNING": {
       if (policy.restart === "never" || (policy.restart === "unexpected" && good)) return down
       const past = event.at - state.since >= restartBackoff.resetAfterMs ? noPast : state.past
-      if (!good) return failed(past, event, policy, random)
-      return backOff({ failures: 0, ends: past.ends + 1 }, event.at, event.reason, random)
+      if (!good) return failed(past, { ...event, since: state.since }, policy, random)
+      return backOff({ failures: 0, ends: past.ends + 1 }, event, state.since, random)
     }
     case "STOPPING":
       return state.next === "start" ? starting(event.at, noPast) : stay({ _tag: "STOPPED" })
@@ -255,7 +267,7 @@ const edges: Edges = {
   Start: (state, { at }) => start(state, at),
   Spawned: spawned,
   SpawnFailed: (state, event, policy, random) =>
-    state._tag === "STARTING" ? failed(state.past, event, policy, random) : stay(state),
+    state._tag === "STARTING" ? failed(state.past, { ...event, since: event.at }, policy, random) : stay(state),
   Up: up,
   Probed: (state, { ready }) => probed(state, ready),
   Failing: failing,

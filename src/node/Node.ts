@@ -3,6 +3,8 @@ import { endpointKey } from "../domain/Endpoint.ts"
 import { version } from "../platform/Version.ts"
 import { assertListenable, ControlPort } from "./control/ControlPort.ts"
 import { NodeMethods } from "./control/NodeMethods.ts"
+import { Cron } from "./cron/Cron.ts"
+import { CronRunner } from "./cron/CronRunner.ts"
 import { type DataFolder, dataFolder, makeFolders } from "./DataFolder.ts"
 import { Disk } from "./Disk.ts"
 import { Discovery } from "./discovery/Discovery.ts"
@@ -67,11 +69,14 @@ const services = (folder: DataFolder, entry: string | undefined) => {
   const socket = AgentSocket.layer(folder).pipe(Layer.provide(taskMethods))
   const logs = Logs.layer(folder).pipe(Layer.provide(socket))
   const launcher = Launcher.layer(folder, entry).pipe(Layer.provide(socket))
+  // With the socket: its owner knows that no other agent runs these tasks.
+  const cron = Cron.layer(folder.cron).pipe(Layer.provide(CronRunner.layer(folder, entry)), Layer.provide(socket))
   return Layer.mergeAll(
-    Discovery.layer(folder.discovery),
+    cron,
     Trust.layer(folder.trust),
     Supervisor.layer(folder.processes).pipe(Layer.provide([launcher, SlotSockets.layer])),
   ).pipe(
+    Layer.provideMerge(Discovery.layer(folder.discovery)),
     Layer.provideMerge(logs),
     Layer.provideMerge(TaskQueues.layer(folder.tasks)),
     Layer.provide(WorkerRegistry.layer),

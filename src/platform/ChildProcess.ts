@@ -58,6 +58,15 @@ onStopAtOnce(() => {
 /** Whether a child of that number was started here, and the runtime has yet to tell how it ended. */
 export const isOwnChild = (pid: number): boolean => running.values().some(({ root }) => root.pid === pid)
 
+/** Those whose end the runtime has yet to tell. */
+const awaited = new Map<number, (exit: Exit) => void>()
+
+/** The runtime has missed how a child ended. */
+export const tellEnd = (pid: number, exit: Exit): void => awaited.get(pid)?.(exit)
+
+/** Whether the runtime is to tell how a child ends. */
+export const isAwaited = (pid: number): boolean => awaited.has(pid)
+
 /** A process that was just started. `mark`: of its tree. */
 export const watch = (started: Started, mark: ConstructorParameters<typeof ProcessTree>[1]): Child => {
   const { pid } = started
@@ -65,12 +74,16 @@ export const watch = (started: Started, mark: ConstructorParameters<typeof Proce
   const tree = new ProcessTree(identityOf(pid) ?? { pid, startTime: "", bootId: "" }, mark)
   let ended: Exit | undefined
   const listeners: Array<(exit: Exit) => void> = []
-  running.add(tree)
-  started.onExit((exit) => {
-    running.delete(tree)
+  const end = (exit: Exit) => {
+    if (ended !== undefined) return
     ended = exit
+    running.delete(tree)
+    awaited.delete(pid)
     for (const listener of listeners) listener(exit)
-  })
+  }
+  running.add(tree)
+  awaited.set(pid, end)
+  started.onExit(end)
   return {
     identity: tree.root,
     tree,

@@ -1,9 +1,10 @@
 import { open } from "node:fs/promises"
 import { promisify } from "node:util"
-import { gzip } from "node:zlib"
+import { gunzip, gzip } from "node:zlib"
 import { ReadableFile } from "./LogFile.ts"
 
 const compress = promisify(gzip)
+const expand = promisify(gunzip)
 
 /**
  * Compresses a file to `to`, in members of `memberBytes` of it that can be expanded by themselves; off the event loop.
@@ -37,3 +38,6 @@ export const gzipFile = async (
     await source.close()
   }
 }
+
+/** One member of such a file. */
+export const expandMember = (bytes: Uint8Array): Promise<Uint8Array> => expand(bytes)

@@ -91,8 +91,8 @@ const holdsInode = (pid: string, inodes: ReadonlySet<string>) =>
     inodes.has(readOr(() => readlinkSync(`/proc/${pid}/fd/${fd}`), "")),
   )
 
-/** The process that listens on an address, as far as we may see it: `pid 4711 (nginx: master process)`. */
-export const portHolder = (address: SlotAddress): string | undefined => {
+/** The process that listens on an address, as far as we may see it; `text` for a person: `pid 4711 (nginx: master process)`. */
+export const holderOf = (address: SlotAddress): { readonly pid: number; readonly text: string } | undefined => {
   const lines = ["/proc/net/tcp", "/proc/net/tcp6"].flatMap((path) =>
     readOr(() => readFileSync(path, "utf8"), "")
       .split("\n")
@@ -111,8 +111,11 @@ export const portHolder = (address: SlotAddress): string | undefined => {
   const command = readOr(() => readFileSync(`/proc/${pid}/cmdline`, "utf8"), "")
     .replaceAll("\0", " ")
     .trim()
-  return `pid ${pid} (${command.slice(0, 80)})`
+  return { pid: Number(pid), text: `pid ${pid} (${command.slice(0, 80)})` }
 }
+
+/** For a person, who listens on an address. */
+export const portHolder = (address: SlotAddress): string | undefined => holderOf(address)?.text
 
 /** A ListenFailed for a failed attempt to listen, with the holder of the port when that can be found. */
 export const listenFailed = (address: SlotAddress, code: string, what?: string): ListenFailed => {

@@ -73,6 +73,11 @@ export class ProcessTree {
     return this.look().some(this.#isInGroup) && send(-this.root.pid, signal)
   }
 
+  /** To some of it. */
+  signalEach(rows: ReadonlyArray<ProcessRow>, signal: Signal): void {
+    for (const row of rows) signalProcess(row.identity, signal)
+  }
+
   readonly #isInGroup = ({ group }: ProcessRow) => group === this.root.pid
 
   /** To all of it; false: nothing of it runs. */
@@ -80,7 +85,10 @@ export class ProcessTree {
     const rows = this.sweep()
     // Its group at once, so that none of it sees another end first, and none is forked in between.
     if (rows.some(this.#isInGroup)) send(-this.root.pid, signal)
-    for (const row of rows) if (!this.#isInGroup(row)) signalProcess(row.identity, signal)
+    this.signalEach(
+      rows.filter((row) => !this.#isInGroup(row)),
+      signal,
+    )
     return rows.length > 0
   }
 

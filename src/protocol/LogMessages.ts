@@ -3,6 +3,9 @@ import { Schema } from "effect"
 const Stream = Schema.Literals(["out", "err"])
 export type LogStreamName = typeof Stream.Type
 
+/** By output, `tasks/0 out`: how many bytes of all that it ever said were read. */
+const Positions = Schema.Record(Schema.String, Schema.Finite)
+
 /**
  * Asks for log lines of one process set, in time order over its instances. Answered by a stream of LogBatch. `tail`: the
  * last so many lines of what matches; without it, from `from` on. `follow`: goes on with what comes.
@@ -19,6 +22,11 @@ export const LogsRequest = Schema.Struct({
   follow: Schema.optionalKey(Schema.Boolean),
   /** Lines that contain this text, whatever its case. */
   search: Schema.optionalKey(Schema.String.check(Schema.isMaxLength(1_000))),
+  /**
+   * Goes on after what was read before: `positions` of the last batch of a former call with the same places and search.
+   * Neither `from` nor `tail` counts then. Outputs that it does not name are read from their beginning.
+   */
+  after: Schema.optionalKey(Positions),
   /** At most so many lines. */
   limit: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 10_000_000 }))),
 })
@@ -34,8 +42,12 @@ export const LogLine = Schema.Struct({
 })
 export type LogLine = typeof LogLine.Type
 
-/** Lines in the order of their times. `caughtUp`: what follows is new. `dropped`: lines that a slow reader has missed. */
+/**
+ * Lines in the order of their times. `caughtUp`: what follows is new. `dropped`: lines that a slow reader has missed.
+ * `positions`: how far each output was read that has moved since the batch before.
+ */
 export const LogBatch = Schema.Struct({
+  positions: Positions,
   lines: Schema.Array(LogLine),
   caughtUp: Schema.Boolean,
   dropped: Schema.Int,

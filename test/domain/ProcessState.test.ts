@@ -257,6 +257,18 @@ test("a run of a minute counts as health: the next failure is the first", () => 
   expect(after(59_999)).toMatchObject({ past: { failures: 3, ends: 4 } })
 })
 
+test("the wait is counted from when it came up: a program that lives two seconds can't spin, one that has served starts at once", () => {
+  let state: ProcessState = { ...states.RUNNING, past: noPast, since: at - 2_000 }
+  const left: Array<number> = []
+  for (let end = 1; end <= 10; end++) {
+    state = transition(state, events.ExitedBad, { ...policy, startRetries: 0 }, random).state
+    if (state._tag !== "BACKOFF") throw new Error(state._tag)
+    left.push(state.until - at)
+    state = { ...states.RUNNING, past: state.past, since: at - 2_000 }
+  }
+  expect(left).toEqual([0, 0, 0, 1000, 4000, 10_000, 22_000, 43_000, 43_000, 43_000])
+})
+
 test("the jitter keeps a wait between half of it and all of it", () => {
   const until = (draw: number) => {
     const { state } = transition({ ...states.STARTING, past: noPast }, events.ExitedBad, policy, draw)

@@ -12,6 +12,10 @@ export const muster = async (): Promise<Rival & { readonly cluster: Cluster }> =
   const cluster = new Cluster(`127.6.${net}.1`)
   await cluster.ready()
   const agent = await cluster.join(`127.6.${net}.100`)
+  // As it runs for all its life but for the first time: what only joining needs is not loaded.
+  await agent.stop()
+  const again = agent.start()
+  await again.until("the agent is back", async () => (await cluster.node(agent.ip))?.connection === "connected")
   const specs = new Map<string, object>()
   const desire = (name: string, desired: "running" | "stopped") =>
     cluster.api.call("PUT", `/services/${name}/process`, { ...specs.get(name), desired })

@@ -15,13 +15,22 @@ import { NodeList } from "./NodeList.ts"
 import { Overview } from "./Overview.ts"
 import { Pushes } from "./Pushes.ts"
 import { Reloads } from "./Reloads.ts"
+import { ServiceLogs } from "./ServiceLogs.ts"
 import { Services } from "./Services.ts"
 import { Sessions } from "./Sessions.ts"
 import { Tasks } from "./Tasks.ts"
 
 /** All of the fleet, on a store (storeLayer). Ends every session, and stores what was acked, with its scope. */
 export const fleetLayer = (config: { readonly dataDir: string }) =>
-  Layer.mergeAll(Services.layer, Joining.layer, Fleet.layer, BulkActions.layer, CallConsole.layer, Tasks.layer).pipe(
+  Layer.mergeAll(
+    Services.layer,
+    Joining.layer,
+    Fleet.layer,
+    BulkActions.layer,
+    CallConsole.layer,
+    Tasks.layer,
+    ServiceLogs.layer,
+  ).pipe(
     Layer.provideMerge(Actions.layer),
     Layer.provideMerge(Layer.mergeAll(NodeList.layer, Calls.layer, Reloads.layer)),
     Layer.provideMerge(Layer.mergeAll(Pushes.layer, Overview.layer, Aftermath.layer)),

@@ -1,10 +1,11 @@
-import { Data, Effect, Option, Schema } from "effect"
+import { Data, Effect, Option, Schema, Stream } from "effect"
 import type { ErrorCode } from "../../domain/ErrorCode.ts"
 import { type Problem, Verdict } from "../../domain/Problem.ts"
 import type { ProcessSet } from "../../domain/ProcessSpec.ts"
 import { nodeManager } from "../../domain/ServiceName.ts"
 import type { TlsMaterial } from "../../platform/Transport.ts"
 import { controlLimits } from "../../protocol/Limits.ts"
+import { LogBatch, LogFiles, type LogsRequest } from "../../protocol/LogMessages.ts"
 import {
   Applied,
   ListAck,
@@ -54,6 +55,8 @@ export const callTimeoutMs = 3_000
 /** How long a node may hold a status question open, and how much later than that it is given up. */
 const pollWaitMs = 20_000
 
+const logBatchesAhead = 4
+
 const toCallError = (cause: unknown) =>
   cause instanceof RpcError
     ? new NodeCallError({ code: cause.code, message: cause.message, details: cause.details })
@@ -70,6 +73,8 @@ const decodeStats = Schema.decodeUnknownEffect(ProcessStats)
 const decodeVerdict = Schema.decodeUnknownEffect(ReloadVerdict)
 const decodeRestart = Schema.decodeUnknownEffect(RestartVerdict)
 const decodeTasks = Schema.decodeUnknownEffect(TaskPage)
+const decodeBatch = Schema.decodeUnknownEffect(LogBatch)
+const decodeFiles = Schema.decodeUnknownEffect(LogFiles)
 const decodeChanged = Schema.decodeUnknownEffect(TasksChanged)
 
 const readable = <A>(method: string, decoded: Effect.Effect<A, Schema.SchemaError>) =>
@@ -122,6 +127,15 @@ const linkOver = (connection: RpcConnection) => {
     listTasks: (request: typeof TasksRequest.Type) => ask(nodeMethods.listTasks, request, decodeTasks),
     requeueTasks: (change: typeof TasksChange.Type) => ask(nodeMethods.requeueTasks, change, decodeChanged),
     discardTasks: (change: typeof TasksChange.Type) => ask(nodeMethods.discardTasks, change, decodeChanged),
+    /** Batches that may be on their way are few: a reader that is slow makes the node read more slowly, and no more. */
+    readLogs: (request: LogsRequest) =>
+      Stream.suspend(() =>
+        Stream.fromAsyncIterable(
+          connection.stream(nodeMethods.readLogs, [request], { timeoutMs: Infinity, window: logBatchesAhead }),
+          toCallError,
+        ),
+      ).pipe(Stream.mapEffect((batch) => readable(nodeMethods.readLogs, decodeBatch(batch)))),
+    logFiles: (name: string) => ask(nodeMethods.listLogs, { name }, decodeFiles),
     applyTrust: (request: typeof ApplyTrustRequest.Type) => ask(nodeMethods.applyTrust, request, decodeApplied),
   }
 }

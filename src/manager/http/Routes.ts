@@ -6,6 +6,7 @@ import type { Fleet } from "../fleet/Fleet.ts"
 import type { Joining } from "../fleet/Joining.ts"
 import type { Pushes } from "../fleet/Pushes.ts"
 import type { Reloads } from "../fleet/Reloads.ts"
+import type { ServiceLogs } from "../fleet/ServiceLogs.ts"
 import type { Services } from "../fleet/Services.ts"
 import type { Tasks } from "../fleet/Tasks.ts"
 import type { CliToken } from "../people/CliToken.ts"
@@ -21,6 +22,7 @@ import * as endpoints from "./EndpointRoutes.tsx"
 import { events } from "./EventsRoute.ts"
 import { makeJoinRoutes } from "./JoinRoutes.ts"
 import type { Live } from "./Live.ts"
+import * as logs from "./LogRoutes.ts"
 import * as nodes from "./NodeRoutes.tsx"
 import * as processes from "./ProcessApi.ts"
 import * as process from "./ProcessRoutes.tsx"
@@ -43,6 +45,7 @@ export type PageServices =
   | People
   | Pushes
   | Reloads
+  | ServiceLogs
   | Services
   | Tasks
 
@@ -156,6 +159,8 @@ export const makeRoutes = (): ReadonlyArray<PageRoute> => {
     json("POST", "/api/services/:name/reload", running.reload),
     json("GET", "/api/services/:name/stats", running.stats),
     json("GET", "/api/services/:name/methods", running.methods),
+    json("GET", "/api/services/:name/logs", logs.readLogs),
+    json("GET", "/api/services/:name/logs/files", logs.logFiles),
     json("GET", "/api/services/:name/tasks", running.tasks),
     json("POST", "/api/services/:name/tasks/requeue", running.requeueTasks),
     json("POST", "/api/services/:name/tasks/discard", running.discardTasks),

@@ -9,6 +9,7 @@ import { type Handler, methodsOf, type RpcFault, RpcServer } from "../../rpc/Rpc
 import { NodeChanges } from "../NodeChanges.ts"
 import { Trust } from "../trust/Trust.ts"
 import { type Method, NodeMethods } from "./NodeMethods.ts"
+import { OpenStreams } from "./OpenStreams.ts"
 
 /** The agent can't listen where it was told to. The message is one sentence. */
 export class ControlPortFailed extends Data.TaggedError("ControlPortFailed")<{
@@ -67,6 +68,7 @@ export class ControlPort extends Context.Service<ControlPort, { readonly port: n
         const methods = yield* NodeMethods
         const trust = yield* Trust
         const changes = yield* NodeChanges
+        const streams = new OpenStreams()
         const context = yield* Effect.context<never>()
         const run = Effect.runPromiseWith(context)
         const log = Effect.runForkWith(context)
@@ -94,10 +96,13 @@ export class ControlPort extends Context.Service<ControlPort, { readonly port: n
                 executed: "no",
               })
             }
-            return run(method(args[0]), { signal: call.signal }).catch((error: unknown) => {
-              if (!call.signal.aborted) throw error
-              throw new RpcError("cancelled", "the call was cancelled, or the agent stops", { executed: "maybe" })
-            })
+            return run(method(args[0]), { signal: call.signal }).then(
+              (answer) => streams.track(answer),
+              (error: unknown) => {
+                if (!call.signal.aborted) throw error
+                throw new RpcError("cancelled", "the call was cancelled, or the agent stops", { executed: "maybe" })
+              },
+            )
           }
         }
 
@@ -118,7 +123,11 @@ export class ControlPort extends Context.Service<ControlPort, { readonly port: n
         const listener = yield* Effect.acquireRelease(
           open(o.listen, o.tls, (duplex) => server.accept(duplex)),
           // The announcement answers the long polls, so that the drain has nothing to wait for.
-          (listener) => Effect.andThen(changes.announce, close(listener, server)),
+          (listener) =>
+            Effect.sync(() => streams.end()).pipe(
+              Effect.andThen(changes.announce),
+              Effect.andThen(close(listener, server)),
+            ),
         )
         return ControlPort.of({ port: listener.port })
       }),

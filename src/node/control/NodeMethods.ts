@@ -14,11 +14,14 @@ import {
   statusBatchMs,
   StatusRequest,
 } from "../../protocol/NodeManager.ts"
+import { LogsRequest } from "../../protocol/LogMessages.ts"
 import { InstanceRequest } from "../../protocol/ProcessMessages.ts"
 import { RpcError } from "../../protocol/RpcError.ts"
+import { Cron } from "../cron/Cron.ts"
 import { Discovery, type GuardRefused } from "../discovery/Discovery.ts"
 import type { DiskFailed } from "../Disk.ts"
 import { fieldError } from "../FieldError.ts"
+import { Logs, type NoSuchLogs } from "../logs/Logs.ts"
 import { NodeChanges } from "../NodeChanges.ts"
 import { Notices } from "../Notices.ts"
 import { type InvalidSet, type NoSuchProcess, type OlderRevision, Supervisor } from "../supervisor/Supervisor.ts"
@@ -26,11 +29,13 @@ import type { NoSuchTasks } from "../tasks/TaskBook.ts"
 import { TaskQueues } from "../tasks/TaskQueues.ts"
 import type { TaskStoreFailed } from "../tasks/TaskStore.ts"
 import { Trust } from "../trust/Trust.ts"
+import { cronMethods } from "./CronMethods.ts"
 
 type Failure =
   | DiskFailed
   | GuardRefused
   | InvalidSet
+  | NoSuchLogs
   | NoSuchProcess
   | NoSuchTasks
   | OlderRevision
@@ -49,6 +54,7 @@ const toRpcError = (failure: Failure): RpcError => {
       return new RpcError("failed_precondition", failure.message, { ...refused, details: { guard: failure.verdict } })
     case "OlderRevision":
       return new RpcError("failed_precondition", failure.message, { ...refused, details: { revision: failure.have } })
+    case "NoSuchLogs":
     case "NoSuchProcess":
     case "NoSuchTasks":
       return new RpcError("not_found", failure.message, refused)
@@ -58,6 +64,7 @@ const toRpcError = (failure: Failure): RpcError => {
   }
 }
 
+/** An answer that is an AsyncIterable is a stream of items, for callers that ask for one. */
 export type Method = (argument: unknown) => Effect.Effect<unknown, RpcError>
 
 export type NodeInfo = { readonly nodeId: string; readonly version: string }
@@ -82,11 +89,13 @@ export class NodeMethods extends Context.Service<NodeMethods, ReadonlyMap<string
     Layer.effect(
       NodeMethods,
       Effect.gen(function* () {
+        const cron = yield* Cron
         const discovery = yield* Discovery
         const supervisor = yield* Supervisor
         const tasks = yield* TaskQueues
         const trust = yield* Trust
         const changes = yield* NodeChanges
+        const logs = yield* Logs
         const notices = yield* Notices
         const startedAt = yield* Clock.currentTimeMillis
 
@@ -105,14 +114,15 @@ export class NodeMethods extends Context.Service<NodeMethods, ReadonlyMap<string
             processesRevision: yield* supervisor.revision,
             trustRevision: yield* trust.revision,
             processes: yield* supervisor.statuses,
-            cronRevision: 0,
-            cron: [],
+            cronRevision: yield* cron.revision,
+            cron: yield* cron.statuses,
             notices: yield* notices.all,
           }
           return answer
         })
 
         return new Map<string, Method>([
+          ...(yield* cronMethods),
           [
             nodeMethods.status,
             method(StatusRequest, ({ after, waitMs }) =>
@@ -137,6 +147,8 @@ export class NodeMethods extends Context.Service<NodeMethods, ReadonlyMap<string
           [nodeMethods.reloadProcess, method(ProcessName, ({ name }) => supervisor.reload(name))],
           [nodeMethods.restartProcess, method(InstanceRequest, (instance) => supervisor.restart(instance))],
           [nodeMethods.processStats, method(ProcessName, ({ name }) => supervisor.stats(name))],
+          [nodeMethods.readLogs, method(LogsRequest, (request) => logs.read(request))],
+          [nodeMethods.listLogs, method(ProcessName, ({ name }) => logs.files(name))],
           [nodeMethods.listTasks, method(TasksRequest, (request) => tasks.list(request))],
           [
             nodeMethods.requeueTasks,

@@ -1,7 +1,6 @@
 import { Clock, Effect, Schema } from "effect"
 import { parseJoinToken, pinLength } from "../../domain/JoinToken.ts"
 import { isLoopback } from "../../domain/Loopback.ts"
-import { fingerprint, makeRequest } from "../../platform/Certificates.ts"
 import { type HttpAnswer, type HttpRequest, request } from "../../platform/HttpRequest.ts"
 import { JoinAnswer } from "../../protocol/NodeManager.ts"
 import { JoinFailed, type Membership, readMembership, writeMembership } from "./Identity.ts"
@@ -52,6 +51,12 @@ const checkUrl = Effect.fnUntraced(function* (text: string) {
   return url.origin
 })
 
+/** Only a node that joins needs them: one that has joined does without their memory. */
+const loadCertificates = Effect.promise(async () => {
+  await import("../../platform/ReflectMetadata.ts")
+  return await import("../../platform/Certificates.ts")
+})
+
 /** The CA that the token pins. Fetched over a connection that proves nothing: the pin is the proof. */
 const fetchAuthority = Effect.fnUntraced(function* (origin: string, pin: string) {
   const answer = yield* send({ method: "GET", url: `${origin}/join/ca`, unverified: true, timeoutMs })
@@ -60,6 +65,7 @@ const fetchAuthority = Effect.fnUntraced(function* (origin: string, pin: string)
       reason: "answer",
       message: `Cannot join: ${origin}/join/ca answered ${answer.status}. Is this the page of a muster manager?`,
     })
+  const { fingerprint } = yield* loadCertificates
   const found = yield* Effect.try({
     try: () => fingerprint(answer.body).slice(0, pinLength),
     catch: () =>
@@ -114,6 +120,7 @@ export const join = Effect.fn("Join.join")(function* (options: JoinOptions) {
   if (before?.identity.tokenId === token.id) return before
   const origin = yield* checkUrl(options.url)
   const ca = yield* fetchAuthority(origin, token.pin)
+  const { makeRequest } = yield* loadCertificates
   const { csr, key } = yield* Effect.promise(() => makeRequest("node"))
   const answer = yield* send({
     method: "POST",

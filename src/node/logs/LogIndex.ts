@@ -41,6 +41,18 @@ export const readEntries = (bytes: Uint8Array): IndexEntries => {
   }
 }
 
+/** The last entry at or before an offset; -1: none. */
+export const entryAt = (entries: IndexEntries, offset: number): number => {
+  let low = 0
+  let high = entries.count
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (entries.offset(middle) <= offset) low = middle + 1
+    else high = middle
+  }
+  return low - 1
+}
+
 /** Lines that came within this time of each other need no entries of their own. */
 const everyMs = 50
 

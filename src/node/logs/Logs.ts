@@ -1,12 +1,15 @@
-import { Clock, Context, Effect, Layer } from "effect"
+import { Clock, Context, Data, Effect, Layer } from "effect"
 import type { ProcessAssignment } from "../../domain/ProcessSpec.ts"
 import { defaultRunSettings, type RunSettings } from "../../domain/RunSetting.ts"
 import { Fifos } from "../../platform/Fifo.ts"
 import { namesIn } from "../../platform/LogFile.ts"
 import { join } from "../../platform/Paths.ts"
 import type { DataFolder } from "../DataFolder.ts"
+import type { LogFiles, LogLine, LogsRequest } from "../../protocol/LogMessages.ts"
 import { Notices } from "../Notices.ts"
 import { AgentSocket } from "../supervisor/AgentSocket.ts"
+import { logFiles } from "./LogFilesView.ts"
+import { LogReading } from "./LogReading.ts"
 import { compress, retain, uncompressed } from "./Housekeeping.ts"
 import { Pump, type Sink } from "./Pump.ts"
 
@@ -19,6 +22,13 @@ const quietAfterTurns = 20
 const settleMs = 1_000
 const noticeCode = "logs-stopped"
 
+/** There are no logs of a process set of this name. */
+export class NoSuchLogs extends Data.TaggedError("NoSuchLogs")<{ readonly name: string }> {
+  override get message() {
+    return `this node has no logs of ${JSON.stringify(this.name)}`
+  }
+}
+
 /** What the processes of a node say. `place`: an instance of a process set, `0` or `tasks/0`. */
 export class Logs extends Context.Service<
   Logs,
@@ -27,6 +37,11 @@ export class Logs extends Context.Service<
     readonly sink: (name: string, place: string) => Sink
     /** All that this node runs from now on, and how their logs are kept. */
     readonly assign: (processes: ReadonlyArray<ProcessAssignment>) => Effect.Effect<void>
+    /** Of its own whoever asks: it ends with its `return`, and holds files until then. */
+    readonly read: (request: LogsRequest) => Effect.Effect<LogReading, NoSuchLogs>
+    readonly files: (name: string) => Effect.Effect<LogFiles, NoSuchLogs>
+    /** The last lines of one instance, its last words included when it has just ended; none when there are none. */
+    readonly lastLines: (name: string, place: string, count: number) => Effect.Effect<ReadonlyArray<LogLine>>
   }
 >()("muster/node/logs/Logs") {
   /** After the agent's socket: two agents must not take from the same pipes. */
@@ -46,6 +61,9 @@ export class Logs extends Context.Service<
         /** Process sets whose files have changed in number or size, or whose limits have. */
         const untidy = new Set(namesIn(folder.logs))
 
+        /** Who waits for lines of a process set. */
+        const waiting = new Map<string, Array<() => void>>()
+
         const pump = new Pump({
           fifos,
           pipes: folder.socket.folder,
@@ -55,7 +73,20 @@ export class Logs extends Context.Service<
             return { maxBytes: logMaxBytes, maxAgeMs: logMaxAgeMs }
           },
           rotated: (name) => untidy.add(name),
-          came: () => undefined,
+          came: (name) => {
+            for (const resolve of waiting.get(name)?.splice(0) ?? []) resolve()
+          },
+        })
+        const came = (name: string) =>
+          new Promise<void>((resolve) => {
+            const those = waiting.get(name) ?? []
+            waiting.set(name, those)
+            those.push(resolve)
+          })
+
+        const known = Effect.fnUntraced(function* (name: string) {
+          if (!settings.has(name) && !namesIn(folder.logs).includes(name)) return yield* new NoSuchLogs({ name })
+          return folderOf(name)
         })
 
         const told = new Set<string>()
@@ -134,6 +165,21 @@ export class Logs extends Context.Service<
                 untidy.add(name)
               }
             }),
+          read: (request) =>
+            Effect.map(
+              known(request.name),
+              (folder) => new LogReading({ folder, request, came: () => came(request.name) }),
+            ),
+          files: (name) => Effect.flatMap(known(name), (folder) => Effect.promise(() => logFiles(folder))),
+          lastLines: Effect.fnUntraced(function* (name, place, count) {
+            const now = yield* Clock.currentTimeMillis
+            yield* attempt("take what processes say", () => pump.turn(now))
+            const request = { name, places: [place], tail: count }
+            const reading = new LogReading({ folder: folderOf(name), request, came: () => came(name) })
+            return yield* Effect.promise(() => Array.fromAsync(reading)).pipe(
+              Effect.map((batches) => batches.flatMap(({ lines }) => lines)),
+            )
+          }),
         })
       }),
     )

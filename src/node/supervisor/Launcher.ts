@@ -15,7 +15,7 @@ export class Launcher extends Context.Service<
       Launcher,
       Effect.gen(function* () {
         const launchWorker = yield* workerLauncher(folder, entry)
-        const launchCommand = yield* commandLauncher
+        const launchCommand = yield* commandLauncher(entry)
         return Launcher.of({
           launch: (request) =>
             request.assignment.spec.kind === "command" ? launchCommand(request) : launchWorker(request),

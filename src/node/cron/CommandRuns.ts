@@ -1,0 +1,182 @@
+import { Deferred, Effect, Fiber } from "effect"
+import type { CronAction } from "../../domain/Cron.ts"
+import { namesIn } from "../../platform/LogFile.ts"
+import { OutputPipes, type OutputPipe } from "../../platform/OutputPipe.ts"
+import { join } from "../../platform/Paths.ts"
+import { processRow } from "../../platform/ProcessTable.ts"
+import { isAlive, ProcessTree } from "../../platform/ProcessTree.ts"
+import { spawnProgram } from "../../platform/Program.ts"
+import type { DataFolder } from "../DataFolder.ts"
+import { type AdoptedRun, type RunningAction, type RunOutcome, StartFailed } from "./RunningAction.ts"
+import { RunOutput } from "./RunOutput.ts"
+
+type CommandAction = Extract<CronAction, { readonly kind: "command" }>
+
+/** A run that is asked to end has so long before it is killed. */
+const stopMs = 10_000
+/** What the kernel has not let go by then, it keeps. */
+const killMs = 5_000
+const lookEveryMs = 200
+const aliveEveryMs = 500
+/** A pipe is read again after so long; what says nothing is asked less and less often. */
+const readEveryMs = { least: 2, most: 250 }
+
+const pipeEnd = ".pipe"
+
+const outcomeOf = (code: number | null, signal: string | null): RunOutcome => ({
+  state: code === 0 ? "ok" : "failed",
+  exitCode: code,
+  signal,
+  reason: code === 0 ? null : signal === null ? `exited with code ${code ?? "?"}` : `killed by ${signal}`,
+})
+
+const unknown: RunOutcome = {
+  state: "lost",
+  exitCode: null,
+  signal: null,
+  reason: "it has ended; how is not known, as the agent that had started it was gone",
+}
+
+/** Reads all that is there now. false: nobody can write to it any more. */
+const readAll = (pipe: OutputPipe, take: (piece: Uint8Array) => void) => {
+  for (;;) {
+    const piece = pipe.read()
+    if (piece === undefined) return { isOpen: true }
+    if (piece.length === 0) return { isOpen: false }
+    take(piece)
+  }
+}
+
+/** Runs programs. They and their pipes outlive the agent; the next one goes on reading. */
+export const commandRuns = Effect.fnUntraced(function* (folder: DataFolder, entry?: string) {
+  const pipes = yield* Effect.acquireRelease(
+    Effect.promise(() => OutputPipes.load()),
+    (all) => Effect.sync(() => all.close()),
+  )
+  const scope = yield* Effect.scope
+  const pathOf = (runId: string) => join(folder.cron.pipes, `${runId}${pipeEnd}`)
+
+  /** Goes on when the run has ended, as what it has left behind would stand still with a full pipe. */
+  const pump = Effect.fnUntraced(function* (pipe: OutputPipe, path: string, take: (piece: Uint8Array) => void) {
+    let waitMs = readEveryMs.least
+    for (;;) {
+      let came = false
+      const { isOpen } = readAll(pipe, (piece) => {
+        came = true
+        take(piece)
+      })
+      if (!isOpen) break
+      waitMs = came ? readEveryMs.least : Math.min(waitMs * 2, readEveryMs.most)
+      yield* Effect.sleep(waitMs)
+    }
+    pipes.remove(path)
+  })
+
+  const follow = Effect.fnUntraced(function* (pipe: OutputPipe, path: string, output: RunOutput) {
+    let isKept = true
+    const take = (piece: Uint8Array) => {
+      if (isKept) output.push(piece)
+    }
+    const fiber = yield* pump(pipe, path, take).pipe(
+      Effect.ensuring(Effect.sync(() => pipe.close())),
+      Effect.forkIn(scope),
+    )
+    return {
+      /** Takes what is there now, and no more. */
+      finish: Effect.sync(() => {
+        if (fiber.pollUnsafe() === undefined) readAll(pipe, take)
+        isKept = false
+      }),
+      drop: Effect.andThen(
+        Fiber.interrupt(fiber),
+        Effect.sync(() => pipes.remove(path)),
+      ),
+    }
+  })
+
+  const stopTree = (tree: ProcessTree) =>
+    Effect.gen(function* () {
+      if (!tree.signal("SIGTERM")) return
+      yield* Effect.sleep(lookEveryMs).pipe(
+        Effect.repeat({ until: () => tree.look().length === 0 }),
+        Effect.timeoutOption(stopMs),
+      )
+      yield* Effect.promise(() => tree.end(killMs))
+    })
+
+  const start = Effect.fn("CommandRuns.start")(function* (taskId: string, action: CommandAction, runId: string) {
+    const path = pathOf(runId)
+    const failed = (cause: unknown) =>
+      new StartFailed({ reason: cause instanceof Error ? cause.message : String(cause) })
+    const pipe = yield* Effect.try({ try: () => pipes.open(path), catch: failed })
+    // Before the first look at it: a pipe that nobody writes to has ended.
+    const writer = yield* Effect.try({ try: () => pipe.openWriter(), catch: failed })
+    const output = new RunOutput()
+    const { drop, finish } = yield* follow(pipe, path, output)
+    const child = yield* Effect.tryPromise({
+      try: () =>
+        spawnProgram({
+          command: action.command,
+          user: action.user,
+          env: action.env,
+          cwd: action.cwd,
+          out: writer.fd,
+          err: writer.fd,
+          run: markOf(taskId, runId),
+          entry,
+        }),
+      catch: failed,
+    }).pipe(
+      Effect.ensuring(Effect.sync(() => writer.close())),
+      Effect.tapError(() => drop),
+      Effect.uninterruptible,
+    )
+    const ended = Deferred.makeUnsafe<RunOutcome>()
+    child.onExit(({ code, signal }) => Deferred.doneUnsafe(ended, Effect.succeed(outcomeOf(code, signal))))
+    const running: RunningAction = {
+      process: { ...child.identity, uid: processRow(child.identity.pid)?.uid },
+      output,
+      ended: Effect.tap(Deferred.await(ended), () => finish),
+      stop: stopTree(child.tree),
+    }
+    return running
+  })
+
+  const adopt = Effect.fn("CommandRuns.adopt")(function* ({ id, output, process, taskId }: AdoptedRun) {
+    const path = pathOf(id)
+    if (!isAlive(process)) {
+      pipes.remove(path)
+      return undefined
+    }
+    const tree = new ProcessTree(process, {
+      run: markOf(taskId, id),
+      ...(process.uid === undefined ? {} : { uid: process.uid }),
+    })
+    const pipe = yield* Effect.try(() => pipes.open(path)).pipe(Effect.option)
+    const finish = pipe._tag === "Some" ? (yield* follow(pipe.value, path, output)).finish : Effect.void
+    const gone = Effect.sync(() => !isAlive(process)).pipe(
+      Effect.delay(aliveEveryMs),
+      Effect.repeat({ until: (isGone) => isGone }),
+    )
+    const running: RunningAction = {
+      process,
+      output,
+      ended: Effect.as(Effect.andThen(gone, finish), unknown),
+      stop: stopTree(tree),
+    }
+    return running
+  })
+
+  /** Pipes of runs that are over. */
+  const sweep = (runs: ReadonlySet<string>) =>
+    Effect.sync(() => {
+      for (const name of namesIn(folder.cron.pipes)) {
+        if (name.endsWith(pipeEnd) && !runs.has(name.slice(0, -pipeEnd.length)))
+          pipes.remove(join(folder.cron.pipes, name))
+      }
+    })
+
+  return { start, adopt, sweep }
+})
+
+const markOf = (taskId: string, runId: string) => `@cron/${taskId}/${runId}`

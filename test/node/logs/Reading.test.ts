@@ -1,0 +1,248 @@
+import { mkdirSync, readdirSync, rmSync, writeSync } from "node:fs"
+import { join } from "node:path"
+import { describe, expect, setDefaultTimeout, test } from "bun:test"
+import { compress, uncompressed } from "../../../src/node/logs/Housekeeping.ts"
+import { LogReading } from "../../../src/node/logs/LogReading.ts"
+import type { LogBatch, LogsRequest } from "../../../src/protocol/LogMessages.ts"
+import { setName, TestPump } from "./TestPump.ts"
+
+setDefaultTimeout(60_000)
+
+const start = Date.UTC(2026, 9, 25, 0, 30)
+
+/** Says things at times of the test's choice, through real pipes. */
+class Speaker implements Disposable {
+  readonly pump: TestPump
+  readonly #sinks = new Map<string, ReturnType<TestPump["pump"]["sink"]>>()
+  #wake: Array<() => void> = []
+
+  constructor(pump: TestPump) {
+    this.pump = pump
+    mkdirSync(pump.folder, { recursive: true })
+  }
+
+  static async make() {
+    return new Speaker(await TestPump.make())
+  }
+
+  say(place: string, stream: "out" | "err", text: string, at: number) {
+    const sink = this.#sinks.get(place) ?? this.pump.pump.sink(setName, place)
+    this.#sinks.set(place, sink)
+    writeSync(sink[stream], text)
+    this.pump.drain(start + at)
+    for (const wake of this.#wake.splice(0)) wake()
+  }
+
+  read(request: Omit<LogsRequest, "name"> = {}) {
+    return new LogReading({
+      folder: this.pump.folder,
+      request: { name: setName, ...request },
+      came: () => new Promise<void>((resolve) => void this.#wake.push(resolve)),
+    })
+  }
+
+  async lines(request: Omit<LogsRequest, "name"> = {}) {
+    return linesOf(await Array.fromAsync(this.read(request)))
+  }
+
+  [Symbol.dispose]() {
+    for (const sink of this.#sinks.values()) sink.close()
+    this.pump[Symbol.dispose]()
+  }
+}
+
+const linesOf = (batches: ReadonlyArray<LogBatch>) => batches.flatMap(({ lines }) => lines.map(({ text }) => text))
+
+/** The next lines of a stream that goes on, `count` of them. */
+const take = async (reading: LogReading, count: number) => {
+  const lines: Array<string> = []
+  while (lines.length < count) {
+    const step = await reading.next()
+    if (step.done === true) break
+    lines.push(...linesOf([step.value]))
+  }
+  return lines
+}
+
+const talk = (speaker: Speaker) => {
+  speaker.say("0", "out", "zero begins\n", 0)
+  speaker.say("1", "out", "one begins\n", 1_000)
+  speaker.say("0", "err", "zero complains\n", 2_000)
+  speaker.say("tasks/0", "out", "a task runs\n", 3_000)
+  speaker.say("1", "out", "one goes on\n", 4_000)
+  speaker.say("0", "out", "zero ends\n", 5_000)
+}
+const talked = ["zero begins", "one begins", "zero complains", "a task runs", "one goes on", "zero ends"]
+
+describe("lines of several instances", () => {
+  test("are merged in the order of time, with the place and the time of each", async () => {
+    using speaker = await Speaker.make()
+    talk(speaker)
+    const batches = await Array.fromAsync(speaker.read())
+    expect(linesOf(batches)).toEqual(talked)
+    expect(batches.at(-1)?.caughtUp).toBe(true)
+    expect(batches[0]?.lines[3]).toEqual({ at: start + 3_000, place: "tasks/0", stream: "out", text: "a task runs" })
+  })
+
+  test("are chosen by place, stream, time, text and number", async () => {
+    using speaker = await Speaker.make()
+    talk(speaker)
+    expect(await speaker.lines({ places: ["1"] })).toEqual(["one begins", "one goes on"])
+    expect(await speaker.lines({ stream: "err" })).toEqual(["zero complains"])
+    expect(await speaker.lines({ from: start + 1_000, to: start + 3_000 })).toEqual(talked.slice(1, 4))
+    expect(await speaker.lines({ search: "ZERO" })).toEqual(["zero begins", "zero complains", "zero ends"])
+    expect(await speaker.lines({ tail: 2 })).toEqual(talked.slice(-2))
+    expect(await speaker.lines({ tail: 2, search: "one" })).toEqual(["one begins", "one goes on"])
+    expect(await speaker.lines({ tail: 0 })).toEqual([])
+    expect(await speaker.lines({ limit: 3 })).toEqual(talked.slice(0, 3))
+    expect(await speaker.lines({ tail: 3, to: start + 4_500 })).toEqual(talked.slice(2, 5))
+    expect(await speaker.lines({ from: start + 60_000 })).toEqual([])
+  })
+
+  test("that say their own time are in its order, and a stack stays with its error", async () => {
+    using speaker = await Speaker.make()
+    const at = (ms: number) => new Date(start + ms).toISOString()
+    const sink = (place: string, text: string) => speaker.say(place, "out", text, 2_000)
+    sink("0", `${at(1_990)} INFO  [0 1] second\n${at(1_998)} ERROR [0 1] fourth\n    at somewhere\n`)
+    sink("1", `${at(1_980)} INFO  [1 2] first\n${at(1_995)} INFO  [1 2] third\n`)
+    expect((await speaker.lines()).map((line) => line.replace(/^.*\] /, ""))).toEqual([
+      "first",
+      "second",
+      "third",
+      "fourth",
+      "    at somewhere",
+    ])
+  })
+})
+
+/** 30,000 lines over many files that were put aside, a second between each hundred. */
+const writeMuch = (speaker: Speaker) => {
+  for (let hundred = 0; hundred < 300; hundred++) {
+    const lines = Array.from({ length: 100 }, (_, index) => `line ${hundred * 100 + index} of many that are said`)
+    speaker.say("0", "out", `${lines.join("\n")}\n`, hundred * 1_000)
+  }
+}
+
+const compressAll = async (speaker: Speaker) => {
+  for (const file of await uncompressed(speaker.pump.folder)) await compress(speaker.pump.folder, file)
+}
+
+describe.each([{ gzip: false }, { gzip: true }])("over files that were put aside, compressed: $gzip", ({ gzip }) => {
+  test("all lines are there, once and in order", async () => {
+    using speaker = await Speaker.make()
+    writeMuch(speaker)
+    if (gzip) await compressAll(speaker)
+    expect(readdirSync(speaker.pump.folder).filter((name) => name.endsWith(".gz")).length > 5).toBe(gzip)
+    const lines = await speaker.lines()
+    expect(lines).toHaveLength(30_000)
+    expect(lines.every((line, index) => line === `line ${index} of many that are said`)).toBe(true)
+    expect((await speaker.lines({ tail: 15_000 })).at(0)).toBe("line 15000 of many that are said")
+  })
+
+  test("a time is found without reading what stands before", async () => {
+    using speaker = await Speaker.make()
+    writeMuch(speaker)
+    if (gzip) await compressAll(speaker)
+    const lines = await speaker.lines({ from: start + 120_000, to: start + 121_000 })
+    expect(lines).toHaveLength(200)
+    expect(lines[0]).toBe("line 12000 of many that are said")
+    const reading = speaker.read({ from: start + 120_000, limit: 1 })
+    const before = process.cpuUsage()
+    expect(await take(reading, 1)).toEqual(["line 12000 of many that are said"])
+    await reading.return()
+    expect(process.cpuUsage(before).user).toBeLessThan(500_000)
+    expect(await speaker.lines({ search: "line 7777 ", tail: 5 })).toEqual(["line 7777 of many that are said"])
+  })
+
+  test("reading goes on exactly where it was left, by the positions", async () => {
+    using speaker = await Speaker.make()
+    writeMuch(speaker)
+    const seen: Array<string> = []
+    const after: Record<string, number> = {}
+    for (let part = 0; seen.length < 30_000 && part < 100; part++) {
+      const reading = speaker.read(part === 0 ? {} : { after })
+      const { value } = await reading.next()
+      seen.push(...linesOf([value!]))
+      Object.assign(after, value!.positions)
+      await reading.return()
+      if (gzip && part === 20) await compressAll(speaker)
+    }
+    expect(seen).toHaveLength(30_000)
+    expect(seen.every((line, index) => line === `line ${index} of many that are said`)).toBe(true)
+  })
+})
+
+describe("a follower", () => {
+  test("gets what comes, over rotations and of new instances, and ends with its call", async () => {
+    using speaker = await Speaker.make()
+    speaker.say("0", "out", "before\n", 0)
+    const reading = speaker.read({ tail: 1, follow: true })
+    expect(await take(reading, 1)).toEqual(["before"])
+    expect((await reading.next()).value?.caughtUp).toBe(true)
+    const long = "x".repeat(1_000)
+    for (let index = 0; index < 200; index++) {
+      speaker.say("0", "out", `${index} ${long}\n`, index)
+      expect(await take(reading, 1)).toEqual([`${index} ${long}`])
+    }
+    expect(speaker.pump.files().length).toBeGreaterThan(2)
+    speaker.say("7", "err", "I am new\n", 1_000)
+    expect(await take(reading, 1)).toEqual(["I am new"])
+    const waiting = reading.next()
+    await reading.return()
+    expect((await waiting).done).toBe(true)
+  })
+
+  test("gets a line when it is whole, and with its beginning", async () => {
+    using speaker = await Speaker.make()
+    speaker.say("0", "out", "first\nhalf of ", 0)
+    const reading = speaker.read({ tail: 10, follow: true })
+    expect(await take(reading, 1)).toEqual(["first"])
+    speaker.say("0", "out", "a line\n", 10)
+    expect(await take(reading, 1)).toEqual(["half of a line"])
+    await reading.return()
+  })
+
+  test("that is slow is told how many lines it has missed, and costs no memory", async () => {
+    using speaker = await Speaker.make()
+    speaker.pump.limits = { maxBytes: 1024 ** 3, maxAgeMs: 0 }
+    speaker.say("0", "out", "begin\n", 0)
+    const reading = speaker.read({ follow: true })
+    expect(await take(reading, 1)).toEqual(["begin"])
+    await reading.next()
+    const hundred = `${"y".repeat(499)}\n`.repeat(100)
+    for (let index = 0; index < 1_000; index++) speaker.say("0", "out", hundred, index)
+    const { value } = await reading.next()
+    expect(value?.dropped).toBeGreaterThan(90_000)
+    let lines = value!.lines.length
+    while (lines + value!.dropped < 100_000) lines += (await reading.next()).value?.lines.length ?? 0
+    expect(lines + value!.dropped).toBe(100_000)
+    await reading.return()
+  })
+
+  test("goes on after somebody has removed all files", async () => {
+    using speaker = await Speaker.make()
+    speaker.say("0", "out", "old\n".repeat(1_000), 0)
+    const reading = speaker.read({ follow: true })
+    await take(reading, 1_000)
+    for (const name of readdirSync(speaker.pump.folder)) rmSync(join(speaker.pump.folder, name))
+    speaker.pump.pump.settle(start)
+    speaker.say("0", "out", "new\n", 10)
+    expect(await take(reading, 1)).toEqual(["new"])
+    await reading.return()
+  })
+})
+
+test("a long line is cut, and what is no UTF-8 is replaced", async () => {
+  using speaker = await Speaker.make()
+  speaker.pump.limits = { maxBytes: 1024 ** 2 * 4, maxAgeMs: 0 }
+  for (let part = 0; part < 5; part++) speaker.say("0", "out", "z".repeat(50_000), part)
+  speaker.say("0", "out", "\nshort\r\n", 10)
+  const sink = speaker.pump.pump.sink(setName, "0")
+  writeSync(sink.out, Uint8Array.of(0x61, 0xff, 0x62, 0x0a))
+  sink.close()
+  speaker.pump.drain(start + 20)
+  const [long, short, odd] = await speaker.lines()
+  expect(long).toBe("z".repeat(65_536))
+  expect(short).toBe("short")
+  expect(odd).toBe("a\ufffdb")
+})
