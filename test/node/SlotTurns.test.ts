@@ -321,7 +321,8 @@ describe("what an agent before this one has left", () => {
       const slot = yield* makeSlot({ ...script.options, begin: { current: { run, up: true }, leaving: [] } })
       script.started[0]?.end("it ended, and how is not known")
       yield* settle
-      expect(slot.status).toMatchObject({ state: "BACKOFF", reason: "it ended, and how is not known", restarts: 1 })
+      expect(slot.status).toMatchObject({ reason: "it ended, and how is not known", restarts: 1, adopted: false })
+      expect(script.started.length).toBe(2)
       expect(script.log).toEqual(["crash of 1"])
     }),
   )
@@ -370,3 +371,37 @@ describe("what an agent before this one has left", () => {
     }),
   )
 })
+
+it(
+  "a process that was just being started when all were ended at once is ended too",
+  Effect.gen(function* () {
+    const script = scripted()
+    const launch = Effect.delay(script.recipe(1).launch, 1_000)
+    const slot = yield* makeSlot({ ...script.options, recipe: () => ({ ...script.recipe(1), launch }) })
+    yield* slot.start
+    yield* settle
+    expect(slot.status).toMatchObject({ state: "STARTING", pid: null })
+    yield* slot.stop
+    yield* slot.kill
+    yield* TestClock.adjust(1_000)
+    expect(script.log.slice(0, 1)).toEqual(["KILL 1"])
+    yield* settle
+    expect(slot.isVacant).toBe(true)
+  }),
+)
+
+it(
+  "a stop that leaves something behind does not look like one that does not",
+  Effect.gen(function* () {
+    const script = scripted()
+    const slot = yield* running(script)
+    yield* slot.stop
+    yield* settle
+    script.started[0]?.end("exited with code 0", 0, "pid 7 (tar) can't be ended")
+    yield* settle
+    expect(slot.status).toMatchObject({ state: "STOPPED", reason: "pid 7 (tar) can't be ended" })
+    yield* slot.start
+    yield* settle
+    expect(slot.status).toMatchObject({ state: "STARTING", pid: 2 })
+  }),
+)

@@ -29,6 +29,8 @@ export type Ended = {
   readonly signal: string | null
   /** For a person: what it said itself, `exited with code 3`, `killed by SIGSEGV`. */
   readonly reason: string
+  /** What of it is still there although everything was tried, for a person. */
+  readonly left?: string
 }
 
 /** A process of a set that was started: a worker of ours, or an instance of a command. */

@@ -49,6 +49,8 @@ export const makeSlot = Effect.fnUntraced(function* (options: SlotOptions) {
     restarts: 0,
     reason: null,
     since: yield* Clock.currentTimeMillis,
+    left: null,
+    isDoomed: false,
   }
   const view = viewOfSlot(options, now)
 
@@ -56,6 +58,7 @@ export const makeSlot = Effect.fnUntraced(function* (options: SlotOptions) {
 
   const reasonOf = (state: ProcessState) => {
     if ("reason" in state) return state._tag === "EXITED" && state.good ? null : state.reason
+    if (state._tag === "STOPPED") return now.left
     return state._tag === "STARTING" ? now.reason : null
   }
 
@@ -98,12 +101,20 @@ export const makeSlot = Effect.fnUntraced(function* (options: SlotOptions) {
       return noneLeaves.close
     })
 
+  /** Never cut off halfway: what was started then would run without anybody knowing. */
+  const launch = (recipe: Recipe) =>
+    startRun(recipe).pipe(
+      Effect.tap(({ worker }) => (now.isDoomed ? worker.kill : Effect.void)),
+      Effect.uninterruptible,
+      Effect.result,
+    )
+
   /** What was ordered for when the former process has ended, or else what is always started. */
   const spawn = Effect.gen(function* () {
     const order = orders.take()
     const recipe = order?.recipe ?? options.recipe()
     now.generation = recipe.generation
-    const started = yield* Effect.result(startRun(recipe))
+    const started = yield* launch(recipe)
     if (started._tag === "Failure") {
       const why = started.failure.reason
       yield* orders.answer({ _tag: "Failed", reason: why })
@@ -119,7 +130,7 @@ export const makeSlot = Effect.fnUntraced(function* (options: SlotOptions) {
 
   const accompany = Effect.fnUntraced(function* (recipe: Recipe, outcome: Outcome) {
     yield* dismiss
-    const started = yield* Effect.result(startRun(recipe))
+    const started = yield* launch(recipe)
     if (started._tag === "Failure") return yield* resolve(outcome, { _tag: "Failed", reason: started.failure.reason })
     now.successor = { run: started.success, outcome }
     yield* watch(started.success, recipe, true)
@@ -246,6 +257,7 @@ export const makeSlot = Effect.fnUntraced(function* (options: SlotOptions) {
 
   const exited = Effect.fnUntraced(function* (run: WorkerRun, how: Ended) {
     yield* FiberMap.remove(probes, run)
+    now.left = how.left ?? null
     if (run === now.current) return yield* currentExited(run, how)
     if (run === now.successor?.run) {
       const { outcome } = now.successor

@@ -16,6 +16,10 @@ export type SlotNow = {
   reason: string | null
   /** Milliseconds since 1970. */
   since: number
+  /** What the last process that ended has left behind. */
+  left: string | null
+  /** Its processes were ended at once, and so is one that is just being started. */
+  isDoomed: boolean
 }
 
 type Named = { readonly index: number; readonly name: string }
@@ -66,6 +70,7 @@ export const viewOfSlot = ({ index, name }: Named, now: SlotNow): Seen => ({
     return now.current?.leaving === undefined ? [...now.leaving] : [now.current, ...now.leaving]
   },
   kill: Effect.suspend(() => {
+    now.isDoomed = true
     const all = [now.current, now.successor?.run, ...now.leaving].filter((run) => run !== undefined)
     return Effect.forEach(all, ({ worker }) => worker.kill, { discard: true })
   }),

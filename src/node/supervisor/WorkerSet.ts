@@ -141,6 +141,7 @@ export const makeWorkerSet = Effect.fnUntraced(function* (options: WorkerSetOpti
   })
 
   const remove = Effect.fnUntraced(function* ({ kind, scope: own, slot }: Place) {
+    if (slot.status.reason !== null) portWatch.leftBehind(slot.status.reason)
     places.delete(slot.name)
     if (hasSocket(kind)) yield* sockets.close(slot.index, serving())
     yield* Scope.close(own, Exit.void)
@@ -187,7 +188,7 @@ export const makeWorkerSet = Effect.fnUntraced(function* (options: WorkerSetOpti
 
   /** A stop is not over as long as somebody has the port. */
   const lookAtPort = Effect.gen(function* () {
-    if (places.size > 0 || wanted("calls") > 0) return portWatch.forget()
+    if (places.size > 0 || wanted("calls") > 0) return
     const again = yield* portWatch.look
     if (again && !removed) yield* FiberHandle.run(retry, Effect.andThen(Effect.sleep(heldAgainMs), poke))
   })
