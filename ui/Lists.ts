@@ -1,7 +1,11 @@
+import type { CronTaskView } from "../src/domain/CronView.ts"
+import { actionText } from "./pages/cron/ActionText.ts"
+import type { CronFilter } from "./CronModels.ts"
 import type {
   ClientFilter,
   ClientView,
   ListQuery,
+  LogsQuery,
   NodeFilter,
   NodeView,
   ServiceFilter,
@@ -11,6 +15,8 @@ import type {
 const serviceFilters = ["degraded", "down", "off"] as const satisfies ReadonlyArray<ServiceFilter>
 const clientFilters = ["behind", "failed", "away"] as const satisfies ReadonlyArray<ClientFilter>
 const nodeFilters = ["connected", "away", "revoked"] as const satisfies ReadonlyArray<NodeFilter>
+
+const cronFilters = ["running", "failing", "off"] as const satisfies ReadonlyArray<CronFilter>
 
 const reader =
   <Filter extends string>(filters: ReadonlyArray<Filter>) =>
@@ -23,6 +29,7 @@ const reader =
 export const readServicesQuery = reader<ServiceFilter>(serviceFilters)
 export const readClientsQuery = reader<ClientFilter>(clientFilters)
 export const readNodesQuery = reader<NodeFilter>(nodeFilters)
+export const readCronQuery = reader<CronFilter>(cronFilters)
 
 /** Whether a list shows only a part; live updates then change rows, but bring no new ones. */
 export const isFiltered = (query: ListQuery<string>) => query.filter !== "all" || query.search !== ""
@@ -67,3 +74,34 @@ export const nodeIs = (node: NodeView, filter: NodeFilter | "all") => {
 
 export const filterNodes = (nodes: ReadonlyArray<NodeView>, query: ListQuery<NodeFilter>) =>
   nodes.filter((node) => nodeIs(node, query.filter) && contains(query.search, node.name, node.ip))
+
+/** A run that ended badly, or a task that its node does not have as it should. */
+const isFailing = ({ last, place }: CronTaskView) =>
+  ["failed", "timeout", "lost"].includes(last?.state ?? "") || !["here", "sending"].includes(place.state)
+
+export const cronIs = (task: CronTaskView, filter: CronFilter | "all") => {
+  if (filter === "all") return true
+  if (filter === "running") return task.running > 0
+  return filter === "off" ? !task.enabled : isFailing(task)
+}
+
+export const filterCron = (tasks: ReadonlyArray<CronTaskView>, query: ListQuery<CronFilter>) =>
+  tasks.filter(
+    (task) =>
+      cronIs(task, query.filter) && contains(query.search, task.name, task.node.name, task.node.ip, actionText(task)),
+  )
+
+/** How a log is looked at, as its URL says it. */
+export const readLogsQuery = (url: URLSearchParams): LogsQuery => {
+  const text = (name: string) => (url.get(name) ?? "").trim()
+  return {
+    search: text("search"),
+    node: text("node"),
+    place: text("place"),
+    stream: text("stream"),
+    level: text("level"),
+    from: text("from"),
+    to: text("to"),
+    wrap: url.get("wrap") !== "0",
+  }
+}

@@ -1,3 +1,4 @@
+import type { CronRunsView, CronTaskView } from "../src/domain/CronView.ts"
 import type { Child } from "hono/jsx"
 import type { CallsView } from "../src/domain/CallFigures.ts"
 import type { TasksView } from "../src/domain/TaskFigures.ts"
@@ -14,6 +15,12 @@ import { Figures } from "./pages/service/calls/Figures.tsx"
 import { Methods } from "./pages/service/calls/Methods.tsx"
 import { Poison } from "./pages/service/calls/Poison.tsx"
 import { Workers } from "./pages/service/calls/Workers.tsx"
+import { CronFacts } from "./pages/cron/CronFacts.tsx"
+import { CronActions, CronState } from "./pages/cron/CronHead.tsx"
+import { cronSegments, cronVersion } from "./pages/cron/CronPage.tsx"
+import { CronRow } from "./pages/cron/CronRow.tsx"
+import { CronRuns } from "./pages/cron/CronRuns.tsx"
+import { Place } from "./pages/cron/Place.tsx"
 import { DraftBanner } from "./pages/service/DraftBanner.tsx"
 import { endpointElementId } from "./pages/service/EndpointKey.ts"
 import { EndpointRow } from "./pages/service/EndpointRow.tsx"
@@ -121,6 +128,26 @@ export const liveService = (
     fragment(endpointElementId(endpoint), <EndpointRow page={page} service={service} endpoint={endpoint} />),
   ),
   fragment("instances", <Instances page={page} service={service} />),
+]
+
+/** The list of cron tasks; topic `cron`. */
+export const liveCron = (page: PageContext, tasks: ReadonlyArray<CronTaskView>): ReadonlyArray<LiveFragment> => [
+  members("cron", cronVersion(tasks)),
+  ...counts(page, "cron", cronSegments(page, tasks)),
+  ...tasks.map((task) => fragment(`cron-${task.id}`, <CronRow page={page} task={task} />)),
+]
+
+/** One cron task with its newest runs; topic `cron:<id>`. */
+export const liveCronTask = (
+  page: PageContext,
+  task: CronTaskView,
+  view: CronRunsView,
+): ReadonlyArray<LiveFragment> => [
+  fragment("cron-state", <CronState page={page} task={task} />),
+  fragment("cron-actions", <CronActions page={page} task={task} />),
+  fragment("cron-place", <Place page={page} task={task} />),
+  fragment("cron-facts", <CronFacts page={page} task={task} />),
+  fragment("cron-runs", <CronRuns page={page} task={task} view={view} before={undefined} />),
 ]
 
 /** The nodes and their tokens; topic `nodes`. */

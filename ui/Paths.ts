@@ -3,7 +3,7 @@ const query = (pairs: Readonly<Record<string, string>>) => {
   return text === "" ? "" : `?${text}`
 }
 
-export type ServiceTab = "endpoints" | "clients" | "process" | "calls" | "tasks"
+export type ServiceTab = "endpoints" | "clients" | "process" | "calls" | "tasks" | "logs"
 
 /**
  * Every address that a page uses, in one place. The comment says what is sent and what comes back; all ids are the
@@ -50,9 +50,24 @@ export const paths = {
   callOf: (id: string, method: string) => `/services/${id}/calls${query({ call: method })}`, // the page, with this method
   callEditor: (id: string) => `/services/${id}/calls/editor`, // POST the console's form, to=fields|json -> the form
 
+  logLines: (name: string) => `/api/services/${encodeURIComponent(name)}/logs`, // GET: lines as JSON, or format=text
+
   tasks: (id: string) => `/services/${id}/tasks`, // GET page
   requeueTasks: (id: string) => `/services/${id}/tasks/requeue`, // POST task (repeated), node | all=1 -> both cards + toast
   discardTasks: (id: string) => `/services/${id}/tasks/discard`, // the same
+
+  cron: "/cron", //         GET page (?f=&q=); POST the form -> 422 CronForm | HX-Redirect
+  newCron: "/cron/new", //  GET page
+  cronPreview: "/cron/preview", // POST the form -> CronPreview
+  cronTask: (id: string) => `/cron/${id}`, // GET page (?before=); PUT the form -> 422 | HX-Redirect; DELETE -> HX-Redirect
+  olderRuns: (id: string, before: string) => `/cron/${id}${query({ before })}`, // the page, with older runs
+  editCron: (id: string) => `/cron/${id}/edit`, // GET page
+  startCron: (id: string) => `/cron/${id}/start`, // POST -> toast
+  enableCron: (id: string) => `/cron/${id}/enable`, // POST -> toast with Undo
+  disableCron: (id: string) => `/cron/${id}/disable`, // the same
+  releaseCron: (id: string) => `/cron/${id}/release`, // POST: moves it though its former node is away -> toast
+  cronRun: (id: string, run: string) => `/cron/${id}/runs/${encodeURIComponent(run)}`, // GET page: the output
+  stopCronRun: (id: string, run: string) => `/cron/${id}/runs/${encodeURIComponent(run)}/stop`, // POST -> toast
 
   nodes: "/nodes", //        GET page (?f=&q=)
   node: (id: string) => `/nodes/${id}`, // DELETE revokes -> row + toast

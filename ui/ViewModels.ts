@@ -387,3 +387,15 @@ export type AddClientsModel = {
     | { readonly kind: "empty" }
     | { readonly kind: "address" | "twice" | "known"; readonly ip: string }
 }
+
+/** How a log is looked at; it lives in the URL. Times are those of the reader's clock: `2026-11-26T04:17`. */
+export type LogsQuery = {
+  readonly search: string
+  readonly node: string
+  readonly place: string
+  readonly stream: string
+  readonly level: string
+  readonly from: string
+  readonly to: string
+  readonly wrap: boolean
+}

@@ -3,6 +3,8 @@ import { version } from "../platform/Version.ts"
 import { nodesCommand, pushCommand, servicesCommand, tokenCommand } from "./AdminCommands.ts"
 import { callCommand } from "./call/CallCommand.ts"
 import { type Command, command, titleOf } from "./Command.ts"
+import { cronCommands } from "./cron/CronCommands.ts"
+import { cronEditCommands } from "./cron/CronEdit.ts"
 import { CommandFailed, exitCodes, UsageError } from "./Failure.ts"
 import { helpOf } from "./Help.ts"
 import { type Line, refuseForeign, splitLine } from "./Parse.ts"
@@ -47,6 +49,8 @@ const commands: ReadonlyArray<Command> = [
   tasksCommand,
   requeueCommand,
   discardCommand,
+  ...cronCommands,
+  ...cronEditCommands,
   nodesCommand,
   tokenCommand,
   systemdCommand,

@@ -5,6 +5,7 @@ import { isLanguage } from "../../ui/messages/Catalogues.ts"
 import { render, renderPage } from "../../ui/Render.ts"
 import type { PageContext } from "../../ui/ViewModels.ts"
 import { contextOf } from "./galleryFixtures.ts"
+import { logStream } from "./galleryLogs.ts"
 import { type GalleryState, galleryStates } from "./galleryStates.tsx"
 
 const assets = join(import.meta.dirname, "../../ui/assets")
@@ -61,6 +62,7 @@ const answer = async (request: Request) => {
   const name = url.pathname.slice(1)
   if (name.startsWith("assets/")) return asset(name.slice("assets/".length))
   if (name === "events") return new Response(": quiet\n\n", { headers: { "content-type": "text/event-stream" } })
+  if (name.startsWith("api/services/")) return logStream()
   const state = galleryStates[name]
   if (state !== undefined) return show(state, url)
   return name === "" ? contents() : new Response(null, { status: 404 })

@@ -18,13 +18,16 @@ import { EndpointsPage } from "../../ui/pages/service/EndpointsPage.tsx"
 import { GuardDialog } from "../../ui/pages/service/GuardDialog.tsx"
 import { ProcessPage } from "../../ui/pages/service/process/ProcessPage.tsx"
 import { PushDialog } from "../../ui/pages/service/PushDialog.tsx"
+import { LogsPage } from "../../ui/pages/service/logs/LogsPage.tsx"
+import { readLogsQuery } from "../../ui/Lists.ts"
 import { TasksPage } from "../../ui/pages/service/tasks/TasksPage.tsx"
 import { ServiceFormPage } from "../../ui/pages/service-form/ServiceFormPage.tsx"
 import { ServicesPage } from "../../ui/pages/services/ServicesPage.tsx"
 import { Partial } from "../../ui/parts/Partial.tsx"
 import { Dialog } from "../../ui/parts/Dialog.tsx"
-import type { ListQuery, PageContext, ServiceFormModel } from "../../ui/ViewModels.ts"
+import type { ListQuery, LogsQuery, PageContext, ServiceFormModel } from "../../ui/ViewModels.ts"
 import * as calls from "./galleryCalls.ts"
+import { cronStates } from "./galleryCronStates.tsx"
 import * as fixtures from "./galleryFixtures.ts"
 import * as tasks from "./galleryTasks.ts"
 import * as fleet from "./galleryFleet.ts"
@@ -112,6 +115,13 @@ const tasksTab = `/services/${service.id}/tasks`
 const tasksOf =
   (view: TasksView, shown = service) =>
   (page: PageContext) => <TasksPage page={page} service={shown} view={view} />
+
+const logsTab = `/services/${service.id}/logs`
+const logsOf =
+  (query: Partial<LogsQuery> = {}, shown = service) =>
+  (page: PageContext) => (
+    <LogsPage page={page} service={shown} query={{ ...readLogsQuery(new URLSearchParams()), ...query }} />
+  )
 
 /** Every page and state there is to look at, by name. */
 export const galleryStates: Readonly<Record<string, GalleryState>> = {
@@ -266,6 +276,11 @@ export const galleryStates: Readonly<Record<string, GalleryState>> = {
   "tasks-waiting": { path: tasksTab, page: tasksOf(tasks.noTasks) },
   "tasks-empty": { path: tasksTab, page: tasksOf(tasks.noTasks, fixtures.emptyService) },
   "tasks-kernel": { path: tasksTab, page: tasksOf(tasks.noTasks, fixtures.kernelService) },
+  logs: { path: logsTab, page: logsOf() },
+  "logs-search": { path: logsTab, page: logsOf({ search: "order", wrap: false, level: "INFO" }) },
+  "logs-empty": { path: logsTab, page: logsOf({}, fixtures.emptyService) },
+  "logs-kernel": { path: logsTab, page: logsOf({}, fixtures.kernelService) },
+  ...cronStates,
   nodes: { path: "/nodes", page: nodesOf },
   "nodes-empty": { path: "/nodes", page: (page) => <NodesPage page={page} nodes={[]} tokens={[]} query={all} /> },
   join: { path: "/nodes", page: nodesOf, over: (page) => <JoinDialog page={page} /> },

@@ -2,7 +2,24 @@ import { describe, expect, test } from "bun:test"
 import { ClientRemoved, EndpointSwitched } from "../../ui/Answers.tsx"
 import { openProcessForm } from "../../ui/forms/ProcessFields.ts"
 import { openServiceForm } from "../../ui/forms/ServiceFields.ts"
-import { liveCalls, liveDashboard, liveNodes, liveService, liveServices, liveTasks } from "../../ui/Live.tsx"
+import {
+  liveCalls,
+  liveCron,
+  liveCronTask,
+  liveDashboard,
+  liveNodes,
+  liveService,
+  liveServices,
+  liveTasks,
+} from "../../ui/Live.tsx"
+import { readLogsQuery } from "../../ui/Lists.ts"
+import type { CronFormModel } from "../../ui/CronModels.ts"
+import { CronForm } from "../../ui/pages/cron/CronForm.tsx"
+import { CronFormPage } from "../../ui/pages/cron/CronFormPage.tsx"
+import { CronPage } from "../../ui/pages/cron/CronPage.tsx"
+import { CronTaskPage } from "../../ui/pages/cron/CronTaskPage.tsx"
+import { OutputPage } from "../../ui/pages/cron/OutputPage.tsx"
+import { LogsPage } from "../../ui/pages/service/logs/LogsPage.tsx"
 import { DashboardPage } from "../../ui/pages/dashboard/DashboardPage.tsx"
 import { JoinCommand } from "../../ui/pages/nodes/JoinDialog.tsx"
 import { NodesPage } from "../../ui/pages/nodes/NodesPage.tsx"
@@ -23,6 +40,7 @@ import { Toast } from "../../ui/parts/Toast.tsx"
 import { render } from "../../ui/Render.ts"
 import { answers, jsonConsole, poisonedCalls, wrongConsole } from "../support/galleryCalls.ts"
 import { busyTasks } from "../support/galleryTasks.ts"
+import * as cron from "../support/galleryCron.ts"
 import * as fixtures from "../support/galleryFixtures.ts"
 import * as fleet from "../support/galleryFleet.ts"
 
@@ -30,7 +48,7 @@ const hostile = `"><img src=x onerror=alert(1)></textarea></script><script>alert
 
 /** Fields that people or nodes fill with any text; ids, states and numbers are the manager's own. */
 const free = new Set(
-  "name description nodeName method hash task payload signature code detail json details curl muster rest endpoint reason message error ip by modifiedBy createdBy releasedBy module version serviceName".split(
+  "name description nodeName shell user cwd argv expression timeZone retries timeout node method hash task payload signature code detail json details curl muster rest endpoint reason message error ip by modifiedBy createdBy releasedBy module version serviceName".split(
     " ",
   ),
 )
@@ -57,6 +75,11 @@ const query = { filter: "all", search: hostile } as const
 const text = (fragments: ReadonlyArray<{ html: string }>) => fragments.map(({ html }) => html).join("")
 
 const calls = poison(poisonedCalls)
+const cronTask = poison(cron.report)
+const cronForm = (model: CronFormModel): CronFormModel => {
+  const hostileModel = poison(model)
+  return { ...hostileModel, values: { ...hostileModel.values, env: hostile } }
+}
 
 const rendered: Readonly<Record<string, () => string>> = {
   calls: () => render(<CallsPage page={page} service={service} view={calls} console={poison(jsonConsole)} />),
@@ -65,6 +88,29 @@ const rendered: Readonly<Record<string, () => string>> = {
   "console, fields": () => render(<CallForm page={page} model={poison(wrongConsole)} />),
   "console, answers": () => render(<CallAnswer page={page} answer={poison(answers)} />),
   "calls, live": () => text(liveCalls(page, service, calls)),
+  "cron tasks": () => render(<CronPage page={page} tasks={poison(cron.tasks)} query={query} />),
+  "a cron task": () => render(<CronTaskPage page={page} task={cronTask} view={poison(cron.runs)} />),
+  "cron tasks, live": () =>
+    text([...liveCron(page, poison(cron.tasks)), ...liveCronTask(page, cronTask, poison(cron.runs))]),
+  "cron form": () => render(<CronFormPage page={page} model={cronForm(cron.editForm)} zones={[hostile]} />),
+  "cron form, wrong": () => render(<CronForm page={page} model={cronForm(cron.wrongForm)} />),
+  "cron output": () =>
+    render(
+      <OutputPage
+        page={page}
+        task={cronTask}
+        run={poison(cron.run(1, { reason: hostile }))}
+        output={{ head: hostile, tail: hostile, omitted: 1 }}
+      />,
+    ),
+  logs: () =>
+    render(
+      <LogsPage
+        page={page}
+        service={service}
+        query={{ ...readLogsQuery(new URLSearchParams()), search: hostile, node: hostile, from: hostile }}
+      />,
+    ),
   login: () => render(<LoginPage page={page} model={{ name: hostile, next: hostile, error: null }} />),
   dashboard: () => render(<DashboardPage page={page} model={dashboard} />),
   services: () => render(<ServicesPage page={page} services={services} query={query} />),

@@ -1,6 +1,8 @@
 import { describe, expect, test } from "bun:test"
 import {
   liveCalls,
+  liveCron,
+  liveCronTask,
   type LiveFragment,
   liveDashboard,
   liveNodes,
@@ -8,6 +10,8 @@ import {
   liveServices,
   liveTasks,
 } from "../../ui/Live.tsx"
+import { CronPage } from "../../ui/pages/cron/CronPage.tsx"
+import { CronTaskPage } from "../../ui/pages/cron/CronTaskPage.tsx"
 import { DashboardPage } from "../../ui/pages/dashboard/DashboardPage.tsx"
 import { NodesPage } from "../../ui/pages/nodes/NodesPage.tsx"
 import { ClientsPage } from "../../ui/pages/service/ClientsPage.tsx"
@@ -20,6 +24,7 @@ import { openProcessForm } from "../../ui/forms/ProcessFields.ts"
 import { render } from "../../ui/Render.ts"
 import { consoleForm, poisonedCalls, unknownCalls } from "../support/galleryCalls.ts"
 import { busyTasks, noTasks } from "../support/galleryTasks.ts"
+import * as cron from "../support/galleryCron.ts"
 import * as fixtures from "../support/galleryFixtures.ts"
 import * as fleet from "../support/galleryFleet.ts"
 
@@ -63,6 +68,14 @@ const views: Readonly<Record<string, { fragments: ReadonlyArray<LiveFragment>; p
   "the tasks of a service": {
     fragments: liveTasks(page, service, busyTasks),
     pages: [render(<TasksPage page={page} service={service} view={noTasks} />)],
+  },
+  "the cron tasks": {
+    fragments: liveCron(page, cron.tasks),
+    pages: [render(<CronPage page={page} tasks={cron.tasks} query={all} />)],
+  },
+  "a cron task": {
+    fragments: liveCronTask(page, cron.report, cron.runs),
+    pages: [render(<CronTaskPage page={page} task={cron.report} view={cron.noRuns} />)],
   },
   "the nodes": {
     fragments: liveNodes(page, fleet.nodes, fleet.tokens),

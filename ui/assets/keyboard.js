@@ -1,6 +1,6 @@
 // Keys: "/" searches, "g" then a letter goes to a room, "?" shows the help. Nothing destructive is on a key.
 
-const rooms = { d: "dashboard", s: "services", n: "nodes" }
+const rooms = { d: "dashboard", s: "services", n: "nodes", c: "cron" }
 const pairMs = 1200
 
 let goAt = 0

@@ -19,4 +19,19 @@ const refresh = () => {
   }
 }
 
+/* How long something has been going on, each second */
+
+const clock = (ms) => {
+  const seconds = Math.max(0, Math.floor(ms / 1000))
+  const two = (value) => String(value).padStart(2, "0")
+  const rest = `${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}`
+  return seconds < 3600 ? rest : `${Math.floor(seconds / 3600)}:${rest}`
+}
+
+const tick = () => {
+  for (const place of document.querySelectorAll("[data-since]"))
+    place.textContent = clock(Date.now() - place.dataset.since)
+}
+
+setInterval(tick, 1000)
 setInterval(refresh, refreshMs)

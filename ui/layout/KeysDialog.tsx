@@ -9,6 +9,7 @@ export const KeysDialog = ({ page }: { page: PageContext }) => {
     [["g", "d"], keys.dashboard],
     [["g", "s"], keys.services],
     [["g", "n"], keys.nodes],
+    [["g", "c"], keys.cron],
     [["?"], keys.help],
     [["Esc"], keys.close],
   ]

@@ -4,12 +4,17 @@ import { paths } from "../Paths.ts"
 import type { PageContext } from "../ViewModels.ts"
 import { Logo } from "./Logo.tsx"
 
-type Room = { readonly href: string; readonly icon: IconName; readonly key: "dashboard" | "services" | "nodes" }
+type Room = {
+  readonly href: string
+  readonly icon: IconName
+  readonly key: "dashboard" | "services" | "nodes" | "cron"
+}
 
 const rooms: ReadonlyArray<Room> = [
   { href: paths.dashboard, icon: "dashboard", key: "dashboard" },
   { href: paths.services, icon: "services", key: "services" },
   { href: paths.nodes, icon: "nodes", key: "nodes" },
+  { href: paths.cron, icon: "cron", key: "cron" },
 ]
 
 const isCurrent = (href: string, path: string) => {

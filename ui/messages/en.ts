@@ -1,5 +1,7 @@
 import { counted } from "./Counted.ts"
 import { callsEn } from "./calls/en.ts"
+import { cronEn } from "./cron/en.ts"
+import { logsEn } from "./logs/en.ts"
 import { settingsEn } from "./settings/en.ts"
 import { serviceEn } from "./service/en.ts"
 import { tasksEn } from "./tasks/en.ts"
@@ -18,6 +20,7 @@ export const en = {
     dashboard: "Dashboard",
     services: "Services",
     nodes: "Nodes",
+    cron: "Cron",
     password: "Change password",
     logout: "Log out",
     account: "Account",
@@ -29,6 +32,7 @@ export const en = {
     dashboard: "Go to the dashboard",
     services: "Go to services",
     nodes: "Go to nodes",
+    cron: "Go to cron tasks",
     help: "Show this help",
     close: "Close a dialog or menu",
   },
@@ -205,6 +209,8 @@ export const en = {
   ...settingsEn,
   ...callsEn,
   ...tasksEn,
+  ...cronEn,
+  ...logsEn,
   ...troubleEn,
 
   nodes: {

@@ -1,6 +1,8 @@
 import type { Messages } from "./Messages.ts"
 import { callsZhCN } from "./calls/zh-CN.ts"
+import { cronZhCN } from "./cron/zh-CN.ts"
 import { serviceZhCN } from "./service/zh-CN.ts"
+import { logsZhCN } from "./logs/zh-CN.ts"
 import { settingsZhCN } from "./settings/zh-CN.ts"
 import { tasksZhCN } from "./tasks/zh-CN.ts"
 import { troubleZhCN } from "./trouble/zh-CN.ts"
@@ -17,6 +19,7 @@ export const zhCN: Messages = {
     dashboard: "概览",
     services: "服务",
     nodes: "节点",
+    cron: "定时任务",
     password: "修改密码",
     logout: "退出登录",
     account: "账户",
@@ -28,6 +31,7 @@ export const zhCN: Messages = {
     dashboard: "前往概览",
     services: "前往服务",
     nodes: "前往节点",
+    cron: "前往定时任务",
     help: "显示此帮助",
     close: "关闭对话框或菜单",
   },
@@ -190,6 +194,8 @@ export const zhCN: Messages = {
   ...settingsZhCN,
   ...callsZhCN,
   ...tasksZhCN,
+  ...cronZhCN,
+  ...logsZhCN,
   ...troubleZhCN,
 
   nodes: {

@@ -1,7 +1,14 @@
 import { Context, Effect, Latch, Layer, PubSub, Stream } from "effect"
 
 /** Something that a page of this topic shows has changed. */
-export type Topic = "services" | "nodes" | `service:${string}` | `calls:${string}` | `tasks:${string}`
+export type Topic =
+  | "services"
+  | "nodes"
+  | "cron"
+  | `service:${string}`
+  | `calls:${string}`
+  | `tasks:${string}`
+  | `cron:${string}`
 
 /** A topic is told at most once in this time: 200 acks within it are one change. */
 const quietMs = 25

@@ -35,7 +35,7 @@ const revisionsMax = 64
  * A node that was revoked and joins anew, or comes from another cluster, brings what it had with its revisions: what
  * it gets now must be above those. So each node's numbers begin with the second it joined in.
  */
-const aboveFormer = (node: NodeAddress, revision: number) => Math.floor(node.joinedAt / 1_000) + revision
+export const aboveFormer = (node: NodeAddress, revision: number) => Math.floor(node.joinedAt / 1_000) + revision
 
 const addressIndex = (
   services: ReadonlyArray<Service>,

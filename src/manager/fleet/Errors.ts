@@ -64,3 +64,17 @@ export class NodeUnavailable extends Data.TaggedError("NodeUnavailable")<{
     return problemSentence(this.problem)
   }
 }
+
+/** The node that had the task before has not let go of it, or no node has it yet: `node` is whom it waits for. */
+export class CronWaits extends Data.TaggedError("CronWaits")<{ readonly name: string; readonly node: string }> {
+  override get message() {
+    return `${this.name} is not on its node yet: it waits for ${this.node}`
+  }
+}
+
+/** Somebody has changed the task since the edit began. */
+export class CronChanged extends Data.TaggedError("CronChanged")<{ readonly revision: number; readonly by: string }> {
+  override get message() {
+    return `The task was changed meanwhile by ${this.by}: it is at revision ${this.revision} now`
+  }
+}

@@ -7,6 +7,9 @@ import { BulkActions } from "./BulkActions.ts"
 import { CallConsole } from "./CallConsole.ts"
 import { Calls } from "./Calls.ts"
 import { Changes } from "./Changes.ts"
+import { CronSync } from "./cron/CronSync.ts"
+import { CronTasks } from "./cron/CronTasks.ts"
+import { CronRuns } from "./cron/CronRuns.ts"
 import { Deliveries } from "./Deliveries.ts"
 import { Desired } from "./Desired.ts"
 import { Fleet } from "./Fleet.ts"
@@ -29,12 +32,13 @@ export const fleetLayer = (config: { readonly dataDir: string }) =>
     BulkActions.layer,
     CallConsole.layer,
     Tasks.layer,
+    CronRuns.layer,
     ServiceLogs.layer,
   ).pipe(
     Layer.provideMerge(Actions.layer),
-    Layer.provideMerge(Layer.mergeAll(NodeList.layer, Calls.layer, Reloads.layer)),
+    Layer.provideMerge(Layer.mergeAll(NodeList.layer, Calls.layer, Reloads.layer, CronTasks.layer)),
     Layer.provideMerge(Layer.mergeAll(Pushes.layer, Overview.layer, Aftermath.layer)),
     Layer.provideMerge(Sessions.layer),
-    Layer.provideMerge(Layer.mergeAll(Deliveries.layer, Desired.layer, ActionBoard.layer)),
+    Layer.provideMerge(Layer.mergeAll(CronSync.layer, Deliveries.layer, Desired.layer, ActionBoard.layer)),
     Layer.provideMerge(Layer.mergeAll(Changes.layer, Authority.layer(config))),
   )

@@ -1,4 +1,5 @@
-import { Schema } from "effect"
+import { Effect, Schema, Struct } from "effect"
+import { CronTask } from "../../domain/Cron.ts"
 import { Address, Endpoints, EndpointStatus, Port } from "../../domain/Endpoint.ts"
 import { TlsMode } from "../../domain/EndpointList.ts"
 import { NamelessSpec } from "../../domain/ProcessSpec.ts"
@@ -53,3 +54,11 @@ export const TokenInput = Schema.Struct({
   ),
 })
 export type TokenInput = typeof TokenInput.Type
+
+/** A cron task. `node`: its name, id or address. */
+export const CronInput = Schema.Struct({
+  ...Struct.omit(CronTask.fields, ["id", "enabled"]),
+  enabled: Schema.Boolean.pipe(Schema.withDecodingDefaultKey(Effect.succeed(true))),
+  node: Schema.String.check(Schema.isPattern(/\S/, { message: "must name a node" })),
+})
+export type CronInput = typeof CronInput.Type

@@ -1,6 +1,7 @@
 import { Data, Effect, Option, Schema, Stream } from "effect"
 import type { ErrorCode } from "../../domain/ErrorCode.ts"
 import { type Problem, Verdict } from "../../domain/Problem.ts"
+import type { CronSet } from "../../domain/Cron.ts"
 import type { ProcessSet } from "../../domain/ProcessSpec.ts"
 import { nodeManager } from "../../domain/ServiceName.ts"
 import type { TlsMaterial } from "../../platform/Transport.ts"
@@ -16,6 +17,17 @@ import {
   TaskPage,
   TasksChanged,
 } from "../../protocol/NodeManager.ts"
+import {
+  CronHistory,
+  type CronHistoryRequest,
+  CronOutput,
+  CronRun,
+  CronRuns,
+  type CronRunsRequest,
+  CronStarted,
+  type CronStartRequest,
+  type CronStopRequest,
+} from "../../protocol/CronMessages.ts"
 import type { ApplyListRequest, ApplyTrustRequest, TasksChange, TasksRequest } from "../../protocol/NodeManager.ts"
 import { type InstanceRequest, RestartVerdict } from "../../protocol/ProcessMessages.ts"
 import { RpcError } from "../../protocol/RpcError.ts"
@@ -54,6 +66,8 @@ export const connectTimeoutMs = 2_000
 export const callTimeoutMs = 3_000
 /** How long a node may hold a status question open, and how much later than that it is given up. */
 const pollWaitMs = 20_000
+/** A run may take its time to end; less than a connection to the page may be silent. */
+const cronEndMs = 40_000
 
 const logBatchesAhead = 4
 
@@ -76,6 +90,12 @@ const decodeTasks = Schema.decodeUnknownEffect(TaskPage)
 const decodeBatch = Schema.decodeUnknownEffect(LogBatch)
 const decodeFiles = Schema.decodeUnknownEffect(LogFiles)
 const decodeChanged = Schema.decodeUnknownEffect(TasksChanged)
+
+const decodeCronRun = Schema.decodeUnknownEffect(CronRun)
+const decodeCronRuns = Schema.decodeUnknownEffect(CronRuns)
+const decodeCronHistory = Schema.decodeUnknownEffect(CronHistory)
+const decodeCronOutput = Schema.decodeUnknownEffect(CronOutput)
+const decodeCronStarted = Schema.decodeUnknownEffect(CronStarted)
 
 const readable = <A>(method: string, decoded: Effect.Effect<A, Schema.SchemaError>) =>
   Effect.mapError(
@@ -101,7 +121,8 @@ const linkOver = (connection: RpcConnection) => {
     method: string,
     argument: unknown,
     decode: (answer: unknown) => Effect.Effect<A, Schema.SchemaError>,
-  ) => Effect.flatMap(call(method, argument, callTimeoutMs), (answer) => readable(method, decode(answer)))
+    timeoutMs = callTimeoutMs,
+  ) => Effect.flatMap(call(method, argument, timeoutMs), (answer) => readable(method, decode(answer)))
   return {
     /** At once. */
     status: ask(nodeMethods.status, { after: 0, waitMs: 0 }, decodeStatus),
@@ -127,6 +148,14 @@ const linkOver = (connection: RpcConnection) => {
     listTasks: (request: typeof TasksRequest.Type) => ask(nodeMethods.listTasks, request, decodeTasks),
     requeueTasks: (change: typeof TasksChange.Type) => ask(nodeMethods.requeueTasks, change, decodeChanged),
     discardTasks: (change: typeof TasksChange.Type) => ask(nodeMethods.discardTasks, change, decodeChanged),
+    /** Answers when the runs of tasks that are gone have ended. */
+    applyCron: (set: CronSet) => ask(nodeMethods.applyCron, set, decodeApplied, cronEndMs),
+    cronRuns: (request: typeof CronRunsRequest.Type) => ask(nodeMethods.cronRuns, request, decodeCronRuns),
+    cronHistory: (request: typeof CronHistoryRequest.Type) => ask(nodeMethods.cronHistory, request, decodeCronHistory),
+    cronOutput: (runId: string) => ask(nodeMethods.cronOutput, { runId }, decodeCronOutput),
+    startCron: (request: typeof CronStartRequest.Type) => ask(nodeMethods.startCron, request, decodeCronStarted),
+    /** Answers when it has ended. */
+    stopCron: (request: typeof CronStopRequest.Type) => ask(nodeMethods.stopCron, request, decodeCronRun, cronEndMs),
     /** Batches that may be on their way are few: a reader that is slow makes the node read more slowly, and no more. */
     readLogs: (request: LogsRequest) =>
       Stream.suspend(() =>

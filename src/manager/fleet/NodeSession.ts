@@ -59,6 +59,10 @@ export type SessionState = {
   processesProblem: { readonly problem: Problem; readonly at: number } | null
   /** Says "compare now". */
   readonly wakes: Queue.Queue<void>
+  /** The same for its cron tasks. */
+  readonly cronWakes: Queue.Queue<void>
+  /** Why its cron tasks are not as they should be, though it is connected. Written by CronSync. */
+  cronProblem: Problem | null
   /** Done with the first connection. */
   readonly reached: Deferred.Deferred<void>
   /** Ends the connection that is open, with the reason. */
@@ -81,6 +85,8 @@ export const makeSession = Effect.fnUntraced(function* (node: NodeAddress) {
     reloadFailures: new Map(),
     processesProblem: null,
     wakes: yield* Queue.sliding<void>(1),
+    cronWakes: yield* Queue.sliding<void>(1),
+    cronProblem: null,
     reached: yield* Deferred.make<void>(),
     broken: undefined,
   }
@@ -170,13 +176,20 @@ export type SessionDuties = {
   readonly tls: Effect.Effect<TlsMaterial>
   /** Compares and sends the difference. True: nothing is left to do. */
   readonly reconcile: (session: SessionState) => Effect.Effect<boolean, NodeCallError | NodeAway>
+  /** The same for its cron tasks, which may take as long as their runs take to end. */
+  readonly reconcileCron: (session: SessionState) => Effect.Effect<boolean, NodeCallError | NodeAway>
   readonly changed: (session: SessionState, what: "connection" | "status") => Effect.Effect<void>
   readonly seen: (session: SessionState, at: number) => Effect.Effect<void>
 }
 
+/** Whether a node's word on its cron tasks is another. */
+const cronDiffers = (before: NodeStatus | undefined, { cron, cronRevision }: NodeStatus) =>
+  before?.cronRevision !== cronRevision || JSON.stringify(before.cron) !== JSON.stringify(cron)
+
 /** Takes over what the node says of itself. True: something that is sent to it is not as it was known here. */
 const adopt = (session: SessionState, status: NodeStatus) => {
   const before = session.status
+  if (cronDiffers(before, status)) Queue.offerUnsafe(session.cronWakes, undefined)
   const known = new Map(session.held)
   session.status = status
   const listed = new Map<string, number>(status.lists.map(({ revision, service }) => [service, revision]))
@@ -206,6 +219,20 @@ const poll = Effect.fnUntraced(function* (session: SessionState, link: NodeLink,
     const surprising = adopt(session, status)
     yield* duties.changed(session, "status")
     if (surprising) yield* Queue.offer(session.wakes, undefined)
+  }
+})
+
+/** Compares again and again: when it is woken, and after a failure. */
+const compareCron = Effect.fnUntraced(function* (session: SessionState, duties: SessionDuties) {
+  let failures = 0
+  for (;;) {
+    const done = yield* duties.reconcileCron(session)
+    failures = done ? 0 : failures + 1
+    if (done) yield* Queue.take(session.cronWakes)
+    else {
+      const delayMs = backoffDelay({ ...sessionBackoff, capMs: 30_000 }, failures, yield* Random.next)
+      yield* Effect.timeoutOption(Queue.take(session.cronWakes), delayMs)
+    }
   }
 })
 
@@ -250,7 +277,12 @@ const oneConnection = Effect.fnUntraced(function* (session: SessionState, duties
   yield* Effect.addFinalizer(() =>
     Effect.sync(() => Object.assign(session, { link: undefined, broken: undefined, status: undefined })),
   )
-  return yield* Effect.raceAllFirst([poll(session, link, duties), compare(session, duties), Deferred.await(broken)])
+  return yield* Effect.raceAllFirst([
+    poll(session, link, duties),
+    compare(session, duties),
+    compareCron(session, duties),
+    Deferred.await(broken),
+  ])
 }, Effect.scoped)
 
 /** A fault of this program, or of the database, must not end the care for a node. */

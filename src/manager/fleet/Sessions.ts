@@ -3,6 +3,7 @@ import type { Due } from "../store/DeliveriesRepo.ts"
 import { NodesRepo } from "../store/NodesRepo.ts"
 import { Authority } from "./Authority.ts"
 import { Changes } from "./Changes.ts"
+import { CronSync } from "./cron/CronSync.ts"
 import { Deliveries } from "./Deliveries.ts"
 import { Desired, type DesiredNode } from "./Desired.ts"
 import type { NodeAddress, NodeCallError } from "./NodeLink.ts"
@@ -33,6 +34,7 @@ const isBroken = (error: NodeCallError | NodeAway) =>
 const make = Effect.gen(function* () {
   const authority = yield* Authority
   const changes = yield* Changes
+  const cron = yield* CronSync
   const deliveries = yield* Deliveries
   const desired = yield* Desired
   const nodes = yield* NodesRepo
@@ -126,10 +128,18 @@ const make = Effect.gen(function* () {
     return done.every(Boolean)
   })
 
+  /** Tasks that a node has let go of are waited for elsewhere. */
+  const reconcileCron = Effect.fn("Sessions.reconcileCron")(function* (session: SessionState) {
+    const { done, freed } = yield* cron.settle(session)
+    yield* wakeCron(freed)
+    return done
+  })
+
   const announce = Effect.fnUntraced(function* (session: SessionState, what: "connection" | "status") {
     yield* changes.publish("nodes")
     yield* changes.publish("services")
     const { atAddress, services } = yield* desired.index
+    yield* cron.announce(session)
     // The connection is shown for clients too, the status only where the node's own endpoints are.
     const concerned = what === "connection" ? services : (atAddress.get(session.node.ip) ?? [])
     for (const service of concerned) yield* changes.publish(`service:${service.id}`)
@@ -138,6 +148,7 @@ const make = Effect.gen(function* () {
   const duties: SessionDuties = {
     tls: authority.manager,
     reconcile,
+    reconcileCron,
     changed: (session, what) =>
       Effect.catchCause(announce(session, what), (cause) => Effect.logError("Cannot tell a change of a node", cause)),
     seen: Effect.fnUntraced(function* (session: SessionState, at: number) {
@@ -165,6 +176,12 @@ const make = Effect.gen(function* () {
 
   for (const { id, ip, joinedAt, port } of yield* nodes.active) yield* begin({ id, ip, joinedAt, port })
 
+  const wakeCron = (ips: Iterable<string>) =>
+    Effect.sync(() => {
+      const wanted = new Set(ips)
+      for (const { cronWakes, node } of byId.values()) if (wanted.has(node.ip)) Queue.offerUnsafe(cronWakes, undefined)
+    })
+
   const wakeOne = (session: SessionState | undefined) =>
     session === undefined ? Effect.void : Effect.asVoid(Queue.offer(session.wakes, undefined))
 
@@ -176,6 +193,7 @@ const make = Effect.gen(function* () {
     all: () => [...byId.values()],
     wake: (ips) => Effect.forEach(ips, (ip) => wakeOne(byIp.get(ip)), { discard: true }),
     settle,
+    wakeCron,
     wakeAll: Effect.suspend(() => Effect.forEach(byId.values(), wakeOne, { discard: true })),
   })
 })
@@ -196,6 +214,8 @@ export class Sessions extends Context.Service<
     readonly settle: (session: SessionState, to: Recipient, sent: Settled) => Effect.Effect<void>
     /** Has the nodes at these addresses compared with what they should be, now. */
     readonly wake: (ips: Iterable<string>) => Effect.Effect<void>
+    /** The same for their cron tasks. */
+    readonly wakeCron: (ips: Iterable<string>) => Effect.Effect<void>
     readonly wakeAll: Effect.Effect<void>
   }
 >()("muster/manager/fleet/Sessions") {

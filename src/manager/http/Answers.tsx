@@ -89,6 +89,8 @@ type Sentences = {
 const sentences: Sentences = {
   BodyTooLarge: ({ t }, { bytesMax }) => t.trouble.tooLarge(bytesMax),
   Conflict: conflictText,
+  CronChanged: ({ t }, { by }) => t.cron.form.stale(by),
+  CronWaits: ({ t }, { node }) => t.cron.waitsFor(node),
   ForeignRequest: ({ t }) => t.problem.forbiddenHelp,
   GuardRefused: (page, { verdict }) => `${page.t.guard.refused}: ${guardText(page, verdict)}`,
   InvalidInput: ({ t }, { message }) => t.trouble.invalid(message),

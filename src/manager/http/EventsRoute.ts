@@ -1,5 +1,6 @@
 import { Effect, type Scope, Stream } from "effect"
 import { Calls } from "../fleet/Calls.ts"
+import { CronTasks } from "../fleet/cron/CronTasks.ts"
 import { People } from "../people/People.ts"
 import { Services } from "../fleet/Services.ts"
 import { Tasks } from "../fleet/Tasks.ts"
@@ -12,13 +13,18 @@ const views: Readonly<Record<string, View>> = {
   "services,nodes": "dash",
   services: "services",
   nodes: "nodes",
+  cron: "cron",
 }
 
 const viewOf = Effect.fn("Events.view")(function* (topics: string) {
   const known = views[topics]
   if (known !== undefined) return known
-  const [, kind, id] = /^(service|calls|tasks):([^,]+)$/.exec(topics) ?? []
+  const [, kind, id] = /^(service|calls|tasks|cron):([^,]+)$/.exec(topics) ?? []
   if (id === undefined) return yield* new NoSuchPage({ path: `/events?t=${topics}` })
+  if (kind === "cron") {
+    yield* CronTasks.use((cron) => cron.get(id))
+    return `cron:${id}` satisfies View
+  }
   const services = yield* Services
   yield* services.get(id)
   if (kind === "calls" || kind === "tasks") return `${kind}:${id}` satisfies View

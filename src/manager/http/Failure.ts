@@ -1,6 +1,8 @@
 import { Data } from "effect"
 import type {
   Conflict,
+  CronChanged,
+  CronWaits,
   GuardRefused,
   JoinRefused,
   KernelService,
@@ -62,6 +64,8 @@ export class TooMany extends Data.TaggedError("TooMany")<{ readonly retryAfterMs
 export type Failure =
   | BodyTooLarge
   | Conflict
+  | CronChanged
+  | CronWaits
   | ForeignRequest
   | GuardRefused
   | InvalidInput
@@ -80,6 +84,8 @@ export type Failure =
 export const failureStatus = {
   BodyTooLarge: 413,
   Conflict: 409,
+  CronChanged: 409,
+  CronWaits: 409,
   ForeignRequest: 403,
   GuardRefused: 409,
   InvalidInput: 422,
@@ -109,6 +115,9 @@ export const failureBody = (failure: Failure): Readonly<Record<string, unknown>>
       return { ...common, problem: failure.problem }
     case "GuardRefused":
       return { ...common, guard: failure.verdict }
+    case "CronWaits":
+      return { ...common, node: failure.node }
+    case "CronChanged":
     case "Stale":
       return { ...common, revision: failure.revision, by: failure.by }
     case "JoinRefused":

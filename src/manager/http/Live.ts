@@ -3,7 +3,15 @@ import type { Language } from "../../../ui/messages/Messages.ts"
 import { Changes, type Topic } from "../fleet/Changes.ts"
 
 /** What one page shows live. */
-export type View = "dash" | "services" | "nodes" | `service:${string}` | `calls:${string}` | `tasks:${string}`
+export type View =
+  | "dash"
+  | "services"
+  | "nodes"
+  | "cron"
+  | `service:${string}`
+  | `calls:${string}`
+  | `tasks:${string}`
+  | `cron:${string}`
 
 /** A part of a page as it is now. `key` stays the same while its HTML changes. */
 export type Fragment = { readonly key: string; readonly html: string }

@@ -1,14 +1,25 @@
 import { Clock, Effect } from "effect"
-import { liveCalls, liveDashboard, liveNodes, liveService, liveServices, liveTasks } from "../../../ui/Live.tsx"
+import {
+  liveCalls,
+  liveCron,
+  liveCronTask,
+  liveDashboard,
+  liveNodes,
+  liveService,
+  liveServices,
+  liveTasks,
+} from "../../../ui/Live.tsx"
 import { catalogues } from "../../../ui/messages/Catalogues.ts"
 import type { Language } from "../../../ui/messages/Messages.ts"
 import type { PageContext } from "../../../ui/ViewModels.ts"
 import { Calls } from "../fleet/Calls.ts"
+import { CronTasks } from "../fleet/cron/CronTasks.ts"
 import { Fleet } from "../fleet/Fleet.ts"
 import { Joining } from "../fleet/Joining.ts"
 import { Pushes } from "../fleet/Pushes.ts"
 import { Services } from "../fleet/Services.ts"
 import { Tasks } from "../fleet/Tasks.ts"
+import { newestRuns } from "./CronTaskRoutes.tsx"
 import { dashboardModel } from "./DashboardRoute.tsx"
 import { Live, type View } from "./Live.ts"
 
@@ -50,6 +61,14 @@ const tasksFragments = Effect.fn("LiveViews.tasks")(function* (page: PageContext
   )
 })
 
+const cronFragments = Effect.fn("LiveViews.cron")(function* (page: PageContext, id: string) {
+  const cron = yield* CronTasks
+  return yield* cron.get(id).pipe(
+    Effect.flatMap((task) => Effect.map(newestRuns(id), (view) => liveCronTask(page, task, view))),
+    Effect.catchTag("NotFound", () => Effect.succeed(undefined)),
+  )
+})
+
 const render = Effect.fn("LiveViews.render")(function* (view: View, lang: Language) {
   const page = anybody(lang, yield* Clock.currentTimeMillis)
   if (view === "dash") return liveDashboard(page, yield* dashboardModel)
@@ -58,6 +77,8 @@ const render = Effect.fn("LiveViews.render")(function* (view: View, lang: Langua
     const tokens = yield* Joining.use((joining) => joining.tokens)
     return liveNodes(page, yield* Fleet.use((fleet) => fleet.nodes), tokens)
   }
+  if (view === "cron") return liveCron(page, yield* CronTasks.use((cron) => cron.list))
+  if (view.startsWith("cron:")) return yield* cronFragments(page, view.slice("cron:".length))
   if (view.startsWith("calls:")) return yield* callsFragments(page, view.slice("calls:".length))
   if (view.startsWith("tasks:")) return yield* tasksFragments(page, view.slice("tasks:".length))
   return yield* serviceFragments(page, view.slice("service:".length))

@@ -2,6 +2,8 @@ import type { Actions } from "../fleet/Actions.ts"
 import type { BulkActions } from "../fleet/BulkActions.ts"
 import type { CallConsole } from "../fleet/CallConsole.ts"
 import type { Calls } from "../fleet/Calls.ts"
+import type { CronRuns } from "../fleet/cron/CronRuns.ts"
+import type { CronTasks } from "../fleet/cron/CronTasks.ts"
 import type { Fleet } from "../fleet/Fleet.ts"
 import type { Joining } from "../fleet/Joining.ts"
 import type { Pushes } from "../fleet/Pushes.ts"
@@ -17,11 +19,15 @@ import * as api from "./ApiRoutes.ts"
 import type { Access, Answer, Method, Route, SignedAsk } from "./Ask.ts"
 import * as calls from "./CallRoutes.tsx"
 import * as clients from "./ClientRoutes.tsx"
+import * as cronApi from "./CronApiRoutes.ts"
+import * as cron from "./CronRoutes.tsx"
+import * as cronTask from "./CronTaskRoutes.tsx"
 import { dashboardPage } from "./DashboardRoute.tsx"
 import * as endpoints from "./EndpointRoutes.tsx"
 import { events } from "./EventsRoute.ts"
 import { makeJoinRoutes } from "./JoinRoutes.ts"
 import type { Live } from "./Live.ts"
+import { logsPage } from "./LogPageRoute.tsx"
 import * as logs from "./LogRoutes.ts"
 import * as nodes from "./NodeRoutes.tsx"
 import * as processes from "./ProcessApi.ts"
@@ -38,6 +44,8 @@ export type PageServices =
   | CallConsole
   | Calls
   | CliToken
+  | CronRuns
+  | CronTasks
   | Fleet
   | Joining
   | ListsRepo
@@ -130,8 +138,24 @@ export const makeRoutes = (): ReadonlyArray<PageRoute> => {
     page("POST", "/services/:id/calls/editor", calls.callEditor),
 
     page("GET", "/services/:id/tasks", tasks.tasksPage),
+    page("GET", "/services/:id/logs", logsPage),
     page("POST", "/services/:id/tasks/requeue", tasks.requeueTasks),
     page("POST", "/services/:id/tasks/discard", tasks.discardTasks),
+
+    page("GET", "/cron", cron.listPage),
+    page("POST", "/cron", cron.create),
+    page("GET", "/cron/new", cron.newPage),
+    page("POST", "/cron/preview", cron.preview),
+    page("GET", "/cron/:id", cronTask.taskPage),
+    page("PUT", "/cron/:id", cron.update),
+    page("DELETE", "/cron/:id", cronTask.remove),
+    page("GET", "/cron/:id/edit", cron.editPage),
+    page("POST", "/cron/:id/start", cronTask.start),
+    page("POST", "/cron/:id/enable", cronTask.enable),
+    page("POST", "/cron/:id/disable", cronTask.disable),
+    page("POST", "/cron/:id/release", cronTask.release),
+    page("GET", "/cron/:id/runs/:run", cronTask.outputPage),
+    page("POST", "/cron/:id/runs/:run/stop", cronTask.stop),
 
     page("GET", "/nodes", nodes.nodesPage),
     page("GET", "/nodes/join", nodes.joinDialog),
@@ -167,6 +191,17 @@ export const makeRoutes = (): ReadonlyArray<PageRoute> => {
     json("POST", "/api/services/:name/clients", api.addClients),
     json("DELETE", "/api/services/:name/clients/:ip", api.removeClient),
     json("POST", "/api/services/:name/pushes", api.push),
+    json("GET", "/api/cron", cronApi.list),
+    json("POST", "/api/cron", cronApi.create),
+    json("POST", "/api/cron/preview", cronApi.preview),
+    json("GET", "/api/cron/:name", cronApi.get),
+    json("PUT", "/api/cron/:name", cronApi.update),
+    json("DELETE", "/api/cron/:name", cronApi.remove),
+    json("POST", "/api/cron/:name/start", cronApi.start),
+    json("POST", "/api/cron/:name/release", cronApi.release),
+    json("GET", "/api/cron/:name/runs", cronApi.runs),
+    json("GET", "/api/cron/:name/runs/:run/output", cronApi.output),
+    json("POST", "/api/cron/:name/runs/:run/stop", cronApi.stop),
     json("GET", "/api/nodes", api.listNodes),
     json("DELETE", "/api/nodes/:id", api.revokeNode),
     json("GET", "/api/tokens", api.listTokens),

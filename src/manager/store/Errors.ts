@@ -12,6 +12,9 @@ export class NotFound extends Data.TaggedError("NotFound")<{
     | "process revision"
     | "endpoint"
     | "user"
+    | "cron task"
+    | "run"
+    | "output"
   readonly id: string
   /** Which of them were looked at, such as "that runs greeter"; left out: all. */
   readonly among?: string

@@ -1,5 +1,6 @@
 import { type Kysely, sql } from "kysely"
 import schema from "../../../schema.sql" with { type: "text" }
+import { cronTables } from "./CronMigration.ts"
 import { processesOfTheirOwn } from "./ProcessMigration.ts"
 import type { Tables } from "./Tables.ts"
 
@@ -16,9 +17,12 @@ export type SchemaHistory = {
 
 /** This program's schema. A change of schema.sql raises the version and adds a migration. */
 export const currentSchema: SchemaHistory = {
-  version: 2,
+  version: 3,
   whole: schema,
-  migrations: [{ to: 2, statements: processesOfTheirOwn }],
+  migrations: [
+    { to: 2, statements: processesOfTheirOwn },
+    { to: 3, statements: cronTables },
+  ],
 }
 
 /** The database can't be brought to this program's schema; the message is a sentence for its operator. */

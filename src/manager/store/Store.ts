@@ -1,6 +1,8 @@
 import { Layer } from "effect"
 import { AuditRepo } from "./AuditRepo.ts"
 import { ClientsRepo } from "./ClientsRepo.ts"
+import { CronRunsRepo } from "./CronRunsRepo.ts"
+import { CronTasksRepo } from "./CronTasksRepo.ts"
 import { Database, type DatabaseTarget } from "./Database.ts"
 import { DeliveriesRepo } from "./DeliveriesRepo.ts"
 import { JoinTokensRepo } from "./JoinTokensRepo.ts"
@@ -17,6 +19,8 @@ export const storeLayer = (target: DatabaseTarget) =>
   Layer.mergeAll(
     AuditRepo.layer,
     ClientsRepo.layer,
+    CronRunsRepo.layer,
+    CronTasksRepo.layer,
     DeliveriesRepo.layer,
     JoinTokensRepo.layer,
     ListsRepo.layer,

@@ -102,6 +102,26 @@ export type Tables = {
     modified_by: string
   }
   readonly node_assignment: { node_id: string; revision: number; digest: string }
+  readonly cron_task: {
+    id: string
+    name: string
+    ip: string
+    enabled: number
+    task: string
+    revision: number
+    held_by: string | null
+    held_revision: number | null
+    last_run: string | null
+    created_at: number
+    created_by: string
+    modified_at: number
+    modified_by: string
+    deleted_at: number | null
+    deleted_by: string | null
+    live_name: GeneratedAlways<string | null>
+  }
+  readonly node_cron: { node_id: string; revision: number; digest: string; history_cursor: string }
+  readonly cron_run: { task_id: string; id: string; node_id: string; began_at: number; run: string }
   readonly join_token: {
     id: string
     secret_hash: string

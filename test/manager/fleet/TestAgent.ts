@@ -5,6 +5,8 @@ import { Joining } from "../../../src/manager/fleet/Joining.ts"
 import { makeRequest } from "../../../src/platform/Certificates.ts"
 import { type Duplex, listen, type Listener } from "../../../src/platform/Transport.ts"
 import type { ListAck, NodeStatus, TasksChange, TasksRequest, TaskView } from "../../../src/protocol/NodeManager.ts"
+import type { CronSet } from "../../../src/domain/Cron.ts"
+import type { CronHistory, CronRun } from "../../../src/protocol/CronMessages.ts"
 import type { InstanceRequest } from "../../../src/protocol/ProcessMessages.ts"
 import { RpcError } from "../../../src/protocol/RpcError.ts"
 import { type Handler, RpcServer, serverMethod } from "../../../src/rpc/RpcServer.ts"
@@ -65,6 +67,15 @@ export class TestAgent {
     throw new RpcError("not_found", "no figures here")
   }
   statsAsked = 0
+  /** Every set of cron tasks that arrived, in order. */
+  readonly cronSets: Array<CronSet> = []
+  /** Its runs, in the order in which they ended, those that run last; what each printed. */
+  readonly cronRuns: Array<CronRun> = []
+  readonly cronOutputs = new Map<string, string>()
+  /** Set: it answers Cron.apply when this is done. */
+  cronEnding: Promise<void> | undefined
+  /** Refuses sets of cron tasks with this sentence. */
+  cronRefusal: string | undefined
   readonly #tls: { readonly key: string; readonly cert: string; readonly ca: string }
   readonly #address: { readonly host: string; readonly port: number }
   readonly #duplexes = new Set<Duplex>()
@@ -128,10 +139,39 @@ export class TestAgent {
       processesRevision: this.#processesRevision,
       trustRevision: this.#trustRevision,
       processes: this.#running(),
-      cronRevision: 0,
-      cron: [],
+      cronRevision: this.cronSets.at(-1)?.revision ?? 0,
+      cron: this.#cron(),
       notices: [],
     }
+  }
+
+  #cron(): NodeStatus["cron"] {
+    return (this.cronSets.at(-1)?.tasks ?? []).map(({ enabled, id }) => {
+      const runs = this.cronRuns.filter(({ taskId }) => taskId === id)
+      const running = runs.filter(({ state }) => state === "running").length
+      return { id, nextAt: enabled ? 4_000_000_000_000 : null, running, last: runs.at(-1) ?? null }
+    })
+  }
+
+  /** A run that was, or begins. */
+  tellRun(run: Partial<CronRun> & Pick<CronRun, "id" | "taskId">) {
+    const at = this.cronRuns.findIndex(({ id }) => id === run.id)
+    const before = this.cronRuns[at] ?? {
+      cause: "schedule" as const,
+      dueAt: Date.now(),
+      startedAt: Date.now(),
+      endedAt: Date.now() + 5,
+      state: "ok" as const,
+      attempt: 1,
+      exitCode: 0,
+      signal: null,
+      reason: null,
+      by: null,
+      outputBytes: 0,
+    }
+    if (at >= 0) this.cronRuns.splice(at, 1)
+    this.cronRuns.push({ ...before, ...run })
+    this.#changed()
   }
 
   /** Its process sets as they arrived: each runs or ends at once, unless it is told otherwise. */
@@ -237,6 +277,44 @@ export class TestAgent {
     },
     "Tasks.requeue": ([argument]) => this.#takeLetters(argument as typeof TasksChange.Type),
     "Tasks.discard": ([argument]) => this.#takeLetters(argument as typeof TasksChange.Type),
+    "Cron.apply": async ([argument]) => {
+      await this.cronEnding
+      if (this.cronRefusal !== undefined) throw new RpcError("invalid_argument", this.cronRefusal)
+      const set = argument as CronSet
+      this.cronSets.push(set)
+      this.#changed()
+      return { revision: set.revision }
+    },
+    "Cron.runs": ([argument]) => {
+      const { limit, taskId } = argument as { taskId: string; limit: number }
+      const runs = this.cronRuns.filter((run) => run.taskId === taskId).toReversed()
+      return { runs: runs.slice(0, limit), total: runs.length }
+    },
+    "Cron.history": ([argument]): CronHistory => {
+      const { after, limit } = argument as { after: string; limit: number }
+      const ended = this.cronRuns.filter(({ endedAt }) => endedAt !== null)
+      const from = Number(after)
+      const runs = ended.slice(from, from + limit)
+      return { runs, cursor: String(from + runs.length), more: from + runs.length < ended.length }
+    },
+    "Cron.output": ([argument]) => {
+      const head = this.cronOutputs.get((argument as { runId: string }).runId)
+      if (head === undefined) throw new RpcError("not_found", "no such run")
+      return { head, tail: "", omitted: 0 }
+    },
+    "Cron.start": ([argument]) => {
+      const { by, taskId } = argument as { taskId: string; by: string }
+      const id = `run-${this.cronRuns.length + 1}`
+      this.tellRun({ id, taskId, by, cause: "manual", state: "running", endedAt: null, exitCode: null })
+      return { runId: id }
+    },
+    "Cron.stop": ([argument]) => {
+      const { by, runId } = argument as { runId: string; by: string }
+      const run = this.cronRuns.find(({ id }) => id === runId)
+      if (run === undefined) throw new RpcError("not_found", "no such run")
+      this.tellRun({ ...run, state: "stopped", by, endedAt: Date.now(), signal: "SIGTERM" })
+      return this.cronRuns.at(-1)
+    },
     "Trust.apply": ([argument]) => {
       this.#trustRevision = (argument as { revision: number }).revision
       return { revision: this.#trustRevision }

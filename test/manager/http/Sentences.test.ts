@@ -8,6 +8,8 @@ import {
 } from "../../../src/domain/Problem.ts"
 import {
   Conflict,
+  CronChanged,
+  CronWaits,
   GuardRefused,
   JoinRefused,
   KernelService,
@@ -93,6 +95,8 @@ const conflict = (field: string, why?: "pushed") =>
 const all: Readonly<Record<failures.Failure["_tag"], ReadonlyArray<failures.Failure>>> = {
   BodyTooLarge: [new failures.BodyTooLarge({ bytesMax: 100 })],
   Conflict: [conflict("name"), conflict("ip"), conflict("other"), conflict("name", "pushed")],
+  CronChanged: [new CronChanged({ revision: 2, by: "ann" })],
+  CronWaits: [new CronWaits({ name: "nightly", node: "n" })],
   ForeignRequest: [new failures.ForeignRequest({ reason: "token" }), new failures.ForeignRequest({ reason: "origin" })],
   GuardRefused: [new GuardRefused({ verdict: { _tag: "Empty" } })],
   InvalidInput: [new failures.InvalidInput({ fields: { port: "E42" } })],

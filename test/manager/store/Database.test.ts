@@ -1,3 +1,4 @@
+import { currentSchema } from "../../../src/manager/store/Migrations.ts"
 import { writeFileSync } from "node:fs"
 import { type AddressInfo, connect, createServer } from "node:net"
 import { DatabaseSync } from "node:sqlite"
@@ -143,7 +144,9 @@ describe.each(engines)("a database on $name", ({ fresh }) => {
       database.run((db) => db.insertInto("schema_version").values({ version: 99, applied_at: 0 }).execute()),
     )
     await Effect.runPromise(Effect.provide(stamp, Database.layer(target)))
-    expect(await refusal(target)).toContain("schema version 99, this program knows versions up to 1: a newer muster")
+    expect(await refusal(target)).toContain(
+      `schema version 99, this program knows versions up to ${currentSchema.version}: a newer muster`,
+    )
   })
 })
 

@@ -3,7 +3,14 @@ import { counted } from "../Counted.ts"
 /** Texts of the pages of one service. */
 export const serviceEn = {
   service: {
-    tabs: { endpoints: "Endpoints", clients: "Clients", process: "Process", calls: "Calls", tasks: "Tasks" },
+    tabs: {
+      endpoints: "Endpoints",
+      clients: "Clients",
+      process: "Process",
+      calls: "Calls",
+      tasks: "Tasks",
+      logs: "Logs",
+    },
     edit: "Edit service",
     delete: "Delete service",
     deleteTitle: (name: string) => `Delete ${name}?`,

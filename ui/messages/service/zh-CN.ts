@@ -5,7 +5,7 @@ export const serviceZhCN: Pick<
   "service" | "draft" | "endpoints" | "guard" | "stale" | "clients" | "push" | "process" | "form"
 > = {
   service: {
-    tabs: { endpoints: "端点", clients: "客户端", process: "进程", calls: "调用", tasks: "任务" },
+    tabs: { endpoints: "端点", clients: "客户端", process: "进程", calls: "调用", tasks: "任务", logs: "日志" },
     edit: "编辑服务",
     delete: "删除服务",
     deleteTitle: (name) => `删除 ${name}？`,

@@ -23,6 +23,7 @@ export const ServiceHead = ({ page, service, tab }: Props & { tab: ServiceTab })
         <Tab page={page} service={service} tab="process" current={tab} />
         <Tab page={page} service={service} tab="calls" current={tab} />
         <Tab page={page} service={service} tab="tasks" current={tab} />
+        <Tab page={page} service={service} tab="logs" current={tab} />
       </ul>
     </nav>
   </>

@@ -1,0 +1,130 @@
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test"
+import { Cluster } from "../support/cluster.ts"
+import { run } from "../support/muster.ts"
+import { waitFor } from "../support/waitFor.ts"
+
+// Real processes on a busy machine.
+setDefaultTimeout(120_000)
+
+let cluster: Cluster
+beforeAll(async () => {
+  cluster = new Cluster("127.48.4.1")
+  await cluster.ready()
+  await cluster.join("127.48.4.100", "executable", ["--name", "web-01", "--gateway=off"])
+})
+afterAll(() => cluster[Symbol.asyncDispose]())
+
+const muster = (...args: ReadonlyArray<string>) => run([...args, "--data", cluster.data])
+const json = async <A>(...args: ReadonlyArray<string>) => JSON.parse((await muster(...args, "--json")).stdout) as A
+type Runs = { readonly runs: ReadonlyArray<{ id: string; state: string; exitCode: number | null }> }
+
+describe("muster cron", () => {
+  test("adds a task, and lists and shows it", async () => {
+    expect((await muster("cron")).stdout).toContain("There are no cron tasks")
+    const added = await muster(
+      "cron",
+      "add",
+      "hello",
+      "--node",
+      "web-01",
+      "--every",
+      "1h",
+      "--command",
+      "/bin/sh -c 'echo 你好; exit 3'",
+    )
+    expect(added).toMatchObject({ code: 0 })
+    expect(added.stdout).toContain("hello is added: every 1 h")
+    await waitFor(async () => (await muster("cron")).stdout.includes("waiting"))
+    const lines = (await muster("cron")).stdout.split("\n")
+    expect(lines[0]).toMatch(/^NAME +NODE +SCHEDULE +LAST +NEXT +STATE$/)
+    expect(lines[1]).toMatch(/^hello +web-01 +every 1 h 0 min +never +in .* +waiting$/)
+    const shown = (await muster("cron", "show", "hello")).stdout
+    expect(shown).toContain("/bin/sh -c 'echo 你好; exit 3'")
+    expect(shown).toContain("It has not run yet")
+  })
+
+  test("starts it, lists its runs, and prints their output", async () => {
+    expect((await muster("cron", "start", "hello")).stdout).toStartWith("hello runs: ")
+    const failed = await waitFor(async () =>
+      (await json<Runs>("cron", "runs", "hello")).runs.find(({ state }) => state === "failed"),
+    )
+    expect(failed.exitCode).toBe(3)
+    expect((await muster("cron", "output", "hello")).stdout).toBe("你好\n")
+    expect((await muster("cron", "output", "hello", "--run", failed.id)).stdout).toBe("你好\n")
+    expect((await muster("cron", "runs", "hello")).stdout).toMatch(/failed .* 3 +manual by cli +web-01/)
+  })
+
+  test("edits it, stops what runs, disables and removes it", async () => {
+    const edited = await muster(
+      "cron",
+      "edit",
+      "hello",
+      "--shell",
+      "sleep 600 | cat",
+      "--cron",
+      "30 3 * * 1-5",
+      "--tz",
+      "Asia/Shanghai",
+      "--overlap",
+      "queue",
+      "--timeout",
+      "0",
+    )
+    expect(edited.stdout).toContain("hello is changed: 30 3 * * 1-5 Asia/Shanghai on web-01, next in ")
+    expect(await json<object>("cron", "show", "hello")).toMatchObject({
+      action: { command: { shell: "sleep 600 | cat" } },
+      overlap: "queue",
+      timeoutMs: 0,
+      retries: 0,
+    })
+    await waitFor(
+      async () => (await json<{ place: { state: string } }>("cron", "show", "hello")).place.state === "here",
+    )
+    await muster("cron", "start", "hello")
+    await waitFor(async () => (await json<{ running: number }>("cron", "show", "hello")).running === 1)
+    expect((await muster("cron", "stop", "hello")).stdout).toContain("was stopped")
+    expect((await muster("cron", "stop", "hello")).output).toContain("hello does not run")
+    expect((await muster("cron", "disable", "hello")).stdout).toBe("hello runs by hand only\n")
+    expect((await muster("cron", "enable", "hello")).code).toBe(0)
+    expect((await muster("cron", "remove", "hello")).stdout).toBe("hello is deleted\n")
+    expect((await json<ReadonlyArray<unknown>>("cron")).length).toBe(0)
+  })
+
+  test("names what was meant, and what is wrong", async () => {
+    await muster("cron", "add", "report", "--node", "web-01", "--every", "1h", "--shell", "true", "--disabled")
+    const said = async (...args: ReadonlyArray<string>) => {
+      const { code, output } = await muster("cron", ...args)
+      expect(code).not.toBe(0)
+      return output.trim()
+    }
+    expect(await said("show", "reprot")).toBe('muster: There is no cron task "reprot", did you mean "report"?')
+    expect(await said("start", "nothing-like-it")).toContain("muster cron lists them")
+    expect(await said("add", "x", "--every", "1h", "--shell", "true")).toContain("--node is missing")
+    expect(await said("add", "x", "--node", "web-01", "--shell", "true")).toContain("--every or --cron is missing")
+    expect(await said("add", "x", "--node", "web-01", "--every", "1h")).toContain("--command, --shell or --call")
+    expect(await said("edit", "report", "--shell", "a", "--call", "b.c")).toContain("exclude each other")
+    expect(await said("edit", "report")).toContain("Nothing to change")
+    expect(await said("edit", "report", "--cron", "61 * * * *")).toContain('"61"')
+    expect(await said("edit", "report", "--command", "a 'b")).toContain("closed quotes")
+    expect(await said("add", "report", "--node", "web-01", "--every", "1h", "--shell", "x")).toContain(
+      "already a cron task named report",
+    )
+    const warned = await muster(
+      "cron",
+      "add",
+      "calls",
+      "--node",
+      "web-99",
+      "--every",
+      "1h",
+      "--call",
+      "orders.Orders.expire",
+      "--args",
+      '["2026", 7]',
+    )
+    expect(warned.code).toBe(0)
+    expect(warned.output).toContain("no node with its address has joined")
+    expect(warned.output).toContain("there is no service orders")
+    expect((await muster("cron", "--help")).stdout).toContain("muster cron")
+  })
+})

@@ -1,0 +1,91 @@
+import { type CronOutputView, type CronRunView, type CronTaskView, runAt } from "../../../src/domain/CronView.ts"
+import { PageHead } from "../../layout/PageHead.tsx"
+import { Shell } from "../../layout/Shell.tsx"
+import { Callout } from "../../parts/Field.tsx"
+import { formatAbsolute, formatBytes } from "../../parts/Format.ts"
+import { Icon } from "../../parts/Icon.tsx"
+import { Time } from "../../parts/Time.tsx"
+import { paths } from "../../Paths.ts"
+import type { PageContext } from "../../ViewModels.ts"
+import { causeText, exitText, reasonText, StopButton } from "./CronRuns.tsx"
+import { RunDuration, RunStatus } from "./RunStatus.tsx"
+
+/** What a run has printed, or why that can't be told. */
+export type OutputModel = CronOutputView | "away" | "gone"
+
+type Props = { page: PageContext; task: CronTaskView; run: CronRunView; output: OutputModel }
+
+/** One run: how it went, and what it printed. */
+export const OutputPage = ({ page, task, run, output }: Props) => {
+  const { cron, nav } = page.t
+  const at = runAt(run)
+  const title = formatAbsolute(page.lang, at)
+  const crumbs = [
+    { label: nav.cron, href: paths.cron },
+    { label: task.name, href: paths.cronTask(task.id) },
+  ]
+  return (
+    <Shell page={page} title={title} crumbs={crumbs}>
+      <PageHead
+        title={cron.outputOf(title)}
+        beside={<RunStatus page={page} state={run.state} />}
+        subtitle={<Facts page={page} run={run} />}
+        actions={run.state === "running" ? <Running page={page} task={task} run={run} /> : undefined}
+      />
+      <section class="card" aria-label={cron.output}>
+        <Output page={page} run={run} output={output} />
+      </section>
+    </Shell>
+  )
+}
+
+const Running = ({ page, task, run }: Omit<Props, "output">) => (
+  <>
+    <a class="button" href={paths.cronRun(task.id, run.id)}>
+      <Icon name="refresh" />
+      {page.t.cron.reload}
+    </a>
+    <StopButton page={page} taskId={task.id} run={run} />
+  </>
+)
+
+const Facts = ({ page, run }: Pick<Props, "page" | "run">) => {
+  const parts = [causeText(page, run), run.nodeName, exitText(page, run), reasonText(page, run)]
+  return (
+    <>
+      <Time page={page} at={runAt(run)} /> · <RunDuration page={page} run={run} />
+      {parts.filter((part) => part !== null).map((part) => ` · ${part}`)}
+    </>
+  )
+}
+
+const Output = ({ page, run, output }: Omit<Props, "task">) => {
+  const { cron } = page.t
+  if (output === "away" || output === "gone")
+    return (
+      <div class="card-note">
+        <Callout tone="warn">
+          <p>{output === "away" ? cron.outputAway(run.nodeName) : cron.outputGone}</p>
+        </Callout>
+      </div>
+    )
+  const { head, omitted, tail } = output
+  if (head === "" && tail === "") return <p class="card-note quiet">{cron.noOutput}</p>
+  return (
+    <div class="card-note stack">
+      <pre class="code code-tall" tabindex={0} role="group" aria-label={cron.output}>
+        <code>{omitted > 0 ? head : head + tail}</code>
+      </pre>
+      {omitted > 0 && (
+        <>
+          <Callout tone="info">
+            <p>{cron.omitted(formatBytes(page.lang, omitted))}</p>
+          </Callout>
+          <pre class="code code-tall" tabindex={0} role="group" aria-label={cron.outputEnd}>
+            <code>{tail}</code>
+          </pre>
+        </>
+      )}
+    </div>
+  )
+}
