@@ -1,5 +1,5 @@
 import { describe, expect } from "bun:test"
-import { Deferred, Effect, Fiber } from "effect"
+import { Deferred, Effect, Exit, Fiber } from "effect"
 import { TestClock } from "effect/testing"
 import type { ProbeAnswers } from "../../src/node/supervisor/Hooks.ts"
 import { makeSlot } from "../../src/node/supervisor/Slot.ts"
@@ -403,5 +403,23 @@ it(
     yield* slot.start
     yield* settle
     expect(slot.status).toMatchObject({ state: "STARTING", pid: 2 })
+  }),
+)
+
+it(
+  "a restart or an exchange of what was stopped meanwhile starts nothing",
+  Effect.gen(function* () {
+    const script = scripted()
+    const slot = yield* running(script)
+    yield* slot.stop
+    const restart = yield* Effect.forkChild(slot.restart)
+    const exchange = yield* Effect.forkChild(slot.exchange(script.recipe(2)))
+    yield* settle
+    yield* endFirst(script)
+    const late = yield* Effect.forkChild(slot.exchange(script.recipe(3)))
+    yield* TestClock.adjust("1 hour")
+    for (const asked of [restart, exchange, late]) expect(asked.pollUnsafe()).toEqual(Exit.succeed({ _tag: "Stopped" }))
+    expect(script.started.length).toBe(1)
+    expect(slot.isVacant).toBe(true)
   }),
 )
