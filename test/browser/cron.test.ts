@@ -30,10 +30,11 @@ describe("a cron task", () => {
     await cluster.join("127.48.3.101", "executable", ["--name=second", "--gateway=off"])
     browser = await launchBrowser()
     ;({ page, errors } = await openViewer(browser))
+    page.setDefaultTimeout(45_000)
     await logIn(page, { url: cluster.url, password: adminPassword(cluster.manager.output) })
-  }, 120_000)
+  }, 180_000)
   afterAll(async () => {
-    await browser.close()
+    await browser?.close()
     await cluster[Symbol.asyncDispose]()
   }, 60_000)
 

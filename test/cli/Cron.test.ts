@@ -50,7 +50,7 @@ describe("muster cron", () => {
     )
     expect(failed.exitCode).toBe(3)
     expect((await muster("cron", "output", "hello")).stdout).toBe("你好\n")
-    expect((await muster("cron", "output", "hello", "--run", failed.id)).stdout).toBe("你好\n")
+    expect((await muster("cron", "output", "hello", "--run-id", failed.id)).stdout).toBe("你好\n")
     expect((await muster("cron", "runs", "hello")).stdout).toMatch(/failed .* 3 +manual by cli +web-01/)
   })
 

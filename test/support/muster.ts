@@ -6,8 +6,8 @@ import { command, type Runtime } from "./executable.ts"
 import { waitFor } from "./waitFor.ts"
 
 /** A new folder that goes away with `await using`. */
-export const temporaryFolder = (prefix = "muster-") => {
-  const path = mkdtempSync(join(tmpdir(), prefix))
+export const temporaryFolder = (prefix = "muster-", within = tmpdir()) => {
+  const path = mkdtempSync(join(within, prefix))
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) }
 }
 

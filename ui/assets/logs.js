@@ -5,6 +5,7 @@ const rowsMax = 5000
 /** Lines that arrive faster than this are left out, and counted. */
 const rowsAtOnce = 600
 const flushMs = 100
+const busyMs = 12
 const waitingMax = 20_000
 const tailLines = 1000
 const againMs = 1500
@@ -166,9 +167,15 @@ class LogView {
 
   async #take(reader) {
     let rest = ""
+    let since = performance.now()
     for (;;) {
       const { done, value } = await reader.read()
       if (done) return
+      // What is there already is read without a pause: the page would not come to anything else.
+      if (performance.now() - since > busyMs) {
+        await new Promise((resolve) => setTimeout(resolve))
+        since = performance.now()
+      }
       const lines = (rest + value).split("\n")
       rest = lines.pop()
       for (const line of lines) if (line !== "") this.#hear(JSON.parse(line))

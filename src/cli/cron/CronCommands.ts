@@ -106,10 +106,10 @@ const outputCommand = command({
   words: ["cron", "output"],
   summary: "print what a run of a cron task has printed: the first and the last 64 KiB",
   arguments: [named],
-  flags: { run: optional("run", text("ID"), "Of this run (default: the last one that began)"), ...common },
+  flags: { run: optional("run-id", text("ID"), "Of this run (default: the last one that began)"), ...common },
   examples: [
     ["muster cron output nightly-report", "of the last run"],
-    ["muster cron output nightly-report --run 01M9ZK3TQ8", "of another one"],
+    ["muster cron output nightly-report --run-id 01M9ZK3TQ8", "of another one"],
   ],
   notes: ["The node keeps the output: it can be read while the node can be reached.", ...notes],
   run: async ({ data, json, run, url }, [name = ""]) => {
@@ -152,7 +152,7 @@ const stopCommand = command({
   words: ["cron", "stop"],
   summary: "end what runs of a cron task; its schedule stays",
   arguments: [named],
-  flags: { run: optional("run", text("ID"), "This run only (default: all that run)"), ...common },
+  flags: { run: optional("run-id", text("ID"), "This run only (default: all that run)"), ...common },
   examples: [["muster cron stop nightly-report", "ends all its processes, and waits for that"]],
   notes,
   run: async ({ data, json, run, url }, [name = ""]) => {

@@ -17,7 +17,14 @@ import { NodeChanges } from "../NodeChanges.ts"
 import { CronEntry, rowOf } from "./CronEntry.ts"
 import { CronSkipped, InvalidCron, NoSuchCron, OlderCronSet } from "./CronErrors.ts"
 import { CronRunner } from "./CronRunner.ts"
-import { type CronStoreFailed, openCronStore, type RunningRun, storeFailed, type WaitingRun } from "./CronStore.ts"
+import {
+  type CronStoreFailed,
+  openCronStore,
+  type RunningRun,
+  storeFailed,
+  type TaskRow,
+  type WaitingRun,
+} from "./CronStore.ts"
 import { makeCronWrites } from "./CronWrites.ts"
 import { makeTicker } from "./CronTicker.ts"
 import { outputText, RunOutput } from "./RunOutput.ts"
@@ -56,7 +63,8 @@ export class Cron extends Context.Service<
     readonly output: (runId: string) => Effect.Effect<CronOutput, NoSuchCron | CronStoreFailed>
   }
 >()("muster/node/cron/Cron") {
-  static readonly layer = (folder: DataFolder["cron"]) =>
+  /** `lookMs`: how often the clock is looked at, as it may be put forward or back at any time. */
+  static readonly layer = (folder: DataFolder["cron"], lookMs = 15_000) =>
     Layer.effect(
       Cron,
       Effect.gen(function* () {
@@ -85,10 +93,13 @@ export class Cron extends Context.Service<
           changed,
           scope,
           alone: changing.withPermit,
+          lookMs,
         })
 
+        /** Answers what to write down of it, if that is new. */
         const add = Effect.fnUntraced(function* (task: CronTask, now: number) {
-          const row = rowOf(task, known.get(task.id), now)
+          const before = known.get(task.id)
+          const row = rowOf(task, before, now)
           const last = yield* read(() => store.last(task.id))
           const ahead = new Set(yield* read(() => store.ahead(task.id, now)))
           let entry: CronEntry | undefined
@@ -103,22 +114,23 @@ export class Cron extends Context.Service<
           })
           const made = CronEntry.make({ task, row, ahead, runs })
           if (Result.isFailure(made)) {
-            return yield* Effect.logError(`cron task ${task.name} is not run: ${made.failure.message}`)
+            yield* Effect.logError(`cron task ${task.name} is not run: ${made.failure.message}`)
+            return undefined
           }
           entry = made.success
           entries.set(task.id, entry)
-          yield* writes.persist(() => store.putTask(row))
+          return row === before ? undefined : row
         })
 
         const change = Effect.fnUntraced(function* (entry: CronEntry, task: CronTask, now: number) {
           const row = rowOf(task, entry.row, now)
           const isSame = row === entry.row
           entry.change(task, row)
-          if (isSame) return
-          yield* writes.persist(() => store.putTask(row))
+          if (isSame) return undefined
           const drops = ({ cause }: WaitingRun) =>
             cause === "schedule" || cause === "missed" || (cause === "retry" && !task.enabled)
           yield* entry.runs.dropWaiting(drops, task.enabled ? "the schedule was changed" : "the task was switched off")
+          return row
         })
 
         const run = Effect.fnUntraced(function* (tasks: ReadonlyArray<CronTask>) {
@@ -129,13 +141,16 @@ export class Cron extends Context.Service<
             entries.delete(task.id)
             known.delete(task.id)
           }
-          yield* writes.persist(() => {
-            for (const { task } of leaving) store.removeTask(task.id, now)
-          })
+          const rows: Array<TaskRow> = []
           for (const task of tasks) {
             const entry = entries.get(task.id)
-            yield* entry === undefined ? add(task, now) : change(entry, task, now)
+            const row = yield* entry === undefined ? add(task, now) : change(entry, task, now)
+            if (row !== undefined) rows.push(row)
           }
+          yield* writes.persist(() => {
+            for (const { task } of leaving) store.removeTask(task.id, now)
+            for (const row of rows) store.putTask(row)
+          })
           return leaving
         })
 

@@ -60,7 +60,7 @@ const SeqRow = Schema.Struct({ seq: Schema.Int })
 const NumberRow = Schema.Struct({ number: Schema.Int })
 const Health = Schema.Struct({ quick_check: Schema.String })
 
-// A run's `seq` is its place in the order in which runs were due; `end_seq` that in which they have ended. Both only grow.
+// What is long stands last in a row, so that it is not read on the way to the rest. A run's `seq` is its place in the order in which runs were due; `end_seq` that in which they have ended. Both only grow.
 const tables = `
   create table if not exists task (
     id text not null primary key, basis text not null, anchor integer not null, last_slot integer not null,
@@ -70,10 +70,11 @@ const tables = `
     seq integer not null primary key autoincrement, id text not null unique, task_id text not null, cause text not null,
     due_at integer not null, not_before integer not null, started_at integer, ended_at integer, state text not null,
     attempt integer not null, exit_code integer, signal text, reason text, by_whom text,
-    pid integer, start_time text, boot_id text, uid integer,
-    output_bytes integer not null default 0, head blob not null default x'', tail blob not null default x'', end_seq integer
+    pid integer, start_time text, boot_id text, uid integer, end_seq integer, output_bytes integer not null default 0,
+    head blob not null default x'', tail blob not null default x''
   ) strict;
-  create index if not exists run_task on run (task_id, state, seq);
+  create index if not exists run_order on run (task_id, seq);
+  create index if not exists run_open on run (seq) where end_seq is null;
   create unique index if not exists run_end on run (end_seq) where end_seq is not null;
   pragma user_version = 1;
   pragma journal_size_limit = 16777216;
@@ -126,12 +127,16 @@ export const cronStore = (file: SqliteFile) => {
     `update run set state = ?, ended_at = ?, exit_code = ?, signal = ?, reason = ?, by_whom = ?, end_seq = ? where id = ?`,
   )
   const drop = file.prepare("delete from run where id = ? and state = 'waiting'")
-  const waiting = rows(file, WaitingRun, `select ${waitingColumns} from run where state = 'waiting' order by seq`)
+  const waiting = rows(
+    file,
+    WaitingRun,
+    `select ${waitingColumns} from run where end_seq is null and state = 'waiting' order by seq`,
+  )
   const running = rows(
     file,
     RunningRun,
     `select ${runColumns}, pid, start_time as startTime, boot_id as bootId, uid, head, tail
-     from run where state = 'running' order by seq`,
+     from run where end_seq is null and state = 'running' order by seq`,
   )
   const lastEnd = rows(file, SeqRow, "select coalesce(max(end_seq), 0) as seq from run")
   const one = rows(file, CronRun, `select ${runColumns} from run where id = ? and state <> 'waiting'`)
@@ -151,7 +156,7 @@ export const cronStore = (file: SqliteFile) => {
   const last = rows(
     file,
     CronRun,
-    `select ${runColumns} from run where task_id = ? and end_seq is not null and state <> 'skipped' order by end_seq desc limit 1`,
+    `select ${runColumns} from run where task_id = ? and end_seq is not null and state <> 'skipped' order by seq desc limit 1`,
   )
   const ahead = rows(
     file,

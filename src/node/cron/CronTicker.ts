@@ -6,8 +6,6 @@ import type { CronStore, WaitingRun } from "./CronStore.ts"
 import type { CronWrites } from "./CronWrites.ts"
 import { isoTime } from "./IsoTime.ts"
 
-/** The clock may be put forward or back at any time, and a host may sleep: it is looked at as often. */
-const lookMs = 15_000
 const cleanEveryMs = 3_600_000
 /** What a removed task has done is kept so long, for the manager to fetch. */
 const removedKeptMs = 7 * 24 * 3_600_000
@@ -21,13 +19,14 @@ export type TickerOptions = {
   readonly nextEnd: () => number
   readonly changed: Effect.Effect<void>
   readonly scope: Scope.Scope
+  readonly lookMs: number
   /** What changes the tasks waits meanwhile. */
   readonly alone: <A, E>(act: Effect.Effect<A, E>) => Effect.Effect<A, E>
 }
 
 /** Lets runs begin when they are due. A time is dealt with on the disk before anything is done about it. */
 export const makeTicker = Effect.fnUntraced(function* (options: TickerOptions) {
-  const { alone, changed, entries, nextEnd, scope, store, writes } = options
+  const { alone, changed, entries, lookMs, nextEnd, scope, store, writes } = options
   const pokes = yield* Queue.sliding<void>(1)
   let cleanedAt = 0
 

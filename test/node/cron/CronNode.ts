@@ -22,7 +22,7 @@ export const cronTask = (name: string, over: Partial<CronTask> = {}): CronTask =
   ...over,
 })
 
-export const shell = (line: string): CronTask["action"] => ({
+export const shell = (line: string): Extract<CronTask["action"], { readonly kind: "command" }> => ({
   kind: "command",
   command: { shell: line },
   user: "",

@@ -1,0 +1,131 @@
+import { expect, setDefaultTimeout, test } from "bun:test"
+import { existsSync, readFileSync } from "node:fs"
+import { join } from "node:path"
+import { identityOf } from "../../../src/platform/ProcessTree.ts"
+import { root } from "../../support/executable.ts"
+import { waitFor } from "../../support/waitFor.ts"
+import { entry, TestNode } from "../TestNode.ts"
+import { cronOf, cronTask, shell } from "./CronNode.ts"
+
+// Real processes on a busy machine.
+setDefaultTimeout(120_000)
+
+/** The node's agent as a process of its own; it ends with the test's folder. */
+const startAgent = async (node: TestNode) => {
+  const log = node.path("agent.log")
+  await Bun.write(log, "")
+  const child = Bun.spawn([process.execPath, join(root, "test/node/fixtures/agent.ts"), node.dataDir, entry], {
+    cwd: root,
+    stdin: "ignore",
+    stdout: Bun.file(log),
+    stderr: "ignore",
+  })
+  const port = await waitFor(async () => /^PORT (\d+)$/m.exec(await Bun.file(log).text())?.[1], { timeoutMs: 60_000 })
+  await node.attach(Number(port))
+  return child
+}
+
+const killAgent = async (child: Bun.Subprocess) => {
+  child.kill("SIGKILL")
+  await child.exited
+}
+
+const linesOf = (path: string) => (existsSync(path) ? readFileSync(path, "utf8").trim().split("\n") : [])
+
+test("a run ends with its agent, or begins a second time beside itself", async () => {
+  await using node = await new TestNode().join()
+  const cron = cronOf(node)
+  const first = await startAgent(node)
+  const go = node.path("go")
+  const line = `echo $$; while [ ! -e ${go} ]; do sleep 0.1; done; echo after; exit 4`
+  await cron.apply(1, cronTask("long", { action: shell(line), retries: 3 }))
+  const runId = await cron.start("long")
+  const pid = await waitFor(async () => Number((await cron.output(runId)).head.trim()) || undefined)
+  await killAgent(first)
+  expect(identityOf(pid)).toBeDefined()
+  await startAgent(node)
+  expect(await cron.status("long")).toMatchObject({ running: 1 })
+  expect(await node.call("Cron.start", { taskId: "long", by: "ann" }).catch(String)).toContain("still goes on")
+  await Bun.write(go, "")
+  const run = await cron.end("long", runId)
+  expect(run).toMatchObject({
+    state: "lost",
+    exitCode: null,
+    reason: "it has ended; how is not known, as the agent that had started it was gone",
+  })
+  expect((await cron.output(runId)).head).toEndWith("after\n")
+  // It may have done its work: nobody tries again on their own.
+  expect((await cron.runs("long")).filter(({ cause }) => cause === "retry")).toEqual([])
+})
+
+test("a run that was taken up can't be stopped, or goes on beyond its timeout", async () => {
+  await using node = await new TestNode().join()
+  const cron = cronOf(node)
+  const first = await startAgent(node)
+  const sleeping = shell("echo $$; (setsid sh -c 'echo $$; exec sleep 300' &) ; exec sleep 300")
+  await cron.apply(1, cronTask("stop", { action: sleeping }), cronTask("late", { action: sleeping, timeoutMs: 4_000 }))
+  const [stop, late] = [await cron.start("stop"), await cron.start("late")]
+  const pidsOf = (id: string) =>
+    waitFor(async () => {
+      const pids = (await cron.output(id)).head.trim().split("\n").map(Number)
+      return pids.length === 2 && pids
+    })
+  const pids = [...(await pidsOf(stop)), ...(await pidsOf(late))]
+  await killAgent(first)
+  await startAgent(node)
+  expect(await cron.stop(stop)).toMatchObject({ state: "stopped", by: "bob" })
+  expect(await cron.end("late", late)).toMatchObject({ state: "timeout" })
+  await waitFor(() => pids.every((pid) => identityOf(pid) === undefined))
+})
+
+test("a run that ended while no agent was there is run again, or counts as running for ever", async () => {
+  await using node = await new TestNode().join()
+  const cron = cronOf(node)
+  const first = await startAgent(node)
+  await cron.apply(1, cronTask("brief", { action: shell("echo $$; sleep 1000 & wait") }))
+  const runId = await cron.start("brief")
+  const pid = await waitFor(async () => Number((await cron.output(runId)).head.trim()) || undefined)
+  await killAgent(first)
+  process.kill(-pid, "SIGKILL")
+  await waitFor(() => identityOf(pid) === undefined)
+  await startAgent(node)
+  expect(await cron.end("brief", runId)).toMatchObject({ state: "lost", reason: "the agent ended while it ran" })
+  expect(await cron.status("brief")).toMatchObject({ running: 0 })
+})
+
+test("kills of the agent make one time run twice, or two runs go on at once", async () => {
+  await using node = await new TestNode().join()
+  const cron = cronOf(node)
+  const [begun, spans] = [node.path("begun"), node.path("spans")]
+  const every = { kind: "interval", everySeconds: 1 } as const
+  let agent = await startAgent(node)
+  await cron.apply(
+    1,
+    cronTask("each", {
+      schedule: every,
+      overlap: "allow",
+      missed: "all",
+      action: shell(`echo $MUSTER_RUN >> ${begun}`),
+    }),
+    cronTask("alone", {
+      schedule: every,
+      action: shell(`echo "begin $(date +%s%N)" >> ${spans}; sleep 0.7; echo "end $(date +%s%N)" >> ${spans}`),
+    }),
+  )
+  for (let kill = 0; kill < 6; kill++) {
+    const before = linesOf(begun).length
+    await waitFor(() => linesOf(begun).length > before + 1, { timeoutMs: 30_000 })
+    await killAgent(agent)
+    agent = await startAgent(node)
+  }
+  await cron.apply(2, cronTask("each"), cronTask("alone"))
+  await waitFor(async () => (await cron.status("each"))?.running === 0 && (await cron.status("alone"))?.running === 0)
+  const runs = (await cron.runs("each")).filter(({ cause }) => cause === "schedule" || cause === "missed")
+  expect(new Set(runs.map(({ dueAt }) => dueAt)).size).toBe(runs.length)
+  const marks = linesOf(begun)
+  expect(marks.length).toBeGreaterThan(12)
+  expect(new Set(marks).size).toBe(marks.length)
+  // Each of `alone` began after the one before it had ended.
+  const kinds = linesOf(spans).map((text) => text.split(" ")[0])
+  expect(kinds.every((kind, index) => kind === (index % 2 === 0 ? "begin" : "end"))).toBe(true)
+})
