@@ -1,5 +1,5 @@
 import type { CrashDetail, CrashLine, InspectedInstance, InspectionView } from "../../src/domain/Inspection.ts"
-import { now } from "./galleryFixtures.ts"
+import { now } from "./galleryTimes.ts"
 
 const MiB = 1024 ** 2
 const second = 1_000

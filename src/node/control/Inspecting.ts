@@ -6,7 +6,7 @@ import type { ProcessInspection } from "../../protocol/ProcessMessages.ts"
 import { Care } from "../care/Care.ts"
 import { monotonicMs } from "../Monotonic.ts"
 import { NoSuchProcess, Supervisor } from "../supervisor/Supervisor.ts"
-import type { WorkerSet } from "../supervisor/WorkerSet.ts"
+import type { WorkerSet } from "../supervisor/SetOptions.ts"
 import type { WorkerRun } from "../supervisor/WorkerRun.ts"
 
 /** Of one instance, the root first; more would not be read. */
