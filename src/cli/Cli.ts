@@ -8,6 +8,7 @@ import { cronCommands } from "./cron/CronCommands.ts"
 import { cronEditCommands } from "./cron/CronEdit.ts"
 import { CommandFailed, exitCodes, UsageError } from "./Failure.ts"
 import { helpOf } from "./Help.ts"
+import { importCommand } from "./import/ImportCommand.ts"
 import { logsCommand } from "./logs/LogsCommand.ts"
 import { type Line, refuseForeign, splitLine } from "./Parse.ts"
 import { restartCommand, scaleCommand, startCommand, stopCommand } from "./processes/ActionCommands.ts"
@@ -50,6 +51,7 @@ const commands: ReadonlyArray<Command> = [
   logsCommand,
   pushCommand,
   crashesCommand,
+  importCommand,
   tasksCommand,
   requeueCommand,
   discardCommand,
