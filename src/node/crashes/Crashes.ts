@@ -59,7 +59,10 @@ export class Crashes extends Context.Service<
             reason: ended.reason,
             specRevision,
             lastGoodRevision: yield* lastGood.of(setIdOf(assignment), assignment.specRevision),
-            log: log.map((line) => ({ at: line.at, stream: line.stream, text: line.text.slice(0, lineCharsMax) })),
+            // What comes later is of the process that was started in its place.
+            log: log
+              .filter((line) => line.at <= at + lastWordsMs)
+              .map((line) => ({ at: line.at, stream: line.stream, text: line.text.slice(0, lineCharsMax) })),
             samples: (care.usageOf(run.worker)?.samples ?? []).map(
               ({ at: taken, cpuPercent, loopLagMs, rssBytes }) => ({ at: taken, rssBytes, cpuPercent, loopLagMs }),
             ),
