@@ -1,6 +1,6 @@
 import { Option, Schema } from "effect"
 import { readText } from "../platform/DurableFile.ts"
-import { type HttpAnswer, HttpRequestError, request } from "../platform/HttpRequest.ts"
+import { type HttpAnswer, type HttpRequest, HttpRequestError, request, requestLines } from "../platform/HttpRequest.ts"
 import { CommandFailed } from "./Failure.ts"
 
 export interface ApiOptions {
@@ -25,15 +25,37 @@ const Page = Schema.Struct({ url: Schema.String, local: Schema.String })
 const Refusal = Schema.Struct({ message: Schema.String })
 
 /** Asks the manager over its HTTP API, with the token that it keeps in its data folder. */
-export const ask = async <A>(
-  answer: Schema.ConstraintDecoder<A>,
+export const ask = async <A>(answer: Schema.ConstraintDecoder<A>, call: ApiCall, options: ApiOptions): Promise<A> => {
+  const asked = await requestOf(call, options)
+  const got = await request(asked).catch(failed)
+  return readAnswer(answer, got, `${asked.method} ${asked.url}`)
+}
+
+/** The same for an answer that goes on: its lines, as they come. */
+export const askLines = async (
+  call: ApiCall,
+  options: ApiOptions,
+  signal: AbortSignal,
+): Promise<AsyncGenerator<string, void>> => {
+  const asked = await requestOf(call, options)
+  const { lines, status } = await requestLines(asked, signal).catch(failed)
+  if (status < 400) return lines
+  const body = (await Array.fromAsync(lines)).join("\n")
+  return readAnswer(Schema.Never, { status, body }, `${asked.method} ${asked.url}`)
+}
+
+const failed = (error: unknown): never => {
+  throw new CommandFailed({ message: error instanceof HttpRequestError ? error.message : String(error) })
+}
+
+const requestOf = async (
   { body, method, path }: ApiCall,
   { dataDir, timeoutMs = defaultTimeoutMs, url }: ApiOptions,
-): Promise<A> => {
+): Promise<HttpRequest> => {
   const token = await readToken(dataDir)
   const page = url === undefined ? await readPage(dataDir) : { url, local: url }
   const ca = await readFirst([`${dataDir}/ca/ca.pem`, `${dataDir}/tls/ca.pem`])
-  const got = await request({
+  return {
     method,
     url: `${page.local}/api${path}`,
     headers: {
@@ -46,10 +68,7 @@ export const ask = async <A>(
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     ...(ca === undefined ? {} : { ca, caName: "manager" }),
     timeoutMs,
-  }).catch((error: unknown) => {
-    throw new CommandFailed({ message: error instanceof HttpRequestError ? error.message : String(error) })
-  })
-  return readAnswer(answer, got, `${method} ${page.local}/api${path}`)
+  }
 }
 
 const readAnswer = <A>(answer: Schema.ConstraintDecoder<A>, got: HttpAnswer, what: string): A => {

@@ -7,6 +7,8 @@ import { cronCommands } from "./cron/CronCommands.ts"
 import { cronEditCommands } from "./cron/CronEdit.ts"
 import { CommandFailed, exitCodes, UsageError } from "./Failure.ts"
 import { helpOf } from "./Help.ts"
+import { importCommand } from "./import/ImportCommand.ts"
+import { logsCommand } from "./logs/LogsCommand.ts"
 import { type Line, refuseForeign, splitLine } from "./Parse.ts"
 import { restartCommand, scaleCommand, startCommand, stopCommand } from "./processes/ActionCommands.ts"
 import { statusCommand } from "./processes/StatusCommand.ts"
@@ -45,7 +47,9 @@ const commands: ReadonlyArray<Command> = [
   restartCommand,
   reloadCommand,
   scaleCommand,
+  logsCommand,
   pushCommand,
+  importCommand,
   tasksCommand,
   requeueCommand,
   discardCommand,

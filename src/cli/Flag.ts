@@ -1,11 +1,14 @@
 import { Option, Schema } from "effect"
 import { Address, Port } from "../domain/Endpoint.ts"
 import { absolutePath } from "../platform/Env.ts"
+import { currentMs } from "../platform/Time.ts"
 
 /** One flag: its name on the command line, its variable, and how its text is read. */
 export interface Flag<A> {
   /** Without the dashes. */
   readonly name: string
+  /** One letter that may stand for the name: `-f`. */
+  readonly short?: string
   /** What stands for the value in the help; undefined for a switch. */
   readonly placeholder: string | undefined
   readonly about: string
@@ -49,6 +52,21 @@ export const toggle = (name: string, about: string): Flag<boolean> => ({
   read: (text) => (["true", "1"].includes(text) ? true : ["false", "0"].includes(text) ? false : undefined),
   expected: "true or false",
 })
+
+/** The same flag, also by one letter. */
+export const alsoShort = <A>(one: Flag<A>, short: string): Flag<A> => ({ ...one, short })
+
+/** A moment as milliseconds since 1970: so long ago, or a time such as `2026-11-26T04:17:51Z`; local without a zone. */
+export const moment: Kind<number> = {
+  placeholder: "TIME",
+  read: (value) => {
+    const ago = duration.read(value)
+    if (ago !== undefined) return currentMs() - ago
+    const time = /^\d{4}-\d\d-\d\d(?:[T ].*)?$/.test(value) ? Date.parse(value.replace(" ", "T")) : Number.NaN
+    return Number.isNaN(time) ? undefined : time
+  },
+  expected: "how long ago, such as 10m or 2h, or a time such as 2026-11-26T04:17:51Z",
+}
 
 export const text = (placeholder: string): Kind<string> => ({ placeholder, read: (value) => value, expected: "a text" })
 

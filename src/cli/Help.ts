@@ -48,7 +48,8 @@ const argumentOf = ({ kind, name }: Argument) => (kind === "rest" ? `[${name}…
 
 const flagTable = (flags: ReadonlyArray<AnyFlag>): ReadonlyArray<string> =>
   flags.flatMap((flag) => {
-    const shown = flag.placeholder === undefined ? `--${flag.name}` : `--${flag.name} ${flag.placeholder}`
+    const short = flag.short === undefined ? "" : `-${flag.short}, `
+    const shown = `${short}--${flag.name}${flag.placeholder === undefined ? "" : ` ${flag.placeholder}`}`
     const fallback = flag.default === undefined || flag.placeholder === undefined ? "" : ` Default: ${flag.default}.`
     return [
       `${shown}   (${variableOf(flag)})`,

@@ -42,9 +42,11 @@ export const splitLine = (args: ReadonlyArray<string>, known: ReadonlyArray<AnyF
 const isFlag = (arg: string) => /^-(?:-|[A-Za-z])/.test(arg)
 
 const readFlag = (arg: string, next: string | undefined, known: ReadonlyArray<AnyFlag>) => {
-  const [, name = "", value] = /^--?([^=]*)(?:=([\s\S]*))?$/.exec(arg) ?? []
-  const flag = arg.startsWith("--") ? known.find((candidate) => candidate.name === name) : undefined
+  const [, given = "", value] = /^--?([^=]*)(?:=([\s\S]*))?$/.exec(arg) ?? []
+  const isLong = arg.startsWith("--")
+  const flag = known.find((candidate) => (isLong ? candidate.name : candidate.short) === given)
   if (flag === undefined) throw unknownFlag(arg.replace(/=.*$/s, ""), known)
+  const { name } = flag
   if (value !== undefined) return { name, text: { value: nonEmpty(name, value), from: "same" } }
   if (flag.placeholder === undefined) return { name, text: { value: "true", from: "same" } }
   if (next === undefined || isFlag(next)) {

@@ -121,8 +121,9 @@ export const roleCommand = command({
     ["muster call greeter hello 世界", "on any node that is a client of the service"],
   ],
   notes: [
-    "Files: DATA/muster.db, DATA/ca and DATA/manager are the manager's; DATA/node.json, DATA/tls, DATA/discovery, DATA/processes.json, DATA/logs and DATA/gateway are the node's. Nothing else is written.",
-    "Signals: SIGTERM and SIGINT let open calls finish and stop everything; a second one stops at once. Services of a node that stops are stopped with it.",
+    "Files: DATA/muster.db, DATA/ca and DATA/manager are the manager's; DATA/node.json, DATA/tls, DATA/discovery, DATA/processes.json, DATA/logs, DATA/run and DATA/gateway are the node's. Nothing else is written.",
+    "Signals: SIGTERM and SIGINT let open calls finish and stop everything; a second one stops at once. Services of a node that is stopped so are stopped with it.",
+    "Signals of a node, which leave its services running: SIGHUP upgrades it in place, to the executable that lies at its path now; SIGQUIT ends it, and the next agent on the data folder takes the services over, as it does when the agent is killed.",
     "Exit codes: 0 stopped by a signal, 1 failed, 2 the command line or a setting is wrong, or a port is in use.",
   ],
   run: async (values) => {

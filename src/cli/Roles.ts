@@ -1,9 +1,11 @@
 import { Cause, Context, Effect, Exit, Fiber, Layer, ManagedRuntime } from "effect"
+import { Departure } from "../node/Departure.ts"
 import type { NodeConfig } from "../node/Node.ts"
 import { readText } from "../platform/DurableFile.ts"
 import { hostname, keepAlive, writeOut } from "../platform/Env.ts"
-import { onStop } from "../platform/Signals.ts"
+import { isStopping, onLeave, onStop, onUpgrade } from "../platform/Signals.ts"
 import { listen } from "../platform/Transport.ts"
+import { becomeSuccessor, successorVersion, takeHandedOn } from "../platform/Upgrade.ts"
 import { version } from "../platform/Version.ts"
 import { CommandFailed, exitCodes, UsageError } from "./Failure.ts"
 import type { HostPort } from "./Flag.ts"
@@ -16,26 +18,54 @@ import { makeNotice } from "./systemd/Notice.ts"
 /** Runs a role until a signal stops it. Answers the exit code; throws UsageError or CommandFailed. */
 export const runRole = async (settings: RoleSettings): Promise<number> => {
   const release = keepAlive()
+  const departure = new Departure(await takeHandedOn())
   const runtime = ManagedRuntime.make(logLayer(settings))
-  const fiber = runtime.runFork(Effect.scoped(runNoticed(settings)))
+  const fiber = runtime.runFork(Effect.scoped(runNoticed(settings, departure)))
+  const depart = (note: string) => runtime.runFork(Effect.andThen(Effect.logInfo(note), Fiber.interrupt(fiber)))
   onStop((signal) => {
-    const note = Effect.logInfo(`${signal}: stopping; a second one stops at once`)
-    runtime.runFork(Effect.andThen(note, Fiber.interrupt(fiber)))
+    departure.how = "stop"
+    depart(`${signal}: stopping; a second one stops at once`)
   })
+  // The manager has nothing that goes on without it.
+  if (settings.role !== "manager") {
+    onLeave((signal) => {
+      departure.how = "leave"
+      depart(`${signal}: ending; the services run on, and the next agent takes them over`)
+    })
+    onUpgrade(() => {
+      const begin = Effect.map(tryUpgrade, (found) => {
+        if (found === undefined || isStopping()) return
+        departure.how = "upgrade"
+        depart(`upgrading from ${version} to ${found}; the services run on`)
+      })
+      runtime.runFork(begin)
+    })
+  }
   const exit = await runtime.runPromise(Fiber.await(fiber))
+  if (departure.how === "upgrade") throw new CommandFailed({ message: await becomeSuccessor(departure.handsOn) })
   release()
   if (Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause)) return exitCodes.done
   throw failureOf(exit.cause)
 }
 
-const runNoticed = Effect.fnUntraced(function* (settings: RoleSettings) {
+/** The version that would take over; undefined: none that runs, so this one goes on. */
+const tryUpgrade = Effect.tryPromise({
+  try: successorVersion,
+  catch: (cause) => new CommandFailed({ message: cause instanceof Error ? cause.message : String(cause) }),
+}).pipe(
+  Effect.catch(({ message }) =>
+    Effect.as(Effect.logError(`not upgraded, and going on as before: ${message}`), undefined),
+  ),
+)
+
+const runNoticed = Effect.fnUntraced(function* (settings: RoleSettings, departure: Departure) {
   const notice = yield* makeNotice
   yield* reapOrphans
-  const running = roles[settings.role](settings).pipe(
+  const running = roles[settings.role](settings, departure).pipe(
     Effect.tap(notice.ready),
     Effect.andThen(Effect.never),
     // Before the role's scope ends, which is when it drains.
-    Effect.onExit(() => notice.stopping),
+    Effect.onExit(() => (departure.how === "upgrade" ? notice.reloading : notice.stopping)),
   )
   return yield* Effect.scoped(running)
 })
@@ -48,7 +78,7 @@ const manager = Effect.fn("Roles.manager")(function* (settings: RoleSettings) {
   return `page on ${handle.url}`
 })
 
-const node = Effect.fn("Roles.node")(function* (settings: RoleSettings) {
+const node = Effect.fn("Roles.node")(function* (settings: RoleSettings, departure: Departure) {
   const { join, token } = settings
   const gateway = yield* gatewaySettings(settings)
   yield* claim("listen", settings.agent)
@@ -59,12 +89,12 @@ const node = Effect.fn("Roles.node")(function* (settings: RoleSettings) {
       message: "--token is missing: muster token create on the manager's host makes one",
     })
   }
-  const handle = yield* startNode(settings, { join: given, gateway })
+  const handle = yield* startNode(settings, { join: given, gateway, departure })
   announce([...agentLines(handle, settings.agent), ["data", settings.data]], settings)
   return agentStatus(handle, settings.agent)
 })
 
-const standalone = Effect.fn("Roles.standalone")(function* (settings: RoleSettings) {
+const standalone = Effect.fn("Roles.standalone")(function* (settings: RoleSettings, departure: Departure) {
   const gateway = yield* gatewaySettings(settings)
   yield* claim("listen", settings.page)
   yield* claim("node-listen", settings.agent)
@@ -73,7 +103,7 @@ const standalone = Effect.fn("Roles.standalone")(function* (settings: RoleSettin
   // A node that was here before goes on as the one it is; only a new data folder needs a token, made without a person.
   const isNew = !(yield* hasJoined(settings))
   const join = isNew ? { url: page.url, token: yield* page.createLocalToken } : undefined
-  const agent = yield* startNode(settings, { join, gateway })
+  const agent = yield* startNode(settings, { join, gateway, departure })
   announce([...pageLines(page), ...agentLines(agent, settings.agent), ["data", settings.data]], settings)
   return `page on ${page.url}, ${agentStatus(agent, settings.agent)}`
 })
@@ -118,7 +148,7 @@ const startManager = Effect.fn("Roles.startManager")(function* (settings: RoleSe
   return Context.get(context, ManagerHandle)
 })
 
-type NodeStart = Pick<NodeConfig, "join" | "gateway">
+type NodeStart = Pick<NodeConfig, "join" | "gateway" | "departure">
 
 const startNode = Effect.fn("Roles.startNode")(function* (settings: RoleSettings, start: NodeStart) {
   const { NodeHandle, nodeLayer } = yield* Effect.promise(() => import("../node/Node.ts"))

@@ -6,14 +6,19 @@ import { NodeMethods } from "./control/NodeMethods.ts"
 import { Cron } from "./cron/Cron.ts"
 import { CronRunner } from "./cron/CronRunner.ts"
 import { type DataFolder, dataFolder, makeFolders } from "./DataFolder.ts"
+import { CurrentDeparture, Departure } from "./Departure.ts"
 import { Disk } from "./Disk.ts"
 import { Discovery } from "./discovery/Discovery.ts"
 import { Gateway, type GatewayConfig } from "./gateway/Gateway.ts"
 import { type Membership, readMembership } from "./joining/Identity.ts"
 import { join } from "./joining/Join.ts"
 import { NodeChanges } from "./NodeChanges.ts"
+import { holdFolder } from "./FolderLock.ts"
 import { Notices } from "./Notices.ts"
 import { Logs } from "./logs/Logs.ts"
+import { adopting } from "./running/Adopting.ts"
+import { leftovers } from "./running/Leftovers.ts"
+import { Runs } from "./running/Runs.ts"
 import { AgentSocket } from "./supervisor/AgentSocket.ts"
 import { Launcher } from "./supervisor/Launcher.ts"
 import { SlotSockets } from "./supervisor/SlotSockets.ts"
@@ -37,6 +42,8 @@ export type NodeConfig = {
   readonly gateway?: GatewayConfig | undefined
   /** A main.ts that the workers run, from source only; default: this program's own. */
   readonly entry?: string | undefined
+  /** How it is to end, and what the program before it in this process has left; default: it stops its services. */
+  readonly departure?: Departure | undefined
 }
 
 /** The node has no certificate, and was not told where to get one. */
@@ -68,14 +75,16 @@ const membership = Effect.fn("Node.membership")(function* (config: NodeConfig) {
 const services = (folder: DataFolder, entry: string | undefined) => {
   const socket = AgentSocket.layer(folder).pipe(Layer.provide(taskMethods))
   const logs = Logs.layer(folder).pipe(Layer.provide(socket))
-  const launcher = Launcher.layer(folder, entry).pipe(Layer.provide(socket))
+  const launcher = Launcher.layer(folder, entry).pipe(Layer.provide(socket), Layer.provideMerge(Runs.layer(folder)))
+  const supervisor = Supervisor.layer(folder.processes).pipe(Layer.provide(adopting(folder)))
+  const running = leftovers.pipe(
+    Layer.provideMerge(supervisor),
+    Layer.provide(launcher),
+    Layer.provide(SlotSockets.layer),
+  )
   // With the socket: its owner knows that no other agent runs these tasks.
   const cron = Cron.layer(folder.cron).pipe(Layer.provide(CronRunner.layer(folder, entry)), Layer.provide(socket))
-  return Layer.mergeAll(
-    cron,
-    Trust.layer(folder.trust),
-    Supervisor.layer(folder.processes).pipe(Layer.provide([launcher, SlotSockets.layer])),
-  ).pipe(
+  return Layer.mergeAll(cron, Trust.layer(folder.trust), running).pipe(
     Layer.provideMerge(Discovery.layer(folder.discovery)),
     Layer.provideMerge(logs),
     Layer.provideMerge(TaskQueues.layer(folder.tasks)),
@@ -102,7 +111,8 @@ const handle = (config: NodeConfig, member: Membership) =>
 
 /**
  * The node role: joins if it has to, starts what its data folder says it runs, and listens for the manager. Fails with
- * a tagged error whose message is one sentence for a person. Its end stops the services, within a bounded time.
+ * a tagged error whose message is one sentence for a person. Its end stops the services, within a bounded time, or
+ * leaves them to the next agent, as its departure says.
  */
 export const nodeLayer = (config: NodeConfig) =>
   Layer.unwrap(
@@ -111,6 +121,7 @@ export const nodeLayer = (config: NodeConfig) =>
       const member = yield* membership(config)
       yield* makeFolders(folder)
       yield* assertListenable(config.listen)
+      yield* holdFolder(folder)
       const { nodeId } = member.identity
       const control = ControlPort.layer({ listen: config.listen, tls: member.tls }).pipe(
         Layer.provide(NodeMethods.layer({ nodeId, version })),
@@ -123,4 +134,10 @@ export const nodeLayer = (config: NodeConfig) =>
         Layer.provide(Notices.layer.pipe(Layer.provideMerge(NodeChanges.layer))),
       )
     }),
-  ).pipe(Layer.provide([Disk.layer, Layer.succeed(References.CurrentLogAnnotations, { node: config.name })]))
+  ).pipe(
+    Layer.provide([
+      Disk.layer,
+      Layer.succeed(CurrentDeparture, config.departure ?? new Departure()),
+      Layer.succeed(References.CurrentLogAnnotations, { node: config.name }),
+    ]),
+  )

@@ -41,6 +41,10 @@ export const writeError = (text: string): void => {
 export const isColourful = (): boolean =>
   process.stderr.isTTY && env("NO_COLOR") === undefined && process.env["TERM"] !== "dumb"
 
+/** The same of stdout. */
+export const isOutColourful = (): boolean =>
+  process.stdout.isTTY && env("NO_COLOR") === undefined && process.env["TERM"] !== "dumb"
+
 /** The width of the terminal that stdout is; undefined when it is a file or a pipe. */
 export const outColumns = (): number | undefined =>
   process.stdout.isTTY && process.stdout.columns > 0 ? process.stdout.columns : undefined

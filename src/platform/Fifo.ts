@@ -81,23 +81,25 @@ export class Fifos {
     return fd
   }
 
-  /** How each of them stands now, in one question to the kernel. */
-  poll(fds: ReadonlyArray<number>): (index: number) => Readiness {
-    if (this.#polled.length !== fds.length * 8) {
-      this.#polled = new Uint8Array(fds.length * 8)
-      this.#view = new DataView(this.#polled.buffer)
-    }
-    const view = this.#view
+  /** The pipes that `poll` is to ask about. */
+  watch(fds: ReadonlyArray<number>): void {
+    this.#polled = new Uint8Array(fds.length * 8)
+    this.#view = new DataView(this.#polled.buffer)
     for (const [index, fd] of fds.entries()) {
-      view.setInt32(index * 8, fd, true)
-      view.setInt16(index * 8 + 4, POLLIN, true)
-      view.setInt16(index * 8 + 6, 0, true)
+      this.#view.setInt32(index * 8, fd, true)
+      this.#view.setInt16(index * 8 + 4, POLLIN, true)
     }
-    if (fds.length > 0) this.#c.poll(this.#polled, BigInt(fds.length), 0)
-    return (index) => {
-      const events = view.getInt16(index * 8 + 6, true)
-      return { hasBytes: (events & POLLIN) !== 0, isEnded: (events & POLLHUP) !== 0 }
-    }
+  }
+
+  /** Whether there is anything to tell of any of them, in one question to the kernel. */
+  poll(): boolean {
+    return this.#polled.length > 0 && this.#c.poll(this.#polled, BigInt(this.#polled.length / 8), 0) > 0
+  }
+
+  /** What the last `poll` has found. */
+  readiness(index: number): Readiness {
+    const events = this.#view.getInt16(index * 8 + 6, true)
+    return { hasBytes: (events & POLLIN) !== 0, isEnded: (events & POLLHUP) !== 0 }
   }
 
   /**

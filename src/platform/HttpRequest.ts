@@ -63,44 +63,96 @@ const readBody = (response: IncomingMessage) =>
     response.on("error", reject)
   })
 
+type Outgoing = ReturnType<typeof requestPlain>
+
+/** Sends it, and hands the answer over when its head is there. */
+const send = (options: HttpRequest, answered: (response: IncomingMessage) => void): Outgoing => {
+  const url = new URL(options.url)
+  const body = options.body === undefined ? undefined : Buffer.from(options.body, "utf8")
+  const common: RequestOptions = {
+    method: options.method,
+    hostname: url.hostname.replace(/^\[|\]$/g, ""),
+    port: url.port === "" ? (url.protocol === "https:" ? 443 : 80) : Number(url.port),
+    path: `${url.pathname}${url.search}`,
+    agent: false,
+    headers: { ...options.headers, ...(body === undefined ? {} : { "content-length": String(body.length) }) },
+  }
+  const outgoing =
+    url.protocol === "https:"
+      ? requestTls({ ...common, ...tlsOptions(options) }, answered)
+      : requestPlain(common, answered)
+  outgoing.end(body)
+  return outgoing
+}
+
+const failureOf = ({ url }: HttpRequest, cause: unknown) =>
+  new HttpRequestError(
+    `${new URL(url).origin} did not answer: ${cause instanceof Error ? cause.message : String(cause)}`,
+    { cause },
+  )
+
 /** One HTTP or HTTPS request, the same on Bun, Deno and Node; no redirects. Rejects with HttpRequestError. */
 export const request = (options: HttpRequest): Promise<HttpAnswer> =>
   new Promise((resolve, reject) => {
-    const url = new URL(options.url)
-    const fail = (cause: unknown) =>
-      reject(
-        new HttpRequestError(
-          `${url.origin} did not answer: ${cause instanceof Error ? cause.message : String(cause)}`,
-          {
-            cause,
-          },
-        ),
-      )
-    const body = options.body === undefined ? undefined : Buffer.from(options.body, "utf8")
-    const common: RequestOptions = {
-      method: options.method,
-      hostname: url.hostname.replace(/^\[|\]$/g, ""),
-      port: url.port === "" ? (url.protocol === "https:" ? 443 : 80) : Number(url.port),
-      path: `${url.pathname}${url.search}`,
-      agent: false,
-      headers: { ...options.headers, ...(body === undefined ? {} : { "content-length": String(body.length) }) },
-    }
+    const fail = (cause: unknown) => reject(failureOf(options, cause))
     const timer = setTimeout(
       () => outgoing.destroy(new Error(`nothing within ${options.timeoutMs} ms`)),
       options.timeoutMs,
     )
-    const answered = (response: IncomingMessage) => {
+    const outgoing = send(options, (response) => {
       readBody(response)
         .then((text) => resolve({ status: response.statusCode ?? 0, body: text }), fail)
         .finally(() => clearTimeout(timer))
-    }
-    const outgoing =
-      url.protocol === "https:"
-        ? requestTls({ ...common, ...tlsOptions(options) }, answered)
-        : requestPlain(common, answered)
+    })
     outgoing.on("error", (error) => {
       clearTimeout(timer)
       fail(error)
     })
-    outgoing.end(body)
   })
+
+export interface HttpLines {
+  readonly status: number
+  /** The lines of the body as they come, without their ends; empty ones are left out. Leaving them ends the request. */
+  readonly lines: AsyncGenerator<string, void>
+}
+
+/** The same for an answer that goes on: `timeoutMs` is for its head alone. It ends without an error when `signal` says so. */
+export const requestLines = (options: HttpRequest, signal: AbortSignal): Promise<HttpLines> =>
+  new Promise((resolve, reject) => {
+    const timer = setTimeout(
+      () => outgoing.destroy(new Error(`nothing within ${options.timeoutMs} ms`)),
+      options.timeoutMs,
+    )
+    const outgoing = send(options, (response) => {
+      clearTimeout(timer)
+      resolve({ status: response.statusCode ?? 0, lines: linesOf(response, options, signal) })
+    })
+    const stop = () => outgoing.destroy()
+    signal.addEventListener("abort", stop)
+    outgoing.on("close", () => signal.removeEventListener("abort", stop))
+    outgoing.on("error", (error) => {
+      clearTimeout(timer)
+      reject(failureOf(options, error))
+    })
+  })
+
+const linesOf = async function* (
+  response: IncomingMessage,
+  options: HttpRequest,
+  signal: AbortSignal,
+): AsyncGenerator<string, void> {
+  const decoder = new TextDecoder()
+  let rest = ""
+  try {
+    for await (const chunk of response as AsyncIterable<Uint8Array>) {
+      const parts = (rest + decoder.decode(chunk, { stream: true })).split("\n")
+      rest = parts.pop() ?? ""
+      yield* parts.filter((part) => part !== "")
+    }
+    if (rest !== "") yield rest
+  } catch (error) {
+    if (!signal.aborted) throw failureOf(options, error)
+  } finally {
+    response.destroy()
+  }
+}

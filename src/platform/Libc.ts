@@ -14,6 +14,13 @@ const signatures = {
   read: ["i32", "buffer", "usize"],
   waitpid: ["i32", "buffer", "i32"],
   prctl: ["i32", "u64", "i32", "i32", "i32"],
+  getsockopt: ["i32", "i32", "i32", "buffer", "buffer"],
+  /** For what glibc and musl have no function for, or only the newest; an argument that is not used is 0. */
+  syscall: ["u64", "u64", "u64", "u64", "u64"],
+  flock: ["i32", "i32"],
+  execve: ["buffer", "buffer", "buffer"],
+  signal: ["i32", "u64"],
+  clock_gettime: ["i32", "buffer"],
   mkfifo: ["buffer", "u32"],
   poll: ["buffer", "u64", "i32"],
   splice: ["i32", "u64", "i32", "buffer", "usize", "u32"],

@@ -1,6 +1,8 @@
 import { readdirSync, readFileSync, readlinkSync } from "node:fs"
 import { isIPv6 } from "node:net"
 import { type Libc, libc } from "./Libc.ts"
+import type { ProcessIdentity } from "./ProcessTable.ts"
+import { isAlive } from "./ProcessTree.ts"
 
 const AF_INET = 2
 const AF_INET6 = 10
@@ -8,11 +10,14 @@ const SOCK_STREAM_CLOEXEC = 0o2000001
 const SOL_SOCKET = 1
 const SO_REUSEADDR = 2
 const SO_REUSEPORT = 15
+const SO_ACCEPTCONN = 30
 const SO_ATTACH_REUSEPORT_CBPF = 51
 const SO_DETACH_REUSEPORT_BPF = 68
 const IPPROTO_IPV6 = 41
 const IPV6_V6ONLY = 26
 const F_DUPFD_CLOEXEC = 1030
+const SYS_pidfd_open = 434n
+const SYS_pidfd_getfd = 438n
 
 const errnoNames: Readonly<Record<number, readonly [string, string]>> = {
   1: ["EPERM", "is not permitted"],
@@ -32,6 +37,9 @@ export class ListenFailed extends Error {
     this.code = code
   }
 }
+
+/** Where a process is given the socket it is to listen on. */
+export const inheritedFd = 3
 
 export type SlotAddress = { readonly ip: string; readonly port: number }
 
@@ -167,13 +175,60 @@ export const openSlot = async (o: SlotAddress & { readonly backlog: number }): P
     c.close(fd)
     throw error
   }
-  // A spawn maps the socket to the child's descriptor 3: a low one here could stand in the way of that.
+  return lift(c, fd)
+}
+
+/** A spawn maps the socket to the child's descriptor 3: a low one here could stand in the way of that. */
+const lift = (c: Libc, fd: number): number => {
   if (fd >= 16) return fd
   const high = c.fcntl(fd, F_DUPFD_CLOEXEC, 16)
   if (high < 0) return fd
   c.close(fd)
   return high
 }
+
+/** Whether a descriptor is a socket that listens at this address. */
+const listensAt = (c: Libc, fd: number, address: SlotAddress): boolean => {
+  const listens = new Uint8Array(4)
+  if (c.getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, listens, new Uint8Array([4, 0, 0, 0])) !== 0) return false
+  if (listens[0] !== 1) return false
+  const wanted = socketAddress(address)
+  const name = new Uint8Array(28)
+  if (c.getsockname(fd, name, new Uint8Array([28, 0, 0, 0])) !== 0) return false
+  // Of sockaddr_in6 the flow and the scope are left out.
+  const compared = isIPv6(address.ip)
+    ? [...wanted.keys()].filter((at) => at < 4 || (at >= 8 && at < 24))
+    : [...wanted.keys()].slice(0, 8)
+  return compared.every((at) => name[at] === wanted[at])
+}
+
+/**
+ * A copy of the socket with which a process of this user listens at an address; undefined when it has none, or lets
+ * nobody have it. It is the same socket: its queue goes on when that process ends.
+ */
+export const takeSlot = async (identity: ProcessIdentity, address: SlotAddress): Promise<number | undefined> => {
+  const c = await libc()
+  const pidfd = c.syscall(SYS_pidfd_open, BigInt(identity.pid), 0n, 0n, 0n)
+  if (pidfd < 0) return undefined
+  try {
+    if (!isAlive(identity)) return undefined
+    const theirs = readOr(() => readdirSync(`/proc/${identity.pid}/fd`), [])
+    // Most have it where it was given to them.
+    for (const number of theirs.map(Number).toSorted((a, b) => Number(b === inheritedFd) - Number(a === inheritedFd))) {
+      if (!readOr(() => readlinkSync(`/proc/${identity.pid}/fd/${number}`), "").startsWith("socket:")) continue
+      const fd = c.syscall(SYS_pidfd_getfd, BigInt(pidfd), BigInt(number), 0n, 0n)
+      if (fd < 0) return undefined
+      if (listensAt(c, fd, address)) return lift(c, fd)
+      c.close(fd)
+    }
+    return undefined
+  } finally {
+    c.close(pidfd)
+  }
+}
+
+/** Whether a descriptor of ours, as the program before this one in the same process has left it, is such a slot. */
+export const isSlot = async (fd: number, address: SlotAddress): Promise<boolean> => listensAt(await libc(), fd, address)
 
 /** Changes how many connections may wait on a listening socket. */
 export const setBacklog = async (fd: number, backlog: number): Promise<void> => {

@@ -26,7 +26,7 @@ const journalEnd = ".journal"
 
 /** Makes a file of zeros, to be mapped into the memory of the process that `name` says. Throws when it can't. */
 export const makeJournalFile = (folder: string, name: string, bytes: number): string => {
-  const path = join(folder, `${name}${journalEnd}`)
+  const path = journalPath(folder, name)
   const file = openSync(path, "w", 0o600)
   try {
     ftruncateSync(file, bytes)
@@ -47,9 +47,14 @@ export const takeJournalFile = (path: string): Uint8Array => {
   }
 }
 
-/** Those of an agent that was killed. */
-export const removeJournalFiles = (folder: string): void => {
-  for (const name of readdirSync(folder)) if (name.endsWith(journalEnd)) rmSync(join(folder, name), { force: true })
+/** Where the journal of the process with this name lies, if it keeps one. */
+export const journalPath = (folder: string, name: string): string => join(folder, `${name}${journalEnd}`)
+
+/** Those of processes that are not among `names`. */
+export const removeJournalFiles = (folder: string, names: ReadonlySet<string>): void => {
+  for (const name of readdirSync(folder))
+    if (name.endsWith(journalEnd) && !names.has(name.slice(0, -journalEnd.length)))
+      rmSync(join(folder, name), { force: true })
 }
 
 /** A socket file outlives its listener; it must go before the next one can listen. */

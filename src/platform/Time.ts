@@ -13,3 +13,12 @@ export const sleep = (ms: number, signal?: AbortSignal): Promise<void> =>
 
 /** Milliseconds since 1970. */
 export const currentMs = (): number => Date.now()
+
+const two = (value: number, digits = 2) => String(value).padStart(digits, "0")
+
+/** `2026-11-26 05:17:51.123`, in the time zone of this host. */
+export const localTime = (ms: number): string => {
+  const date = new Date(ms)
+  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`
+  return `${day} ${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}.${two(date.getMilliseconds(), 3)}`
+}

@@ -5,7 +5,7 @@ import type { TaskOptions } from "./TaskOptions.ts"
 
 /** The methods of the agent's unix socket, service `agent`: what a worker process tells and asks its agent. */
 export const workerMethods = {
-  /** WorkerReady: it accepts calls, or takes tasks. */
+  /** WorkerReady: it accepts calls, or takes tasks. Said again after each loss of the link, maybe to another agent. */
   ready: "Worker.ready",
   /** WorkerFailed: why it ends. */
   failed: "Worker.failed",
@@ -13,7 +13,10 @@ export const workerMethods = {
   report: "Worker.report",
   /** WorkerKey; answers the StatsSnapshot of the whole process set on this node. */
   stats: "Worker.stats",
-  /** TaskToQueue; answers TaskQueued. `resource_exhausted` at once when the queue is full. */
+  /**
+   * TaskToQueue; answers TaskQueued. `resource_exhausted` at once when the queue is full. Asked again with the same id it
+   * queues nothing a second time: the answer may have been lost with the agent.
+   */
   queueTask: "Task.queue",
   /** WorkerKey of a task worker; waits for a task, at most `taskTakeMs`, and answers TaskToRun, or null. */
   takeTask: "Task.take",
@@ -60,7 +63,7 @@ export interface WorkerSettings {
   readonly poison: ReadonlyArray<string>
 }
 
-/** Whose message it is. The agent believes only a pid that it has started itself. */
+/** Whose message it is. The agent believes only a pid that it, or an agent before it, has started. */
 export interface WorkerKey {
   readonly name: string
   readonly kind: WorkerKind
@@ -72,6 +75,10 @@ export interface WorkerReady extends WorkerKey {
   readonly methods: ReadonlyArray<MethodInfo>
   /** Names of the tasks that the module can run. */
   readonly tasks: ReadonlyArray<string>
+  /** It drains: it was asked to end already, and a second time would cut off what it does. */
+  readonly isDraining?: true
+  /** The task that it has taken, and of which no agent has heard yet what became of it. */
+  readonly running?: { readonly id: string; readonly attempt: number }
 }
 
 export interface WorkerFailed extends WorkerKey {
@@ -104,6 +111,8 @@ export interface WorkerOrders {
 export const taskTakeMs = 20_000
 
 export interface TaskToQueue extends WorkerKey {
+  /** A ULID; absent: the agent gives it one. */
+  readonly id?: string
   readonly task: string
   readonly payload: unknown
   readonly options: TaskOptions
@@ -139,6 +148,8 @@ export interface KeyToBegin extends WorkerKey {
   readonly key: string
   /** Hash of method and arguments: the same key with other arguments is a mistake of the caller's. */
   readonly request: string
+  /** Which of this worker's calls asks: when the answer was lost with the agent, it asks again by the same number. */
+  readonly call?: number
 }
 
 /**

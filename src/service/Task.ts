@@ -41,4 +41,4 @@ export class RunningTask extends Context implements TaskContext {
  * when the module exports no such task.
  */
 export const task = async (name: string, payload: unknown, options: TaskOptions = {}): Promise<string> =>
-  await currentHost().queueTask(name, payload, options, undefined)
+  await currentHost().queueTask(name, payload, options, {})

@@ -84,7 +84,8 @@ export abstract class Context implements WorkContext {
   }
 
   async task(name: string, payload: unknown, options: TaskOptions = {}): Promise<string> {
-    return await currentHost().queueTask(name, payload, options, this.trace.traceparent)
+    const { traceparent } = this.trace
+    return await currentHost().queueTask(name, payload, options, { traceparent, withinMs: this.remainingMs() })
   }
 
   /** The service, for calls on behalf of this work: with its time, its end and its trace. */

@@ -1,3 +1,4 @@
+import { RpcError } from "../protocol/RpcError.ts"
 import type { StatsSnapshot } from "../protocol/Stats.ts"
 import {
   agentService,
@@ -19,93 +20,181 @@ import {
 import { RpcConnection } from "../rpc/RpcConnection.ts"
 
 const answerMs = 5_000
+/** Between two attempts to reach the agent. */
+const firstRetryMs = 10
+const lastRetryMs = 1_000
 
 export type LinkOptions = {
   readonly agentSocket: string
   readonly key: WorkerKey
-  /** The agent is gone, or has stopped answering. Called at most once. */
+  /** The agent that it was connected with is gone. */
   onLost(): void
+  /** An agent is there again, and knows of this worker. */
+  onBack(awayMs: number): void
 }
 
 /** What a message says beside whose it is. */
 type Of<Message extends WorkerKey> = Omit<Message, keyof WorkerKey>
 
-/** The worker's connection to its agent. */
+const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
+
+const away = () => new RpcError("unavailable", "the agent of this node is away", { executed: "no" })
+
+/**
+ * The worker's connection to its agent. The agent may end at any time, and another takes its place: what is asked
+ * meanwhile waits for that one, and what was under way is asked again, as all of it may be asked twice.
+ */
 export class AgentLink {
-  readonly #connection: RpcConnection
-  readonly #key: WorkerKey
-  #closing = false
+  readonly #options: LinkOptions
+  readonly #waiting = new Set<() => void>()
+  #connection: RpcConnection | undefined
+  /** What to say to each agent anew; undefined: it has not served yet. */
+  #greeting: (() => Of<WorkerReady>) | undefined
+  #closed = false
 
-  private constructor(connection: RpcConnection, options: LinkOptions) {
-    this.#connection = connection
-    this.#key = options.key
-    connection.onState((state) => {
-      if (state !== "open" && !this.#closing) {
-        this.#closing = true
-        options.onLost()
-      }
-    })
+  private constructor(options: LinkOptions) {
+    this.#options = options
   }
 
+  /** Resolves when the agent is there, however long that takes. */
   static async open(options: LinkOptions): Promise<AgentLink> {
-    const client = `${options.key.name}/${options.key.slot}`
-    const connection = await RpcConnection.open({ to: { path: options.agentSocket }, client, service: agentService })
-    return new AgentLink(connection, options)
+    const link = new AgentLink(options)
+    await link.#connect()
+    return link
   }
 
-  /** From here on the agent sends callers to this worker. */
-  async ready(what: Of<WorkerReady>): Promise<void> {
-    await this.#ask(workerMethods.ready, what)
+  /** From here on the agent sends callers to this worker. `greeting`: how it is then; the next agent hears it too. */
+  async ready(greeting: () => Of<WorkerReady>): Promise<void> {
+    this.#greeting = greeting
+    await this.#ask(workerMethods.ready, greeting, Infinity)
   }
 
   /** Best effort: the process ends right after it. */
   async failed(reason: string): Promise<void> {
     const what: Of<WorkerFailed> = { reason }
-    await this.#ask(workerMethods.failed, what).catch(() => undefined)
+    await this.#ask(workerMethods.failed, () => what).catch(() => undefined)
   }
 
-  async report(figures: Of<WorkerReport>): Promise<WorkerOrders> {
+  /** Says nothing while no agent is there to hear it. */
+  async report(figures: () => Of<WorkerReport>): Promise<WorkerOrders | undefined> {
+    if (this.#connection === undefined) return undefined
     return ((await this.#ask(workerMethods.report, figures)) ?? { poison: [] }) as WorkerOrders
   }
 
   /** The figures of the whole process set on this node. */
   async stats(): Promise<StatsSnapshot> {
-    return (await this.#ask(workerMethods.stats, {})) as StatsSnapshot
+    if (this.#connection === undefined) throw away()
+    return (await this.#ask(workerMethods.stats, () => ({}))) as StatsSnapshot
   }
 
-  async queueTask(task: Of<TaskToQueue>): Promise<TaskQueued> {
-    return (await this.#ask(workerMethods.queueTask, task)) as TaskQueued
+  async queueTask(task: Of<TaskToQueue>, withinMs: number): Promise<TaskQueued> {
+    return (await this.#ask(workerMethods.queueTask, () => task, withinMs)) as TaskQueued
   }
 
   /** Waits for a task; null: there was none. */
   async takeTask(): Promise<TaskToRun | null> {
-    const options = { timeoutMs: taskTakeMs + answerMs }
-    return (await this.#connection.call(workerMethods.takeTask, [this.#key], options)) as TaskToRun | null
+    return (await this.#ask(workerMethods.takeTask, () => ({}), taskTakeMs + answerMs)) as TaskToRun | null
   }
 
   /** The take that waits is answered now, with null. */
   async leaveTasks(): Promise<void> {
-    await this.#ask(workerMethods.leaveTasks, {})
+    await this.#ask(workerMethods.leaveTasks, () => ({}), lastRetryMs)
   }
 
   async endTask(outcome: Of<TaskOutcome>): Promise<void> {
-    await this.#ask(workerMethods.endTask, outcome)
+    await this.#ask(workerMethods.endTask, () => outcome)
   }
 
-  async beginKey(key: Of<KeyToBegin>): Promise<KeyBegun> {
-    return (await this.#ask(workerMethods.beginKey, key)) as KeyBegun
+  async beginKey(key: Of<KeyToBegin>, withinMs: number): Promise<KeyBegun> {
+    return (await this.#ask(workerMethods.beginKey, () => key, withinMs)) as KeyBegun
   }
 
-  async endKey(result: Of<KeyResult>): Promise<void> {
-    await this.#ask(workerMethods.endKey, result)
+  async endKey(result: Of<KeyResult>, withinMs: number): Promise<void> {
+    await this.#ask(workerMethods.endKey, () => result, withinMs)
   }
 
   close(): void {
-    this.#closing = true
-    this.#connection.close()
+    this.#closed = true
+    this.#connection?.close()
+    this.#connection = undefined
+    for (const wake of this.#waiting) wake()
   }
 
-  #ask(method: string, what: object): Promise<unknown> {
-    return this.#connection.call(method, [{ ...this.#key, ...what }], { timeoutMs: answerMs })
+  /** Waits for an agent if there is none, and asks the next one when it ends before it has answered. */
+  async #ask(method: string, what: () => object, withinMs = answerMs): Promise<unknown> {
+    const until = performance.now() + withinMs
+    for (;;) {
+      const connection = this.#connection ?? (await this.#whenConnected(until))
+      try {
+        return await this.#send(connection, method, what(), until - performance.now())
+      } catch (error) {
+        const isLost = this.#connection !== connection
+        if (!isLost || this.#closed || performance.now() >= until) throw error
+      }
+    }
+  }
+
+  #send(connection: RpcConnection, method: string, what: object, timeoutMs: number): Promise<unknown> {
+    return connection.call(method, [{ ...this.#options.key, ...what }], { timeoutMs: Math.max(1, timeoutMs) })
+  }
+
+  #whenConnected(until: number): Promise<RpcConnection> {
+    return new Promise((resolve, reject) => {
+      const leftMs = Math.max(0, until - performance.now())
+      const timer = Number.isFinite(leftMs) ? setTimeout(() => wake(), leftMs) : undefined
+      const wake = () => {
+        clearTimeout(timer)
+        this.#waiting.delete(wake)
+        if (this.#connection === undefined) reject(away())
+        else resolve(this.#connection)
+      }
+      if (this.#closed) wake()
+      else this.#waiting.add(wake)
+    })
+  }
+
+  async #connect(): Promise<void> {
+    const lostAt = performance.now()
+    for (let waitMs = firstRetryMs; !this.#closed; waitMs = Math.min(waitMs * 2, lastRetryMs)) {
+      const connection = await this.#dial().catch(() => undefined)
+      if (connection !== undefined) return this.#connected(connection, performance.now() - lostAt)
+      await sleep(waitMs)
+    }
+  }
+
+  /** A connection to an agent that knows this worker. */
+  async #dial(): Promise<RpcConnection> {
+    const { agentSocket, key } = this.#options
+    const client = `${key.name}/${key.slot}`
+    const connection = await RpcConnection.open({ to: { path: agentSocket }, client, service: agentService })
+    try {
+      if (this.#greeting !== undefined) await this.#send(connection, workerMethods.ready, this.#greeting(), answerMs)
+      return connection
+    } catch (error) {
+      connection.close()
+      throw error
+    }
+  }
+
+  #connected(connection: RpcConnection, awayMs: number): void {
+    if (this.#closed || connection.state !== "open") {
+      connection.close()
+      if (!this.#closed) void this.#connect()
+      return
+    }
+    this.#connection = connection
+    connection.onState(() => this.#lost(connection))
+    for (const wake of this.#waiting) wake()
+    if (this.#greeting !== undefined) this.#options.onBack(awayMs)
+  }
+
+  #lost(connection: RpcConnection): void {
+    if (this.#connection !== connection) return
+    this.#connection = undefined
+    // One that drains answers nothing more that would be worth to wait for.
+    connection.close()
+    if (this.#closed) return
+    this.#options.onLost()
+    void this.#connect()
   }
 }

@@ -105,6 +105,10 @@ export class CallDuty implements Duty {
     await this.#port.listen()
   }
 
+  greeting() {
+    return this.offers
+  }
+
   start(): void {}
 
   report() {

@@ -10,6 +10,8 @@ export interface DrainOptions {
 export interface Duty {
   /** What it tells its agent when it is ready. */
   readonly offers: Omit<WorkerReady, keyof WorkerKey>
+  /** The same with what it does now: what it tells the next agent. */
+  greeting(): Omit<WorkerReady, keyof WorkerKey>
   /** From here on it can be given work. */
   begin(): Promise<void>
   /** The agent knows that it is ready. */

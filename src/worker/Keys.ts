@@ -15,6 +15,8 @@ const lastLookMs = 250
 const patienceMs = 30_000
 /** What is left of a deadline for the answer to reach the caller. */
 const reserveMs = 20
+/** An outcome that no agent could be told within the call's time is kept for the next one so long. */
+const outcomeKeptMs = 60_000
 
 const refused = (code: "invalid_argument" | "failed_precondition", message: string) =>
   new RpcError(code, message, { executed: "no" })
@@ -30,6 +32,7 @@ type Call = { readonly name: string; readonly args: ReadonlyArray<unknown>; read
 export class Keys {
   readonly #link: AgentLink
   readonly #isOn: boolean
+  #calls = 0
 
   constructor(link: AgentLink, options: { readonly windowMs: number }) {
     this.#link = link
@@ -48,7 +51,7 @@ export class Keys {
     const begun = await this.#begin(key, requestOf(given), call)
     switch (begun.state) {
       case "run":
-        return await this.#run(key, () => handle(args, call))
+        return await this.#run(key, call, () => handle(args, call))
       case "done":
         return again(begun.outcome)
       case "mismatch":
@@ -79,8 +82,9 @@ export class Keys {
   /** Asks until the call does not run elsewhere any more, or there is no time left. */
   async #begin(key: string, request: string, call: ServerCall): Promise<KeyBegun> {
     const until = performance.now() + Math.min(call.remainingMs() - reserveMs, patienceMs)
+    const number = ++this.#calls
     for (let waitMs = firstLookMs; ; waitMs = Math.min(waitMs * 2, lastLookMs)) {
-      const begun = await this.#link.beginKey({ key, request })
+      const begun = await this.#link.beginKey({ key, request, call: number }, Math.max(0, until - performance.now()))
       if (begun.state !== "running" || begun.lost || call.signal.aborted) return begun
       const leftMs = until - performance.now()
       if (leftMs <= 0) return begun
@@ -89,25 +93,34 @@ export class Keys {
   }
 
   /** The outcome is kept before the caller hears of it: an answer that is lost on the way can be asked for again. */
-  async #run(key: string, run: () => unknown): Promise<unknown> {
+  async #run(key: string, call: ServerCall, run: () => unknown): Promise<unknown> {
     try {
       const value = await run()
-      await this.#end(key, { ok: true, value: value ?? null })
+      await this.#endWithin(call, key, { ok: true, value: value ?? null })
       return value
     } catch (error) {
-      await this.#end(key, failureOf(error))
+      await this.#endWithin(call, key, failureOf(error))
       throw error
     }
+  }
+
+  /** A call whose agent is away for longer than it may take is answered, and the next agent hears of it all the same. */
+  async #endWithin(call: ServerCall, key: string, outcome: KeyOutcome): Promise<void> {
+    const leftMs = Math.min(call.remainingMs() - reserveMs, outcomeKeptMs)
+    let timer: ReturnType<typeof setTimeout> | undefined
+    const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, Math.max(0, leftMs))))
+    await Promise.race([this.#end(key, outcome), late])
+    clearTimeout(timer)
   }
 
   /** A call is answered even when its outcome can't be kept; a repeat of it then hears of that. */
   async #end(key: string, outcome: KeyOutcome): Promise<void> {
     try {
-      await this.#link.endKey({ key, outcome })
+      await this.#link.endKey({ key, outcome }, outcomeKeptMs)
     } catch (error) {
       const message = `The call was made, but its outcome could not be kept for a repeat: ${textOf(error)}`
       const told: KeyOutcome = { ok: false, code: "failed_precondition", message, details: null }
-      await this.#link.endKey({ key, outcome: told }).catch(() => undefined)
+      await this.#link.endKey({ key, outcome: told }, outcomeKeptMs).catch(() => undefined)
     }
   }
 }

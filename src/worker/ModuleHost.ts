@@ -1,9 +1,13 @@
+import { newId } from "../platform/Ids.ts"
 import { RpcError } from "../protocol/RpcError.ts"
 import type { TaskOptions } from "../protocol/TaskOptions.ts"
 import type { WorkerSettings } from "../protocol/WorkerLink.ts"
-import type { ServiceHost } from "../service/Host.ts"
+import type { Queueing, ServiceHost } from "../service/Host.ts"
 import type { AgentLink } from "./AgentLink.ts"
 import { logForService } from "./Log.ts"
+
+/** While its agent is away a task waits to be queued, but not for longer than this. */
+const patienceMs = 30_000
 
 const notQueued = (message: string) => new RpcError("failed_precondition", message, { executed: "no" })
 
@@ -29,11 +33,12 @@ export class ModuleHost implements ServiceHost {
     task: string,
     payload: unknown,
     options: TaskOptions,
-    traceparent: string | undefined,
+    { traceparent, withinMs = patienceMs }: Queueing,
   ): Promise<string> {
     if (this.#tasks?.includes(task) === false) throw notQueued(`Cannot queue "${task}": ${this.#instead(this.#tasks)}`)
     const trace = traceparent === undefined ? {} : { traceparent }
-    const { id } = await this.#link.queueTask({ task, payload, options, ...trace })
+    const within = Math.min(withinMs, patienceMs)
+    const { id } = await this.#link.queueTask({ id: newId(), task, payload, options, ...trace }, within)
     return id
   }
 

@@ -14,8 +14,6 @@ import type { UserService } from "./UserService.ts"
 
 /** After an answer that says that the agent can't give tasks now. */
 const pauseMs = 1_000
-/** How often the agent is told what became of a task, before the next one is taken. */
-const tellTimes = 10
 
 type Running = {
   readonly task: TaskToRun
@@ -46,7 +44,11 @@ export class TaskDuty implements Duty {
   /** No more tasks are to be taken. */
   #isLeaving = false
   #running: Running | undefined
+  /** The task of which the agent has yet to hear what became of it. */
+  #held: TaskToRun | undefined
   #ended: Promise<void> | undefined
+  /** When it is leaving: the agent that is away is not waited for any longer then. */
+  #leavesBy = Infinity
   #taken = 0
   #done = 0
 
@@ -62,6 +64,12 @@ export class TaskDuty implements Duty {
 
   begin(): Promise<void> {
     return Promise.resolve()
+  }
+
+  greeting() {
+    if (this.#held === undefined) return this.offers
+    const { attempt, id } = this.#held
+    return { ...this.offers, running: { id, attempt } }
   }
 
   /** After the agent knows that this worker is ready: it gives tasks to no other. */
@@ -84,9 +92,10 @@ export class TaskDuty implements Duty {
   /** Lets the task that runs come to its end. What is cut off by the time runs again elsewhere. */
   async drain({ timeoutMs }: DrainOptions): Promise<void> {
     this.#isLeaving = true
+    this.#leavesBy = performance.now() + timeoutMs
     if (this.#ended === undefined) return
     const cut = setTimeout(() => this.#cut(), timeoutMs)
-    // Without its agent there is nobody to take leave of, and nothing waits.
+    // Without an agent there is nobody to take leave of, and nothing waits.
     await this.#link.leaveTasks().catch(() => undefined)
     await this.#ended
     clearTimeout(cut)
@@ -104,7 +113,7 @@ export class TaskDuty implements Duty {
         const task = await this.#link.takeTask()
         if (task !== null) await this.#run(task)
       } catch (error) {
-        // Without its agent the worker ends by itself.
+        // Its take waits for the next agent when there is none: it goes on where it was.
         if (this.#isLeaving) return
         log("WARN", `no task to be had: ${firstLine(error)}`)
         await sleep(pauseMs)
@@ -114,6 +123,7 @@ export class TaskDuty implements Duty {
 
   async #run(task: TaskToRun): Promise<void> {
     this.#taken++
+    this.#held = task
     const since = performance.now()
     const stop = new AbortController()
     const running: Running = { task, since, stop, isCut: false }
@@ -131,16 +141,22 @@ export class TaskDuty implements Duty {
     await this.#tell(running.isCut && error !== undefined ? { id, attempt, isCut: true } : endOf(task, error))
   }
 
-  /** Until the agent has heard it, the task counts as one that runs. */
+  /**
+   * Until an agent has heard it, the task counts as one that runs: no other worker gets it. Told twice it counts once, as
+   * the attempt is told too.
+   */
   async #tell(outcome: Outcome): Promise<void> {
-    for (let left = tellTimes; left > 0; left = this.#isLeaving ? 0 : left - 1) {
+    for (;;) {
       try {
-        return await this.#link.endTask(outcome)
+        await this.#link.endTask(outcome)
+        break
       } catch (error) {
-        log("WARN", `the agent did not take what became of task ${outcome.id}: ${firstLine(error)}`)
+        log("WARN", `no agent has taken what became of task ${outcome.id}: ${firstLine(error)}`)
+        if (performance.now() >= this.#leavesBy) break
         await sleep(pauseMs)
       }
     }
+    this.#held = undefined
   }
 
   /** Undefined: done. A handler that does not stop when it is told to is left to itself. */

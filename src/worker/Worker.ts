@@ -5,6 +5,7 @@ import { ModuleFailed, provideModule } from "../platform/UserModule.ts"
 import {
   endWithParent,
   exit,
+  lendDescriptors,
   onTermination,
   onUncaught,
   ownPid,
@@ -63,10 +64,11 @@ class Worker {
     const duty = this.#makeDuty(loaded)
     await loaded.ready?.()
     await endWithParent(false)
+    await lendDescriptors()
     if (this.#ending) return
     this.#duty = duty
     await duty.begin()
-    await this.#link.ready(duty.offers)
+    await this.#link.ready(() => ({ ...duty.greeting(), ...(this.#ending ? { isDraining: true } : {}) }))
     log("INFO", `ready with ${this.#described(duty)} of ${module}`)
     duty.start()
     this.#reportForEver(duty)
@@ -83,11 +85,13 @@ class Worker {
 
   #reportForEver(duty: Duty): void {
     setInterval(() => {
-      this.#link.report(duty.report()).then(
-        (orders) => duty.obey(orders),
-        // A lost link is noticed by the link itself.
-        () => undefined,
-      )
+      this.#link
+        .report(() => duty.report())
+        .then(
+          (orders) => orders !== undefined && duty.obey(orders),
+          // A lost link is noticed by the link itself.
+          () => undefined,
+        )
     }, reportEveryMs)
   }
 
@@ -105,7 +109,8 @@ class Worker {
 
   /** What was counted since the last one would be lost otherwise. */
   async #lastReport(): Promise<void> {
-    if (this.#duty !== undefined) await withoutWaiting(this.#link.report(this.#duty.report()))
+    const duty = this.#duty
+    if (duty !== undefined) await withoutWaiting(this.#link.report(() => duty.report()))
   }
 
   async fail(reason: string, detail: string): Promise<void> {
@@ -153,7 +158,9 @@ export const runWorker = async (): Promise<void> => {
   const link = await AgentLink.open({
     agentSocket: settings.agentSocket,
     key,
-    onLost: () => stop("the agent is gone"),
+    // Whoever calls does not call the agent: this goes on without it.
+    onLost: () => log("WARN", "the agent is gone: serving on without it"),
+    onBack: (awayMs) => log("INFO", `an agent is there again after ${Math.round(awayMs)} ms`),
   })
   worker = new Worker(settings, link)
   if (asked !== undefined) return worker.drain(asked)

@@ -36,7 +36,7 @@ test.skipIf(!isAllowed).each([
     await using cluster = new Cluster(`127.1.${net}.1`)
     await cluster.ready()
     const ip = `127.1.${net}.100`
-    const agent = new Agent(ip, join(cluster.folder, ip), runtime, within)
+    const agent = new Agent(ip, join(cluster.folder, ip), runtime, { within })
     cluster.agents.push(agent)
     const started = agent.start(["--join", cluster.url, "--token", await cluster.token()])
     await started.until(`${ip} is connected`, async () => (await cluster.node(ip))?.connection === "connected")

@@ -137,24 +137,3 @@ for (const runtime of ["bun", "deno"] as const) {
     await child.exited
   })
 }
-
-test("workers of an agent that was killed finish their calls and end, and the next agent starts the services", async () => {
-  await using node = await new TestNode().join()
-  const child = await startAgent(node, "bun")
-  const listen = { ip: "127.0.0.1", port: await freePort() }
-  const module = node.module(
-    "slow.js",
-    "export const slow = async (ms) => { await new Promise((r) => setTimeout(r, ms)); return process.pid }",
-  )
-  await node.apply(1, assignment(listen, module))
-  const pids = await node.running(2)
-  const answer = callOnce(listen.port, "slow", [700])
-  await Bun.sleep(100)
-  child.kill("SIGKILL")
-  await child.exited
-  expect(pids).toContain((await answer) as number)
-  await startAgent(node, "bun")
-  const next = await node.running(2)
-  expect(next.filter((pid) => pids.includes(pid))).toEqual([])
-  expect(await callOnce(listen.port, "slow", [1])).toBeNumber()
-})

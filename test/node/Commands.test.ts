@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test"
 import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs"
 import { type CommandSpec, type ProcessAssignment, specDefaults } from "../../src/domain/ProcessSpec.ts"
+import { portHolder } from "../../src/platform/ListenSocket.ts"
 import { processRow, type ProcessRow, ProcessTable } from "../../src/platform/ProcessTable.ts"
 import type { WorkerStatus } from "../../src/protocol/NodeManager.ts"
 import { freePort } from "../support/muster.ts"
@@ -226,3 +227,61 @@ test.skipIf(process.getuid?.() !== 0)(
     expect(sleeping("sleep 410610")).toBeUndefined()
   },
 )
+
+test("a reload by signal reaches the program behind a shell, and neither of them ends", async () => {
+  await using node = await started()
+  const said = node.path("said")
+  writeFileSync(
+    node.path("program.sh"),
+    `trap 'echo HUP >> ${said}' HUP\necho up >> ${said}\nwhile :; do sleep 0.05; done\n`,
+  )
+  await node.apply(1, command(`sh ${node.path("program.sh")}; echo after >> ${said}`, { reloadSignal: "HUP" }))
+  await waitFor(() => existsSync(said))
+  const { pid } = await inState(node, "RUNNING")
+  expect(await node.reload("program")).toMatchObject({ outcome: "done" })
+  await waitFor(() => readFileSync(said, "utf8") === "up\nHUP\n")
+  expect((await first(node)).pid).toBe(pid)
+})
+
+test("a stop frees the port though a grandchild that left its session and ignores TERM listens on it", async () => {
+  await using node = await started()
+  const listen = { ip: "127.41.0.3", port: await freePort("127.41.0.3") }
+  writeFileSync(
+    node.path("listen.js"),
+    `process.on("SIGTERM", () => {}); require("net").createServer().listen(${listen.port}, "${listen.ip}")`,
+  )
+  const assignment = command(`(setsid ${process.execPath} ${node.path("listen.js")} &); sleep 410620`, { listen })
+  await node.apply(1, assignment)
+  await waitFor(() => portHolder(listen) !== undefined)
+  await inState(node, "RUNNING")
+  await node.apply(2, stopped(assignment))
+  await vacant(node)
+  expect(portHolder(listen)).toBeUndefined()
+  expect((await node.status()).notices).toEqual([])
+})
+
+test("a change that is not about how it is started leaves the running process alone", async () => {
+  await using node = await started()
+  await node.apply(1, command("sleep 410621"))
+  const { pid } = await inState(node, "RUNNING")
+  const row = await waitFor(() => sleeping("sleep 410621"))
+  const over = { specRevision: 2, stopSignal: "INT", drainTimeoutMs: 700, startOrder: 3, restart: "never" } as const
+  await node.apply(2, command("sleep 410621", over))
+  await waitFor(async () => (await node.process()).specRevision === 2)
+  expect((await first(node)).pid).toBe(pid)
+  expect(isGone(row)).toBe(false)
+})
+
+test("a fork bomb of a program ends with its stop", async () => {
+  await using node = await started()
+  const script = node.path("fork.sh")
+  writeFileSync(script, `trap '' TERM\nwhile :; do setsid sleep 4106221 & sleep 0.02; done\n`)
+  const assignment = command({ argv: ["/bin/sh", script] })
+  await node.apply(1, assignment)
+  await waitFor(() => sleeping("sleep 4106221"))
+  await inState(node, "RUNNING")
+  await node.apply(2, stopped(assignment))
+  await vacant(node)
+  expect(sleeping("sleep 4106221")).toBeUndefined()
+  expect(node.left()).toEqual([])
+})

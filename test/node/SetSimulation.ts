@@ -100,7 +100,7 @@ export const makeSimulation = Effect.fnUntraced(function* (draw: Draw, isExclusi
 
   let fds = 100
   const environment = Layer.mergeAll(
-    Layer.succeed(Launcher, Launcher.of({ launch })),
+    Layer.succeed(Launcher, Launcher.of({ launch, adopt: () => Effect.die("nothing was left") })),
     Layer.succeed(
       SlotSockets,
       SlotSockets.of({
@@ -108,6 +108,8 @@ export const makeSimulation = Effect.fnUntraced(function* (draw: Draw, isExclusi
         open: () => Effect.sync(() => ++fds),
         setBacklog: () => Effect.void,
         close: () => Effect.void,
+        take: () => Effect.succeed(undefined),
+        isAt: () => Effect.succeed(true),
         steer: () => Effect.void,
       }),
     ),

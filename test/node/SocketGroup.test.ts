@@ -35,6 +35,8 @@ const kernel = () => {
           return nextFd++
         }),
       setBacklog: () => Effect.void,
+      take: () => Effect.succeed(undefined),
+      isAt: () => Effect.succeed(true),
       close: (fd) =>
         Effect.sync(() => {
           order.splice(0, order.length, ...without(order, order.indexOf(fd)))

@@ -206,9 +206,15 @@ export class TestNode {
 }
 
 /** A call on a connection of its own. */
-export const callOnce = async (port: number, method: string, args: ReadonlyArray<unknown> = [], tls?: TlsMaterial) => {
+export const callOnce = async (
+  port: number,
+  method: string,
+  args: ReadonlyArray<unknown> = [],
+  tls?: TlsMaterial,
+  host = "127.0.0.1",
+) => {
   const connection = await RpcConnection.open({
-    to: { host: "127.0.0.1", port },
+    to: { host, port },
     tls: tls === undefined ? undefined : { ...tls, expectedName: "node:n1" },
     client: "test",
     handshakeTimeoutMs: 5_000,

@@ -259,3 +259,16 @@ test("what a program started and left behind is still in its tree", async () => 
   expect(await child.tree.end(10_000)).toEqual([])
   expect(processRow(left.pid)?.hasEnded ?? true).toBe(true)
 })
+
+test.skipIf(!isRoot)("a stranger that got the pid of a child of ours is never signalled", async () => {
+  const reuse = join(root, "test/platform/fixtures/reuse.ts")
+  const words = ["unshare", "--pid", "--fork", "--mount-proc", process.execPath, reuse]
+  const child = Bun.spawn(words, { cwd: root, stdin: "ignore", stdout: "pipe", stderr: "inherit" })
+  expect(JSON.parse(await new Response(child.stdout).text())).toEqual({
+    isReused: true,
+    tree: 0,
+    signalled: [false, false, false, false],
+    left: 0,
+    strangerLives: true,
+  })
+})

@@ -85,7 +85,7 @@ test("log lines carry the trace, and a task the traceparent", async () => {
   expect(await ctx.task("resize", { width: 3 }, { delayMs: 5 })).toBe("task-1")
   expect(await task("resize", 1)).toBe("task-2")
   expect(queued).toEqual([
-    ["resize", { width: 3 }, { delayMs: 5 }, ctx.trace.traceparent],
-    ["resize", 1, {}, undefined],
+    ["resize", { width: 3 }, { delayMs: 5 }, { traceparent: ctx.trace.traceparent, withinMs: 400 }],
+    ["resize", 1, {}, {}],
   ])
 })

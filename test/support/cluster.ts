@@ -80,17 +80,25 @@ export class Agent {
   readonly data: string
   readonly runtime: Runtime
   readonly #within: ReadonlyArray<string>
+  readonly #executable: string | undefined
 
-  constructor(ip: string, data: string, runtime: Runtime, within: ReadonlyArray<string> = []) {
+  /** `executable`: another one than dist/muster. */
+  constructor(
+    ip: string,
+    data: string,
+    runtime: Runtime,
+    { executable, within = [] }: { within?: ReadonlyArray<string>; executable?: string | undefined } = {},
+  ) {
     this.ip = ip
     this.data = data
     this.runtime = runtime
     this.#within = within
+    this.#executable = executable
   }
 
   start(extra: ReadonlyArray<string> = []) {
     const args = ["--role=node", `--data=${this.data}`, `--listen=${this.ip}:8821`, ...extra]
-    this.process = new Muster(args, { runtime: this.runtime, within: this.#within })
+    this.process = new Muster(args, { runtime: this.runtime, within: this.#within, executable: this.#executable })
     return this.process
   }
 
@@ -179,8 +187,13 @@ export class Cluster {
     return this.api.call<{ token: string }>("POST", "/tokens", { kind, ttlMs }).then(({ token }) => token)
   }
 
-  async join(ip: string, runtime: Runtime = "executable", extra: ReadonlyArray<string> = []) {
-    const agent = new Agent(ip, join(this.#folder.path, ip), runtime, this.#within)
+  async join(
+    ip: string,
+    runtime: Runtime = "executable",
+    extra: ReadonlyArray<string> = [],
+    executable: string | undefined = undefined,
+  ) {
+    const agent = new Agent(ip, join(this.#folder.path, ip), runtime, { within: this.#within, executable })
     this.agents.push(agent)
     const started = agent.start(["--join", this.url, "--token", await this.token(), ...extra])
     await started.until(`${ip} is connected`, async () => (await this.node(ip))?.connection === "connected")

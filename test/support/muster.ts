@@ -43,6 +43,8 @@ export const processesOf = (folder: string): ReadonlyArray<{ pid: number; role: 
 
 type MusterOptions = {
   readonly runtime?: Runtime
+  /** Another executable than dist/muster. */
+  readonly executable?: string | undefined
   readonly cwd?: string
   readonly env?: Record<string, string>
   /** The command that runs it somewhere else, such as `ip netns exec NAME`. */
@@ -60,7 +62,8 @@ export class Muster {
   constructor(args: ReadonlyArray<string>, options: MusterOptions = {}) {
     this.args = args
     const inherited = Object.entries(process.env).filter(([name]) => !/^(?:MUSTER_|NODE_ENV$|BUN_)/.test(name))
-    this.#child = Bun.spawn([...(options.within ?? []), ...command(options.runtime ?? "executable"), ...args], {
+    const program = options.executable === undefined ? command(options.runtime ?? "executable") : [options.executable]
+    this.#child = Bun.spawn([...(options.within ?? []), ...program, ...args], {
       cwd: options.cwd ?? tmpdir(),
       env: { ...Object.fromEntries(inherited), ...options.env },
       stdin: "ignore",

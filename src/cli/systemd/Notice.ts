@@ -1,5 +1,6 @@
 import { Data, Effect, type Scope } from "effect"
 import { type NotifySocket, takeNotifySocket } from "../../platform/NotifySocket.ts"
+import { kernelMicroseconds } from "../../platform/Upgrade.ts"
 import { oneLine } from "../OneLine.ts"
 
 class NoticeFailed extends Data.TaggedError("NoticeFailed")<{ readonly message: string }> {}
@@ -9,9 +10,11 @@ export interface Notice {
   /** The role listens. From now on, until `scope` of the notice ends, its watchdog is kept quiet. */
   readonly ready: (status: string) => Effect.Effect<void>
   readonly stopping: Effect.Effect<void>
+  /** Another program takes over in this process, and will be ready soon. */
+  readonly reloading: Effect.Effect<void>
 }
 
-const silent: Notice = { ready: () => Effect.void, stopping: Effect.void }
+const silent: Notice = { ready: () => Effect.void, stopping: Effect.void, reloading: Effect.void }
 
 const retryMs = 100
 
@@ -45,6 +48,9 @@ export const noticeBy = Effect.fnUntraced(function* (socket: NotifySocket) {
   return {
     ready,
     stopping: Effect.sync(() => void socket.send("STOPPING=1\nSTATUS=stopping, lets open calls finish")),
+    reloading: Effect.map(Effect.promise(kernelMicroseconds), (now) => {
+      socket.send(`RELOADING=1\nMONOTONIC_USEC=${now}\nSTATUS=upgrading`)
+    }),
   } satisfies Notice
 })
 

@@ -96,7 +96,11 @@ const startEntries = ({ command, data, role, user }: UnitSettings): ReadonlyArra
 
 const nodeEntries: ReadonlyArray<Entry> = [
   because(
-    "The agent alone is told to stop: it lets the calls of its services end, and stops them itself.",
+    "systemctl reload is its upgrade: the executable that lies there now takes over in the same process, and services run on.",
+    "ExecReload=/bin/kill -HUP $MAINPID",
+  ),
+  because(
+    "The agent alone is told to stop: it lets the calls of its services end, and stops them itself. When it is killed, or crashes, they run on, and the next agent takes them over; so they do after systemctl kill --signal=QUIT.",
     "KillMode=process",
   ),
   because(

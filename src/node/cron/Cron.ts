@@ -12,6 +12,7 @@ import type {
   CronTaskStatus,
 } from "../../protocol/CronMessages.ts"
 import type { DataFolder } from "../DataFolder.ts"
+import { CurrentDeparture } from "../Departure.ts"
 import { type DiskFailed, Disk, readState, stateText } from "../Disk.ts"
 import { NodeChanges } from "../NodeChanges.ts"
 import { CronEntry, rowOf } from "./CronEntry.ts"
@@ -69,6 +70,7 @@ export class Cron extends Context.Service<
       Cron,
       Effect.gen(function* () {
         const disk = yield* Disk
+        const departure = yield* CurrentDeparture
         const { announce: changed } = yield* NodeChanges
         const runner = yield* CronRunner
         const store = yield* openCronStore(folder.history)
@@ -240,11 +242,15 @@ export class Cron extends Context.Service<
           yield* writes.persist(() => store.end(waiting.id, end, nextEnd()))
         })
 
+        const closeAll = Effect.suspend(() =>
+          Effect.forEach([...entries.values()], ({ runs }) => runs.close, { concurrency: "unbounded", discard: true }),
+        ).pipe(Effect.timeoutOption(agentStopMaxMs), Effect.asVoid)
         yield* Effect.addFinalizer(() =>
-          Effect.forEach([...entries.values()], ({ runs }) => runs.close, {
-            concurrency: "unbounded",
-            discard: true,
-          }).pipe(Effect.timeoutOption(agentStopMaxMs), Effect.andThen(Scope.close(scope, Exit.void))),
+          // What runs goes on when the agent leaves, and the next one takes it over.
+          Effect.andThen(
+            Effect.suspend(() => (departure.how === "stop" ? closeAll : Effect.void)),
+            Scope.close(scope, Exit.void),
+          ),
         )
 
         const stored = yield* readState(folder.set, CronSet)

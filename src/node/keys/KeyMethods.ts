@@ -16,7 +16,12 @@ const text = (maximum: number) =>
     Schema.isMaxLength(maximum, { message: `must have at most ${maximum} characters` }),
   )
 
-const BeginMessage = Schema.Struct({ ...Key.fields, key: text(keyMax), request: text(hashMax) })
+const BeginMessage = Schema.Struct({
+  ...Key.fields,
+  key: text(keyMax),
+  request: text(hashMax),
+  call: Schema.optionalKey(Schema.Int),
+})
 
 const Outcome = Schema.Union([
   Schema.Struct({ ok: Schema.Literal(true), value: Schema.Unknown }),
@@ -41,9 +46,9 @@ export const keyMethods = Effect.gen(function* () {
   return new Map<string, WorkerMethod>([
     [
       workerMethods.beginKey,
-      method(BeginMessage, ({ key, pid, request }, { ledger }) =>
+      method(BeginMessage, ({ call, key, pid, request }, { ledger }) =>
         Effect.flatMap(monotonicMs, (now) => {
-          const begun = ledger.keys.begin(pid, key, request, now)
+          const begun = ledger.keys.begin({ pid, call }, key, request, now)
           return begun === undefined ? Effect.fail(full) : Effect.succeed(begun)
         }),
       ),

@@ -1,9 +1,17 @@
 import { type AsideFile, expiredLogs, type RetentionLimits } from "../../domain/LogRetention.ts"
 import { gzipFile } from "../../platform/GzipLog.ts"
-import { type FileFacts, filesIn, removeFile, removeLater, renameFile, WritableFile } from "../../platform/LogFile.ts"
+import {
+  type FileFacts,
+  filesIn,
+  namesIn,
+  removeFile,
+  removeLater,
+  renameFile,
+  WritableFile,
+} from "../../platform/LogFile.ts"
 import { join } from "../../platform/Paths.ts"
 import { memberBytes, writeMembers } from "./LogMembers.ts"
-import { type LogName, outputBase, readLogName, rotatedGzip, rotatedLog, rotatedMembers } from "./LogNames.ts"
+import { type LogName, outputBase, readLogName, rotatedGzip, rotatedLog, rotatedMembers, stampOf } from "./LogNames.ts"
 
 type Found = FileFacts & LogName & { readonly name: string }
 type Aside = AsideFile & {
@@ -64,4 +72,19 @@ export const compress = async (folder: string, file: LogName & { readonly stamp:
   members.close()
   renameFile(`${to}${partEnd}`, to)
   removeFile(from)
+}
+
+/** Removes the whole folder when nothing was written to it for `ms`. Gives whether it did. */
+export const removeIdle = async (folder: string, now: number, ms: number): Promise<boolean> => {
+  const files = await filesIn(folder)
+  if (files.length === 0 || files.some(({ modifiedAt }) => now - modifiedAt < ms)) return false
+  await removeLater(folder)
+  return true
+}
+
+/** Gives a folder another name. What has that name already is kept beside it, under one that says when. */
+export const renameFolder = (from: string, to: string, now: number): void => {
+  if (namesIn(from).length === 0) return
+  if (namesIn(to).length > 0) renameFile(to, `${to}.${stampOf(now)}`)
+  renameFile(from, to)
 }

@@ -31,7 +31,8 @@ const outputsIn = (folder: string, { places, stream }: LogsRequest): ReadonlyArr
     if (places !== undefined && !places.includes(read.place)) continue
     found.set(outputKey(read), { place: read.place, stream: read.stream })
   }
-  return [...found.values()]
+  // Of what came at once, standard output is told first.
+  return [...found.values()].toSorted((a, b) => (a.stream === b.stream ? 0 : a.stream === "out" ? -1 : 1))
 }
 
 /** The one of them whose next line comes first. */

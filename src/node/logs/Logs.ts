@@ -1,4 +1,4 @@
-import { Clock, Context, Data, Effect, Layer } from "effect"
+import { Clock, Context, Data, Effect, Layer, Queue } from "effect"
 import type { ProcessAssignment } from "../../domain/ProcessSpec.ts"
 import { defaultRunSettings, type RunSettings } from "../../domain/RunSetting.ts"
 import { Fifos } from "../../platform/Fifo.ts"
@@ -10,7 +10,7 @@ import { Notices } from "../Notices.ts"
 import { AgentSocket } from "../supervisor/AgentSocket.ts"
 import { logFiles } from "./LogFilesView.ts"
 import { LogReading } from "./LogReading.ts"
-import { compress, retain, uncompressed } from "./Housekeeping.ts"
+import { compress, removeIdle, renameFolder, retain, uncompressed } from "./Housekeeping.ts"
 import { Pump, type Sink } from "./Pump.ts"
 
 /** Between two looks at the pipes: when much comes, when something does, and when nothing has for a while. */
@@ -20,6 +20,10 @@ const quietMs = 100
 const muchBytes = 128 * 1024
 const quietAfterTurns = 20
 const settleMs = 1_000
+const lookAtAllMs = 3_600_000
+/** The logs of a process set that was taken off the node stay for so long after their last line. */
+const removedKeepMs = 30 * 86_400_000
+const lastTurnsMax = 8
 const noticeCode = "logs-stopped"
 
 /** There are no logs of a process set of this name. */
@@ -59,7 +63,12 @@ export class Logs extends Context.Service<
         const settingsOf = (name: string) => settings.get(name) ?? defaultRunSettings
         const folderOf = (name: string) => join(folder.logs, name)
         /** Process sets whose files have changed in number or size, or whose limits have. */
-        const untidy = new Set(namesIn(folder.logs))
+        const untidy = new Set<string>()
+        const rotations = yield* Queue.sliding<void>(1)
+        let lookedAt = Number.NEGATIVE_INFINITY
+        let isAssigned = false
+        /** Names of the process sets by their ids, which stay when a service is renamed. */
+        let names: ReadonlyMap<string, string> = new Map()
 
         /** Who waits for lines of a process set. */
         const waiting = new Map<string, Array<() => void>>()
@@ -72,7 +81,10 @@ export class Logs extends Context.Service<
             const { logMaxAgeMs, logMaxBytes } = settingsOf(name)
             return { maxBytes: logMaxBytes, maxAgeMs: logMaxAgeMs }
           },
-          rotated: (name) => untidy.add(name),
+          rotated: (name) => {
+            untidy.add(name)
+            Queue.offerUnsafe(rotations, undefined)
+          },
           came: (name) => {
             for (const resolve of waiting.get(name)?.splice(0) ?? []) resolve()
           },
@@ -83,6 +95,10 @@ export class Logs extends Context.Service<
             waiting.set(name, those)
             those.push(resolve)
           })
+
+        const rename = (from: string, to: string, now: number) => {
+          if (pump.rename(from, to)) renameFolder(folderOf(from), folderOf(to), now)
+        }
 
         const known = Effect.fnUntraced(function* (name: string) {
           if (!settings.has(name) && !namesIn(folder.logs).includes(name)) return yield* new NoSuchLogs({ name })
@@ -125,6 +141,7 @@ export class Logs extends Context.Service<
         })
 
         const tidy = Effect.fnUntraced(function* (name: string) {
+          if (!settings.has(name)) return yield* tidyRemoved(name)
           const { logGzip, logKeep, logTotalBytes } = settingsOf(name)
           const limits = { keep: logKeep, totalBytes: logTotalBytes }
           yield* Effect.promise(() => retain(folderOf(name), limits))
@@ -135,7 +152,20 @@ export class Logs extends Context.Service<
           }
         })
 
+        /** Until it was said what runs here, no log is one of a set that was removed. */
+        const tidyRemoved = Effect.fnUntraced(function* (name: string) {
+          if (!isAssigned) return
+          const now = yield* Clock.currentTimeMillis
+          if (yield* Effect.promise(() => removeIdle(folderOf(name), now, removedKeepMs)))
+            yield* Effect.logInfo(`${name} was taken off this node 30 days ago or more: its logs are removed`)
+        })
+
         const tidyAll = Effect.gen(function* () {
+          const now = yield* Clock.currentTimeMillis
+          if (Math.abs(now - lookedAt) >= lookAtAllMs) {
+            lookedAt = now
+            for (const name of namesIn(folder.logs)) untidy.add(name)
+          }
           for (const name of untidy) {
             untidy.delete(name)
             yield* tidy(name).pipe(
@@ -147,24 +177,37 @@ export class Logs extends Context.Service<
         yield* Effect.addFinalizer(() =>
           Effect.flatMap(Clock.currentTimeMillis, (now) =>
             attempt("take the last that processes have said", () => {
-              while (pump.turn(now) > 0);
+              // Those that go on without this agent never cease; the next one takes what they say.
+              for (let turns = 0; turns < lastTurnsMax && pump.turn(now) > 0; turns++);
               pump.close()
             }),
           ),
         )
         pump.adopt(yield* Clock.currentTimeMillis)
         yield* Effect.forkScoped(look)
-        yield* tidyAll.pipe(Effect.andThen(Effect.sleep(settleMs)), Effect.forever, Effect.forkScoped)
+        yield* tidyAll.pipe(
+          Effect.andThen(Effect.timeoutOption(Queue.take(rotations), settleMs)),
+          Effect.forever,
+          Effect.forkScoped,
+        )
 
         return Logs.of({
           sink: (name, place) => pump.sink(name, place),
-          assign: (processes) =>
-            Effect.sync(() => {
-              for (const { name, spec } of processes) {
-                settings.set(name, spec.run)
-                untidy.add(name)
-              }
-            }),
+          assign: Effect.fnUntraced(function* (processes) {
+            const now = yield* Clock.currentTimeMillis
+            for (const { id = "", name } of processes) {
+              const former = names.get(id)
+              if (former !== undefined && former !== name)
+                yield* attempt("rename logs", () => rename(former, name, now))
+            }
+            names = new Map(processes.flatMap(({ id, name }) => (id === undefined ? [] : [[id, name]])))
+            settings.clear()
+            for (const { name, spec } of processes) {
+              settings.set(name, spec.run)
+              untidy.add(name)
+            }
+            isAssigned = true
+          }),
           read: (request) =>
             Effect.map(
               known(request.name),

@@ -1,5 +1,5 @@
 import type { Fifos } from "../../platform/Fifo.ts"
-import { closeDescriptor, namesIn } from "../../platform/LogFile.ts"
+import { closeDescriptor, namesIn, renameFile } from "../../platform/LogFile.ts"
 import { join } from "../../platform/Paths.ts"
 import { type Output, outputKey, pipeName, readPipeName, streamNames } from "./LogNames.ts"
 import { LogWriter, type RotationLimits, type WriterFailure } from "./LogWriter.ts"
@@ -25,14 +25,19 @@ export type PumpOptions = {
   readonly came: (name: string) => void
 }
 
-type Flow = { readonly name: string; readonly path: string; readonly fd: number; readonly writer: LogWriter }
+type Flow = {
+  readonly name: string
+  readonly output: Output
+  readonly path: string
+  readonly fd: number
+  readonly writer: LogWriter
+}
 
 /** Moves what all processes of a node say from their pipes to their files. */
 export class Pump {
   readonly #options: PumpOptions
   readonly #flows = new Map<string, Flow>()
   #order: ReadonlyArray<Flow> = []
-  #fds: ReadonlyArray<number> = []
 
   constructor(options: PumpOptions) {
     this.#options = options
@@ -65,24 +70,42 @@ export class Pump {
 
   /** One look at all pipes. Gives how many bytes were taken. */
   turn(now: number): number {
-    if (this.#order.length === 0) return 0
-    const ready = this.#options.fifos.poll(this.#fds)
+    const { fifos } = this.#options
+    if (!fifos.poll()) return 0
     const came = new Set<string>()
+    const gone: Array<Flow> = []
     let taken = 0
     for (const [index, flow] of this.#order.entries()) {
-      const { hasBytes, isEnded } = ready(index)
+      const { hasBytes, isEnded } = fifos.readiness(index)
       const bytes = hasBytes ? flow.writer.take(flow.fd, now) : 0
       taken += bytes
       if (bytes > 0) came.add(flow.name)
       // One that could not write all of it stays, to say so when it can.
-      if (isEnded && !hasBytes && flow.writer.failure === undefined) this.#leave(flow)
+      if (isEnded && !hasBytes && flow.writer.failure === undefined) gone.push(flow)
     }
+    for (const flow of gone) this.#leave(flow)
     for (const name of came) this.#options.came(name)
     return taken
   }
 
   settle(now: number): void {
     for (const { writer } of this.#order) writer.settle(now)
+  }
+
+  /** The processes of a set go on under another name, and so do their pipes. false: some of that name are there already. */
+  rename(from: string, to: string): boolean {
+    if (this.#order.some(({ name }) => name === to)) return false
+    for (const [key, flow] of this.#flows) {
+      if (flow.name !== from) continue
+      flow.writer.close()
+      this.#flows.delete(key)
+      const { output } = flow
+      const path = join(this.#options.pipes, pipeName(to, output))
+      renameFile(flow.path, path)
+      this.#flows.set(`${to} ${outputKey(output)}`, { ...flow, name: to, path, writer: this.#writer(to, output) })
+    }
+    this.#arrange()
+    return true
   }
 
   /** What can't be written, by process set: the first reason of each. */
@@ -106,20 +129,26 @@ export class Pump {
     const key = `${name} ${outputKey(output)}`
     const known = this.#flows.get(key)
     if (known !== undefined) return known
-    const { fifos, folderOf, limitsOf, pipes, rotated } = this.#options
+    const { fifos, pipes } = this.#options
     const path = join(pipes, pipeName(name, output))
     fifos.make(path)
-    const writer = new LogWriter({
+    const { place, stream } = output
+    const writer = this.#writer(name, output)
+    const flow = { name, output: { place, stream }, path, fd: fifos.openReader(path), writer }
+    this.#flows.set(key, flow)
+    this.#arrange()
+    return flow
+  }
+
+  #writer(name: string, output: Output): LogWriter {
+    const { fifos, folderOf, limitsOf, rotated } = this.#options
+    return new LogWriter({
       folder: folderOf(name),
       output,
       fifos,
       limits: () => limitsOf(name),
       rotated: () => rotated(name),
     })
-    const flow = { name, path, fd: fifos.openReader(path), writer }
-    this.#flows.set(key, flow)
-    this.#arrange()
-    return flow
   }
 
   /** The last process that could write to it has ended. */
@@ -133,6 +162,6 @@ export class Pump {
 
   #arrange(): void {
     this.#order = [...this.#flows.values()]
-    this.#fds = this.#order.map(({ fd }) => fd)
+    this.#options.fifos.watch(this.#order.map(({ fd }) => fd))
   }
 }

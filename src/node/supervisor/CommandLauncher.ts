@@ -1,10 +1,10 @@
 import { Effect } from "effect"
 import type { CommandSpec } from "../../domain/ProcessSpec.ts"
-import { newId } from "../../platform/Ids.ts"
+import type { Child } from "../../platform/ChildProcess.ts"
 import { spawnProgram } from "../../platform/Program.ts"
 import { Logs } from "../logs/Logs.ts"
-import { type Launched, LaunchFailed, type LaunchRequest, placeName } from "./Launched.ts"
-import { launchedCommand } from "./LaunchedCommand.ts"
+import { LaunchFailed, type LaunchRequest, placeName, type RunRequest } from "./Launched.ts"
+import { type KnownCommand, launchedCommand } from "./LaunchedCommand.ts"
 import { watchHeldPorts } from "./PortHolders.ts"
 
 /** What an instance is told of itself. */
@@ -25,8 +25,8 @@ export const commandLauncher = Effect.fnUntraced(function* (entry?: string) {
   const logs = yield* Logs
   const stopped = yield* watchHeldPorts
 
-  const spawn = async (request: LaunchRequest, spec: CommandSpec, mark: string) => {
-    const { assignment, fd, kind, slot } = request
+  const spawn = async (request: RunRequest, spec: CommandSpec) => {
+    const { assignment, fd, kind, run, slot } = request
     const sink = logs.sink(assignment.name, placeName(kind, slot))
     try {
       return await spawnProgram({
@@ -35,7 +35,7 @@ export const commandLauncher = Effect.fnUntraced(function* (entry?: string) {
         out: sink.out,
         err: sink.err,
         sockets: fd === undefined ? [] : [{ fd, name: spec.service }],
-        run: mark,
+        run: run.mark,
         entry,
       })
     } finally {
@@ -43,20 +43,26 @@ export const commandLauncher = Effect.fnUntraced(function* (entry?: string) {
     }
   }
 
-  return Effect.fn("CommandLauncher.launch")(
-    function* (request: LaunchRequest) {
-      const { assignment, kind, slot } = request
+  const launch = Effect.fn("CommandLauncher.launch")(
+    function* (request: RunRequest) {
+      const { assignment, run } = request
       const { spec } = assignment
       if (spec.kind === "module") return yield* new LaunchFailed({ reason: "a module is run by a worker" })
-      const mark = `${assignment.name}/${placeName(kind, slot).replace("/", "-")}/${newId()}`
       const child = yield* Effect.tryPromise({
-        try: () => spawn(request, spec, mark),
+        try: () => spawn(request, spec),
         catch: (cause) => new LaunchFailed({ reason: cause instanceof Error ? cause.message : String(cause) }),
       })
-      const launched: Launched = yield* launchedCommand(child, { assignment, mark, stopped })
-      return launched
+      return yield* launchedCommand(child, { assignment, mark: run.mark, stopped })
     },
     // Interrupted in between it would run without anybody knowing.
     Effect.uninterruptible,
   )
+
+  const adopt = Effect.fnUntraced(function* (child: Child, { assignment, run }: RunRequest, known: KnownCommand) {
+    const launched = yield* launchedCommand(child, { assignment, mark: run.mark, stopped }, known)
+    // Many a program takes a second signal for impatience.
+    return known.isLeaving ? { ...launched, terminate: Effect.void, retire: Effect.void } : launched
+  })
+
+  return { launch, adopt }
 })

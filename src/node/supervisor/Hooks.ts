@@ -2,6 +2,8 @@ import { Context, Effect } from "effect"
 import type { ProcessAssignment } from "../../domain/ProcessSpec.ts"
 import type { WorkerKind } from "../../protocol/WorkerLink.ts"
 import type { Ended, Launched } from "./Launched.ts"
+import type { Ledger } from "./Ledger.ts"
+import { type AdoptedSockets, type Member, noSockets } from "./SocketGroup.ts"
 import type { WorkerFigures } from "./WorkerRegistry.ts"
 import type { WorkerRun } from "./WorkerRun.ts"
 
@@ -77,21 +79,23 @@ export type Adopted = {
     readonly reason: string
     readonly good: boolean
   }>
-  /** Listening sockets by slot, in the kernel's order: that of their listening. */
-  readonly sockets: ReadonlyArray<{ readonly slot: number; readonly fd: number }>
+  readonly sockets: AdoptedSockets
 }
 
-export const nothingAdopted: Adopted = { runs: [], ended: [], sockets: [] }
+export const nothingAdopted: Adopted = { runs: [], ended: [], sockets: noSockets }
 
 /** What the agent before this one has left running. */
 export const Adoption = Context.Reference<{
-  readonly adopt: (assignment: ProcessAssignment) => Effect.Effect<Adopted>
+  readonly adopt: (assignment: ProcessAssignment, ledger: Ledger) => Effect.Effect<Adopted>
+  /** The set's listening sockets have changed; in the kernel's order. */
+  readonly sockets: (assignment: ProcessAssignment, members: ReadonlyArray<Member>) => Effect.Effect<void>
   /** A process has begun to leave, or has ended and stays down: what the next agent has to know of it. */
   readonly left: (instance: Instance, pid: number) => Effect.Effect<void>
   readonly exited: (instance: Instance, reason: string, good: boolean) => Effect.Effect<void>
 }>("muster/node/supervisor/Adoption", {
   defaultValue: () => ({
     adopt: () => Effect.succeed(nothingAdopted),
+    sockets: () => Effect.void,
     left: () => Effect.void,
     exited: () => Effect.void,
   }),

@@ -8,6 +8,7 @@ import type { WorkerFigures } from "./WorkerRegistry.ts"
 /** The process could not even be started. */
 export class LaunchFailed extends Data.TaggedError("LaunchFailed")<{ readonly reason: string }> {}
 
+/** What is to be started. */
 export type LaunchRequest = {
   readonly assignment: ProcessAssignment
   readonly kind: WorkerKind
@@ -20,6 +21,12 @@ export type LaunchRequest = {
   readonly poison: ReadonlyArray<string>
   /** Of its set. */
   readonly ledger: Ledger
+}
+
+/** The same with the run that it is. */
+export type RunRequest = LaunchRequest & {
+  /** `mark`: to be in its environment as MUSTER_RUN. `id`: names files that are its own. */
+  readonly run: { readonly id: string; readonly mark: string }
 }
 
 /** How a process has ended. */

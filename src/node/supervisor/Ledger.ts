@@ -39,11 +39,12 @@ export class Ledger {
     this.#members.set(pid, { kind, slot, ready: false, stats: undefined })
   }
 
-  ready(pid: number, methods: ReadonlyArray<MethodInfo>): void {
+  /** `methods`: undefined of one that was ready before this agent came, and has yet to say what it offers. */
+  ready(pid: number, methods: ReadonlyArray<MethodInfo> | undefined): void {
     const member = this.#members.get(pid)
     if (member === undefined) return
     member.ready = true
-    if (member.kind === "calls") this.#methods = methods
+    if (member.kind === "calls" && methods !== undefined) this.#methods = methods
   }
 
   /** `harmless`: suspected calls that the worker has run to their end since. */

@@ -14,6 +14,8 @@ const ReadyMessage = Schema.Struct({
   ...Key.fields,
   methods: Schema.Array(MethodDescription),
   tasks: Schema.Array(Schema.String),
+  isDraining: Schema.optionalKey(Schema.Literal(true)),
+  running: Schema.optionalKey(Schema.Struct({ id: Schema.String, attempt: Schema.Int })),
 })
 const FailedMessage = Schema.Struct({ ...Key.fields, reason: Schema.String })
 const OpenCall = Schema.Struct({ method: Schema.String, ageMs: Schema.Finite, remote: Schema.String })
@@ -32,10 +34,17 @@ export const ownMethods = Effect.gen(function* () {
   return new Map<string, WorkerMethod>([
     [
       workerMethods.ready,
-      method(ReadyMessage, ({ methods, pid }, worker) => {
-        worker.ledger.ready(pid, methods)
-        return Effect.as(Deferred.succeed(worker.ready, undefined), null)
-      }),
+      method(
+        ReadyMessage,
+        Effect.fnUntraced(function* ({ isDraining = false, kind, methods, name, pid, running }, worker) {
+          worker.ledger.ready(pid, methods)
+          worker.isDraining = isDraining
+          if (kind === "tasks") yield* queues.resume({ name, pid }, running)
+          yield* Deferred.succeed(worker.greeted, undefined)
+          yield* Deferred.succeed(worker.ready, undefined)
+          return null
+        }),
+      ),
     ],
     [
       workerMethods.failed,

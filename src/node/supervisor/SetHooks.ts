@@ -6,6 +6,7 @@ import type { WorkerKind } from "../../protocol/WorkerLink.ts"
 import { monotonicMs } from "../Monotonic.ts"
 import { type AdoptedRun, Adoption, CrashReports, type Instance, Probing } from "./Hooks.ts"
 import type { Ledger } from "./Ledger.ts"
+import type { Member } from "./SocketGroup.ts"
 import type { Beginning, SlotHooks } from "./SlotOptions.ts"
 import { makeRun } from "./WorkerRun.ts"
 
@@ -15,7 +16,7 @@ export const makeSetHooks = Effect.fnUntraced(function* (now: () => ProcessAssig
   const crashes = yield* CrashReports
   const adoption = yield* Adoption
   const initial = now()
-  const found = yield* adoption.adopt(initial)
+  const found = yield* adoption.adopt(initial, ledger)
 
   const refusePoison = Effect.fnUntraced(function* (inFlight: ReadonlyArray<CallInFlight>) {
     for (const { hash, method } of ledger.crashed(inFlight, yield* monotonicMs))
@@ -60,6 +61,7 @@ export const makeSetHooks = Effect.fnUntraced(function* (now: () => ProcessAssig
     /** Where an agent before this one has left something. */
     foundAt: [...found.runs, ...found.ended].map(({ kind, slot }) => ({ kind, slot })),
     sockets: found.sockets,
+    socketsChanged: (members: ReadonlyArray<Member>) => Effect.suspend(() => adoption.sockets(now(), members)),
     crashes: () => crashes.countOf(setIdOf(now())),
   }
 })

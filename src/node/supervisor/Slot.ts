@@ -349,7 +349,8 @@ export const makeSlot = Effect.fnUntraced(function* (options: SlotOptions) {
     for (const run of those) {
       yield* leave(run)
       yield* watchEnd(run)
-      yield* drain(run, Effect.void)
+      // Asked once more it does nothing else, but it may be that it never was.
+      yield* drain(run, known === undefined ? run.worker.terminate : run.worker.retire)
     }
     if (ended !== undefined) yield* move({ _tag: "Recalled", ...ended })
     if (known === undefined) return

@@ -1,5 +1,15 @@
 import { Context, Data, Effect, Layer } from "effect"
-import { assertPortFree, closeFd, ListenFailed, openSlot, setBacklog, steer } from "../../platform/ListenSocket.ts"
+import {
+  assertPortFree,
+  closeFd,
+  isSlot,
+  ListenFailed,
+  openSlot,
+  setBacklog,
+  steer,
+  takeSlot,
+} from "../../platform/ListenSocket.ts"
+import type { ProcessIdentity } from "../../platform/ProcessTable.ts"
 import { resolveAddress } from "../../platform/ResolveAddress.ts"
 
 /** The port can't be listened on now. The message says why, and who has it. */
@@ -20,6 +30,10 @@ export class SlotSockets extends Context.Service<
     readonly open: (listen: Listen, backlog: number) => Effect.Effect<number, PortUnavailable>
     readonly setBacklog: (fd: number, backlog: number) => Effect.Effect<void>
     readonly close: (fd: number) => Effect.Effect<void>
+    /** A copy of the socket with which a process of an agent before this one listens there, if it can be had. */
+    readonly take: (process: ProcessIdentity, listen: Listen) => Effect.Effect<number | undefined>
+    /** Whether a descriptor that was handed on to this program is a socket of that port. */
+    readonly isAt: (fd: number, listen: Listen) => Effect.Effect<boolean>
     /** New connections go only to these places of the port's sockets; undefined: to all. */
     readonly steer: (fd: number, places: ReadonlyArray<number> | undefined) => Effect.Effect<void>
   }
@@ -34,7 +48,11 @@ export class SlotSockets extends Context.Service<
             message: cause instanceof Error ? cause.message : String(cause),
           }),
       })
+    const orElse = <A>(listen: Listen, act: (listen: Listen) => Promise<A>, otherwise: A) =>
+      attempt(listen, act).pipe(Effect.orElseSucceed(() => otherwise))
     return SlotSockets.of({
+      take: (process, listen) => orElse(listen, (resolved) => takeSlot(process, resolved), undefined),
+      isAt: (fd, listen) => orElse(listen, (resolved) => isSlot(fd, resolved), false),
       assertFree: (listen) => attempt(listen, assertPortFree),
       open: (listen, backlog) => attempt(listen, (resolved) => openSlot({ ...resolved, backlog })),
       setBacklog: (fd, backlog) => Effect.promise(() => setBacklog(fd, backlog)),

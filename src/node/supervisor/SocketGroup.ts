@@ -24,34 +24,56 @@ export const placesDuringClose = (
   return [...after.keys()].filter((at) => order[at] === after[at] && serving.has(after[at] ?? -1))
 }
 
+/** Sockets of an agent before this one. */
+export type AdoptedSockets = {
+  /** In the kernel's order: that of their listening, as far as it is known. */
+  readonly members: ReadonlyArray<Member>
+  readonly isOrderKnown: boolean
+  /** Processes of ours listen there with sockets of which we have no copy. */
+  readonly isShared: boolean
+}
+
+export const noSockets: AdoptedSockets = { members: [], isOrderKnown: true, isShared: false }
+
 /**
  * The listening sockets of one port. New connections are steered to the slots that serve, so that none waits in the
- * queue of a slot whose worker is being replaced; what is in that queue already waits for the replacement. `adopted`:
- * sockets of an agent before this one, in the order of their listening.
+ * queue of a slot whose worker is being replaced; what is in that queue already waits for the replacement. Where their
+ * order is not known they can't be steered, and whoever comes to such a queue waits. `changed` is run with all of them.
  */
 export const makeSocketGroup = Effect.fnUntraced(function* (
   listen: Listen,
   backlog: () => number,
-  adopted: ReadonlyArray<Member> = [],
+  adopted: AdoptedSockets = noSockets,
+  changed: (members: ReadonlyArray<Member>) => Effect.Effect<void> = () => Effect.void,
 ) {
   const sockets = yield* SlotSockets
   // The set's own fiber and those of its slots come here.
   const oneAtATime = yield* Semaphore.make(1)
-  let order = adopted
+  let order = adopted.members
+  let { isOrderKnown, isShared } = adopted
+
+  const change = (members: ReadonlyArray<Member>) =>
+    Effect.suspend(() => {
+      order = members
+      if (members.length === 0) isOrderKnown = true
+      return changed(members)
+    })
 
   const steerTo = Effect.fnUntraced(function* (places: ReadonlyArray<number>) {
     const [first] = order
     if (first === undefined) return
-    const all = places.length === 0 || places.length === order.length
+    const all = !isOrderKnown || places.length === 0 || places.length === order.length
     yield* sockets.steer(first.fd, all ? undefined : places)
   })
 
   const openOne = Effect.fnUntraced(function* (slot: number) {
     const known = order.find((member) => member.slot === slot)
     if (known !== undefined) return known.fd
-    if (order.length === 0) yield* sockets.assertFree(listen)
+    if (order.length === 0 && !isShared) yield* sockets.assertFree(listen)
+    // What was there of others of ours when this group began ends with them.
+    isShared = false
     const fd = yield* sockets.open(listen, backlog())
-    order = [...order, { slot, fd }]
+    yield* change([...order, { slot, fd }])
     return fd
   })
 
@@ -63,7 +85,7 @@ export const makeSocketGroup = Effect.fnUntraced(function* (
     const others = new Set([...serving].filter((one) => one !== slot))
     if (others.size > 0) yield* steerTo(placesDuringClose(slots, place, others))
     yield* sockets.close(member.fd)
-    order = without(order, place)
+    yield* change(without(order, place))
     if (others.size > 0) {
       yield* steerTo([...order.keys()].filter((at) => others.has(order[at]?.slot ?? -1)))
     }
@@ -88,8 +110,9 @@ export const makeSocketGroup = Effect.fnUntraced(function* (
         Effect.suspend(() => {
           if (!idle()) return Effect.void
           const all = order
-          order = []
-          return Effect.forEach(all, ({ fd }) => sockets.close(fd), { discard: true })
+          return Effect.forEach(all, ({ fd }) => sockets.close(fd), { discard: true }).pipe(
+            Effect.andThen(all.length === 0 ? Effect.void : change([])),
+          )
         }),
       ),
   }

@@ -3,6 +3,7 @@ import { type ProcessAssignment, ProcessSet, rpcOf, setIdOf } from "../../domain
 import { startWaves, stopsAfter, waitsFor } from "../../domain/StartOrder.ts"
 import { agentStopMaxMs } from "../../domain/StopTime.ts"
 import type { ProcessStats, ProcessStatus, ReloadVerdict } from "../../protocol/NodeManager.ts"
+import { CurrentDeparture } from "../Departure.ts"
 import type { InstanceRequest, RestartVerdict } from "../../protocol/ProcessMessages.ts"
 import { type DiskFailed, Disk, readState, stateText } from "../Disk.ts"
 import { Logs } from "../logs/Logs.ts"
@@ -62,6 +63,7 @@ export class Supervisor extends Context.Service<
         const changes = yield* NodeChanges
         const logs = yield* Logs
         const tasks = yield* TaskQueues
+        const departure = yield* CurrentDeparture
         const registry = yield* WorkerRegistry
         const needs = yield* Effect.context<Launcher | SlotSockets | NodeChanges>()
         const oneAtATime = yield* Semaphore.make(1)
@@ -232,6 +234,8 @@ export class Supervisor extends Context.Service<
 
         yield* Effect.addFinalizer(() =>
           Effect.gen(function* () {
+            // The next agent goes on with them as they are.
+            if (departure.how !== "stop") return yield* Scope.close(scope, Exit.void)
             yield* stopAll.pipe(
               Effect.timeoutOrElse({
                 duration: agentStopMaxMs,

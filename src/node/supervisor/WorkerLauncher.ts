@@ -3,9 +3,10 @@ import { usesTls } from "../../domain/Loopback.ts"
 import type { CallInFlight } from "../../domain/Poison.ts"
 import type { ModuleSpec } from "../../domain/ProcessSpec.ts"
 import { type Child, spawnSelf } from "../../platform/ChildProcess.ts"
-import { newId } from "../../platform/Ids.ts"
+import { inheritedFd } from "../../platform/ListenSocket.ts"
 import { dirname } from "../../platform/Paths.ts"
-import { makeJournalFile, removeJournalFiles, takeJournalFile } from "../../platform/RuntimeFolder.ts"
+import { journalPath, makeJournalFile, takeJournalFile } from "../../platform/RuntimeFolder.ts"
+import type { Signal } from "../../platform/ProcessTree.ts"
 import type { Exit } from "../../platform/StartProcess.ts"
 import { journalBytes, readJournal } from "../../protocol/Journal.ts"
 import { type WorkerSettings, workerSettingsVariable } from "../../protocol/WorkerLink.ts"
@@ -13,16 +14,23 @@ import type { DataFolder } from "../DataFolder.ts"
 import { Logs } from "../logs/Logs.ts"
 import { monotonicMs } from "../Monotonic.ts"
 import { AgentSocket } from "./AgentSocket.ts"
-import { type Ended, type Launched, LaunchFailed, type LaunchRequest, placeName } from "./Launched.ts"
-import { WorkerRegistry } from "./WorkerRegistry.ts"
+import { type Ended, type Launched, LaunchFailed, placeName, type RunRequest } from "./Launched.ts"
+import { type Registered, WorkerRegistry } from "./WorkerRegistry.ts"
 
-const inheritedFd = 3
+/** One that was asked to end by an agent before this one says so when it comes back; if it does not come, it is asked. */
+const greetingMs = 5_000
+
+const unknownEnd = "ended; how is not known, as another agent had started it"
 
 const endedBy = ({ code, signal }: Exit, failure: string | undefined): Ended => ({
   code,
   signal,
-  reason: failure ?? (signal === null ? `exited with code ${code ?? 0}` : `killed by ${signal}`),
+  reason:
+    failure ?? (signal !== null ? `killed by ${signal}` : code === null ? unknownEnd : `exited with code ${code}`),
 })
+
+/** What is known of a worker that an agent before this one has started. */
+export type Known = { readonly isUp: boolean; readonly isLeaving: boolean }
 
 /** Starts this program in its role `worker`. `entry`: another main.ts to run, from source only. */
 export const workerLauncher = Effect.fnUntraced(function* (folder: DataFolder, entry?: string) {
@@ -31,11 +39,7 @@ export const workerLauncher = Effect.fnUntraced(function* (folder: DataFolder, e
   const socket = yield* AgentSocket
   const fork = Effect.runForkWith(yield* Effect.context<never>())
 
-  // Of an agent that was killed; the socket's owner knows that no other agent runs here.
-  yield* Effect.sync(() => removeJournalFiles(folder.socket.folder))
-  let journals = 0
-
-  const settingsOf = (request: LaunchRequest, spec: ModuleSpec, journal: string | undefined): WorkerSettings => {
+  const settingsOf = (request: RunRequest, spec: ModuleSpec, journal: string | undefined): WorkerSettings => {
     const { assignment, count, fd, kind, poison, slot } = request
     const isPrivate = assignment.listen !== null && usesTls(spec.tls, assignment.listen.ip)
     return {
@@ -56,7 +60,7 @@ export const workerLauncher = Effect.fnUntraced(function* (folder: DataFolder, e
     }
   }
 
-  const spawn = (request: LaunchRequest, journal: string | undefined): Child => {
+  const spawn = (request: RunRequest, journal: string | undefined): Child => {
     const { assignment, fd, kind, slot } = request
     const { name, spec } = assignment
     if (spec.kind === "command") throw new Error("a command is not run by a worker")
@@ -72,7 +76,7 @@ export const workerLauncher = Effect.fnUntraced(function* (folder: DataFolder, e
         out: sink.out,
         err: sink.err,
         fds: fd === undefined ? [] : [fd],
-        run: `${name}/${placeName(kind, slot).replace("/", "-")}/${newId()}`,
+        run: request.run.mark,
         ...(entry === undefined ? {} : { entry }),
       })
     } finally {
@@ -81,51 +85,65 @@ export const workerLauncher = Effect.fnUntraced(function* (folder: DataFolder, e
   }
 
   /** Task workers answer no calls, so they keep none. */
-  const makeJournal = ({ assignment, kind, slot }: LaunchRequest) =>
-    kind === "tasks"
-      ? undefined
-      : makeJournalFile(folder.socket.folder, `${assignment.name}-${slot}-${++journals}`, journalBytes)
-
-  const start = (request: LaunchRequest) => {
-    const journal = makeJournal(request)
+  const start = (request: RunRequest) => {
+    const { id } = request.run
+    const journal = request.kind === "tasks" ? undefined : makeJournalFile(folder.socket.folder, id, journalBytes)
     try {
-      return { child: spawn(request, journal), journal }
+      return spawn(request, journal)
     } catch (error) {
       if (journal !== undefined) takeJournalFile(journal)
       throw error
     }
   }
 
-  return Effect.fn("WorkerLauncher.launch")(function* (request: LaunchRequest) {
-    const { assignment, kind, ledger, slot } = request
-    const { child, journal } = yield* Effect.try({
-      try: () => start(request),
-      catch: (cause) => new LaunchFailed({ reason: cause instanceof Error ? cause.message : String(cause) }),
-    })
+  const ask = (child: Child, registered: Registered, signal: Signal) =>
+    // Asked twice it would not wait for its open calls.
+    Effect.sync(() => void (registered.isDraining || child.signal(signal)))
+
+  const launched = (child: Child, { assignment, kind, ledger, run, slot }: RunRequest, known?: Known): Launched => {
     const { pid } = child.identity
     const registered = registry.add(pid, { name: assignment.name, kind, slot }, ledger)
     ledger.started(pid, kind, slot)
+    if (known?.isUp === true) {
+      ledger.ready(pid, undefined)
+      Deferred.doneUnsafe(registered.ready, Effect.void)
+    }
     const ended = Deferred.makeUnsafe<Ended>()
     let inFlight: ReadonlyArray<CallInFlight> = []
     child.onExit((exit) => {
       // What the worker has started must not live on without it.
       child.tree.signal("SIGKILL")
-      if (journal !== undefined) inFlight = readJournal(takeJournalFile(journal))
+      const journal = takeJournalFile(journalPath(folder.socket.folder, run.id))
+      if (journal.length > 0) inFlight = readJournal(journal)
       registry.remove(pid)
       fork(Effect.map(monotonicMs, (now) => ledger.gone(pid, now)))
       Deferred.doneUnsafe(ended, Effect.succeed(endedBy(exit, registered.failure)))
     })
-    const launched: Launched = {
+    const mayDrain = known?.isLeaving === true
+    const greeted = mayDrain
+      ? Deferred.await(registered.greeted).pipe(Effect.timeoutOption(greetingMs), Effect.asVoid)
+      : Effect.void
+    return {
       pid,
       ready: Deferred.await(registered.ready),
       exited: Deferred.await(ended),
-      terminate: Effect.sync(() => void child.signal("SIGTERM")),
-      retire: Effect.sync(() => void child.signal("SIGUSR2")),
+      terminate: Effect.andThen(greeted, ask(child, registered, "SIGTERM")),
+      retire: Effect.andThen(greeted, ask(child, registered, "SIGUSR2")),
       kill: Effect.sync(() => void child.tree.signal("SIGKILL")),
       report: () => registered.report,
       heard: () => registered.heard,
       inFlight: () => inFlight,
     }
-    return launched
-  })
+  }
+
+  return {
+    launch: Effect.fn("WorkerLauncher.launch")(function* (request: RunRequest) {
+      const child = yield* Effect.try({
+        try: () => start(request),
+        catch: (cause) => new LaunchFailed({ reason: cause instanceof Error ? cause.message : String(cause) }),
+      })
+      return launched(child, request)
+    }),
+    adopt: (child: Child, request: RunRequest, known: Known) => Effect.sync(() => launched(child, request, known)),
+  }
 })

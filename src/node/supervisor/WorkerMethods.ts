@@ -27,15 +27,20 @@ export const workerMethod =
     use: (message: S["Type"], worker: Registered) => Effect.Effect<unknown, RpcError>,
   ): WorkerMethod => {
     const decode = Schema.decodeUnknownEffect(schema)
+    const unknown = new RpcError("permission_denied", "this is no worker of this agent", { executed: "no" })
+    const find = (key: WorkerKey) =>
+      Effect.suspend(() => {
+        const worker = registry.find(key)
+        return worker === undefined ? Effect.fail(unknown) : Effect.succeed(worker)
+      })
+    // One that an agent before this one has started may come before it was recognised.
+    const known = (key: WorkerKey) => find(key).pipe(Effect.catch(() => Effect.andThen(registry.settled, find(key))))
     return (argument) =>
       decode(argument).pipe(
         Effect.mapError((error) => new RpcError("invalid_argument", fieldError(error), { executed: "no" })),
-        Effect.flatMap((message) => {
-          const worker = registry.find(message)
-          return worker === undefined
-            ? Effect.fail(new RpcError("permission_denied", "this is no worker of this agent", { executed: "no" }))
-            : // A set that was renamed since the worker's start is known by its new name.
-              use({ ...message, name: worker.name }, worker)
-        }),
+        Effect.flatMap((message) =>
+          // A set that was renamed since the worker's start is known by its new name.
+          Effect.flatMap(known(message), (worker) => use({ ...message, name: worker.name }, worker)),
+        ),
       )
   }

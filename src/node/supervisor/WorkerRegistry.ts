@@ -1,4 +1,4 @@
-import { Context, Deferred, Layer } from "effect"
+import { Context, Deferred, Effect, Layer } from "effect"
 import type { WorkerKey, WorkerKind, WorkerReport } from "../../protocol/WorkerLink.ts"
 import type { Ledger } from "./Ledger.ts"
 
@@ -16,6 +16,10 @@ export type Registered = {
   readonly kind: WorkerKind
   readonly slot: number
   readonly ready: Deferred.Deferred<void>
+  /** It has said to this agent how it is. */
+  readonly greeted: Deferred.Deferred<void>
+  /** It was asked to end, and obeys. */
+  isDraining: boolean
   readonly ledger: Ledger
   /** Its own word on why it ends. */
   failure: string | undefined
@@ -38,11 +42,15 @@ export class WorkerRegistry extends Context.Service<
     readonly rename: (ledger: Ledger, name: string, service: string) => void
     /** Undefined when the agent has started no such worker: nobody may speak for another. */
     readonly find: (key: WorkerKey) => Registered | undefined
+    /** Returns when all are known that an agent before this one has started. */
+    readonly settled: Effect.Effect<void>
+    readonly settle: Effect.Effect<void>
   }
 >()("muster/node/supervisor/WorkerRegistry") {
   static readonly layer = Layer.sync(WorkerRegistry, () => {
     const workers = new Map<number, Registered>()
     const listeners: Array<(pid: number) => void> = []
+    const settled = Deferred.makeUnsafe<void>()
     return WorkerRegistry.of({
       add: (pid, place, ledger) => {
         const worker: Registered = {
@@ -51,6 +59,8 @@ export class WorkerRegistry extends Context.Service<
           service: undefined,
           ledger,
           ready: Deferred.makeUnsafe(),
+          greeted: Deferred.makeUnsafe(),
+          isDraining: false,
           failure: undefined,
           report: undefined,
           heard: 0,
@@ -74,6 +84,8 @@ export class WorkerRegistry extends Context.Service<
         const worker = workers.get(pid)
         return worker?.calledBy === name && worker.kind === kind && worker.slot === slot ? worker : undefined
       },
+      settled: Deferred.await(settled),
+      settle: Effect.asVoid(Deferred.succeed(settled, undefined)),
     })
   })
 }

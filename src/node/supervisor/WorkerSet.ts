@@ -59,6 +59,7 @@ export const makeWorkerSet = Effect.fnUntraced(function* (options: WorkerSetOpti
     initial.listen ?? { ip: "127.0.0.1", port: 0 },
     () => rpcOf(assignment.spec).backlog,
     hooks.sockets,
+    hooks.socketsChanged,
   )
   const pokes = yield* Queue.sliding<void>(1)
   const retry = yield* FiberHandle.make()
@@ -122,7 +123,9 @@ export const makeWorkerSet = Effect.fnUntraced(function* (options: WorkerSetOpti
   })
 
   const add = Effect.fnUntraced(function* (kind: WorkerKind, index: number, begin?: Beginning) {
-    if (hasSocket(kind)) yield* sockets.open(index)
+    // Of one that is there only to leave nobody may be led to the socket.
+    const isWanted = index < wanted(kind)
+    if (hasSocket(kind) && isWanted) yield* sockets.open(index)
     const own = yield* Scope.fork(scope)
     const slot = yield* makeSlot({
       index,
@@ -137,7 +140,8 @@ export const makeWorkerSet = Effect.fnUntraced(function* (options: WorkerSetOpti
     }).pipe(Scope.provide(own))
     places.set(slot.name, { kind, slot, scope: own, retiring: false })
     portWatch.used()
-    if (begin === undefined || (begin.current === undefined && begin.ended === undefined)) yield* slot.start
+    const isThere = begin !== undefined && (begin.current !== undefined || begin.ended !== undefined)
+    if (isWanted && !isThere) yield* slot.start
   })
 
   const remove = Effect.fnUntraced(function* ({ kind, scope: own, slot }: Place) {
@@ -302,6 +306,8 @@ export const makeWorkerSet = Effect.fnUntraced(function* (options: WorkerSetOpti
     Effect.tapCause((cause) => Effect.logError("the supervision ended", cause)),
     Effect.forkScoped,
   )
+  // The spec has changed while no agent was there.
+  if (staying().some(({ generation, state }) => generation < newest.generation && state !== "STOPPED")) yield* renewAll
   yield* poke
   yield* careForWorkers({
     slots: staying,

@@ -23,6 +23,9 @@ const text = (maximum: number) =>
 
 const QueueMessage = Schema.Struct({
   ...Key.fields,
+  id: Schema.optionalKey(
+    Schema.String.check(Schema.isPattern(/^[0-9A-HJKMNP-TV-Z]{26}$/, { message: "must be a ULID" })),
+  ),
   task: text(255),
   payload: Schema.Unknown,
   options: Schema.Struct({
@@ -65,9 +68,9 @@ export const taskMethods = Layer.effect(
     return new Map<string, WorkerMethod>([
       [
         workerMethods.queueTask,
-        method(QueueMessage, ({ name, options, payload, task, traceparent }) =>
+        method(QueueMessage, ({ id, name, options, payload, task, traceparent }) =>
           queues
-            .queue(name, { task, payload: encode(payload), options, traceparent })
+            .queue(name, { id, task, payload: encode(payload), options, traceparent })
             .pipe(Effect.mapError(toRpcError)),
         ),
       ],

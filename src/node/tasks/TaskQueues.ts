@@ -8,6 +8,7 @@ import { makeRemovedSets } from "./RemovedSets.ts"
 import { makeTaskBook, type NoSuchTasks } from "./TaskBook.ts"
 import { makeTaskLists } from "./TaskLists.ts"
 import { makeTaskRename } from "./TaskRename.ts"
+import { type Held, makeTaskReturns } from "./TaskReturns.ts"
 import { type Ended, makeTaskRuns, type WorkerName } from "./TaskRuns.ts"
 import { type TaskCounts, TaskSet, type TaskSettings } from "./TaskSet.ts"
 import type { TaskStoreFailed } from "./TaskStore.ts"
@@ -24,6 +25,8 @@ export class NoTaskWorkers extends Data.TaggedError("NoTaskWorkers")<{ readonly 
 }
 
 export type NewTask = {
+  /** Queued a second time by the same id it is the same task; undefined: a new one. */
+  readonly id?: string | undefined
   readonly task: string
   /** One CBOR item. */
   readonly payload: Uint8Array
@@ -33,8 +36,9 @@ export type NewTask = {
 
 /**
  * The durable queues of a node, one for each process set. A task is on the disk before its caller hears that it is
- * queued, and leaves the disk only when it is done: it runs at least once. That it runs is known in memory only, so
- * after the end of the agent, however it came, all that ran waits again; an attempt that was cut off so does not count.
+ * queued, and leaves the disk only when it is done: it runs at least once. That it runs is known in memory only. After
+ * the end of the agent, however it came, workers that live on tell the next one what they run; all else that ran waits
+ * again, and an attempt that was cut off so does not count.
  */
 export class TaskQueues extends Context.Service<
   TaskQueues,
@@ -58,6 +62,10 @@ export class TaskQueues extends Context.Service<
     readonly leave: (worker: WorkerName) => Effect.Effect<void>
     /** What became of a taken task. Of one that was taken back meanwhile it is too late to say so. */
     readonly end: (worker: WorkerName, ended: Ended) => Effect.Effect<void, TaskStoreFailed>
+    /** A task worker of an agent before this one lives: nothing is given out before it has said what it runs. */
+    readonly expect: (worker: WorkerName) => Effect.Effect<void>
+    /** It has come back, and holds this task, or none. */
+    readonly resume: (worker: WorkerName, held: Held | undefined) => Effect.Effect<void>
     /** The worker's process has ended: what it had taken goes back at once, and the attempt counts. */
     readonly workerGone: (pid: number) => Effect.Effect<void>
     readonly list: (request: typeof TasksRequest.Type) => Effect.Effect<TaskPage, NoSuchTasks | TaskStoreFailed>
@@ -77,7 +85,7 @@ export class TaskQueues extends Context.Service<
         const assign = yield* makeRemovedSets(book)
         const { look, poke, setOf, sets, store, write } = book
 
-        const queue = Effect.fnUntraced(function* (name: string, { options, payload, task, traceparent }: NewTask) {
+        const queue = Effect.fnUntraced(function* (name: string, { id, options, payload, task, traceparent }: NewTask) {
           const set = setOf(name)
           const { settings } = set
           if (settings === undefined || settings.taskWorkers === 0) return yield* new NoTaskWorkers({ name })
@@ -95,7 +103,7 @@ export class TaskQueues extends Context.Service<
           }
           const now = yield* Clock.currentTimeMillis
           const stored = {
-            id: newId(),
+            id: id ?? newId(),
             name,
             task,
             attempts_max: options.attemptsMax ?? settings.taskAttemptsMax,
@@ -105,11 +113,12 @@ export class TaskQueues extends Context.Service<
             traceparent: traceparent ?? null,
           }
           set.arriving += 1
+          let added = 0
           yield* write({
-            run: () => store.insert(stored, payload),
+            run: () => void (added = store.insert(stored, payload)),
             done: () => {
               set.arriving -= 1
-              set.stored += 1
+              set.stored += added
               poke(set)
             },
             undone: () => void (set.arriving -= 1),
@@ -125,6 +134,7 @@ export class TaskQueues extends Context.Service<
           leave,
           end: runs.end,
           workerGone: runs.workerGone,
+          ...makeTaskReturns(book),
           ...makeTaskLists(book),
           counts: (name) => sets.get(name)?.counts ?? new TaskSet(name).counts,
         })

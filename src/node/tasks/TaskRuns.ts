@@ -20,7 +20,7 @@ const errorCharacters = 4_096
 const retryMs = 5_000
 
 /** What becomes of the runs of tasks. */
-export const makeTaskRuns = ({ giveBack, setOf, sets, store, write }: TaskBook) => {
+export const makeTaskRuns = ({ giveBack, poke, setOf, sets, store, write }: TaskBook) => {
   const bury = (set: TaskSet, run: Running, at: { readonly now: number; readonly error: string }) => {
     let dead = 0
     return write({
@@ -86,6 +86,7 @@ export const makeTaskRuns = ({ giveBack, setOf, sets, store, write }: TaskBook) 
   const workerGone = Effect.fnUntraced(function* (pid: number) {
     for (const set of sets.values()) {
       for (const waiter of set.waiters) if (waiter.pid === pid) set.waiters.delete(waiter)
+      if (set.awaited.delete(pid)) poke(set)
       for (const run of set.running.values())
         if (run.pid === pid && !run.ending)
           yield* failAnyway(set, run, { failure: "crashed", message: "its worker died" })

@@ -46,6 +46,8 @@ export class TaskSet {
   dead = 0
   readonly running = new Map<string, Running>()
   readonly waiters = new Set<Waiter>()
+  /** Pids of task workers of an agent before this one that have yet to say what they run. */
+  readonly awaited = new Set<number>()
   /** Its turn to be looked at comes. */
   poked = false
 

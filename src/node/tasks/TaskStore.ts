@@ -87,7 +87,7 @@ const rows = <S extends Schema.Codec<unknown, unknown>>(file: SqliteFile, schema
 export const taskStore = (file: SqliteFile) => {
   const insert = file.prepare(
     `insert into task (id, name, task, payload, state, attempts, attempts_max, timeout_ms, due_at, queued_at, traceparent)
-     values (?, ?, ?, ?, ${storedState.waiting}, 0, ?, ?, ?, ?, ?)`,
+     values (?, ?, ?, ?, ${storedState.waiting}, 0, ?, ?, ?, ?, ?) on conflict do nothing`,
   )
   const remove = file.prepare("delete from task where id = ?")
   const putOff = file.prepare("update task set attempts = ?, due_at = ?, error = ? where id = ?")
@@ -139,11 +139,12 @@ export const taskStore = (file: SqliteFile) => {
 
   return {
     transaction: file.transaction,
+    /** Answers 0 when it is there already. */
     insert: (
       task: Omit<StoredTask, "state" | "attempts" | "error" | "payload_bytes" | "payload">,
       payload: Uint8Array,
     ) =>
-      void insert.run(
+      insert.run(
         task.id,
         task.name,
         task.task,

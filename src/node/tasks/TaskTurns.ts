@@ -48,6 +48,7 @@ export const makeTaskTurns = Effect.fnUntraced(function* (book: TaskBook, runs: 
 
   /** Gives what is due to those who wait for it; answers after which time the next one is due. */
   const handOut = Effect.fnUntraced(function* (set: TaskSet) {
+    if (set.awaited.size > 0) return Infinity
     const now = yield* Clock.currentTimeMillis
     for (const waiter of set.waiters) {
       const next = yield* read(() => first(set))

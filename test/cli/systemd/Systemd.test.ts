@@ -54,6 +54,7 @@ describe("a node's unit", () => {
       Type: "notify",
       NotifyAccess: "main",
       KillMode: "process",
+      ExecReload: "/bin/kill -HUP $MAINPID",
       Restart: "always",
       OOMPolicy: "continue",
       LimitNOFILE: "1048576",

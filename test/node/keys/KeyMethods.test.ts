@@ -31,6 +31,7 @@ const socket = async () => {
   const registry = Context.get(context, WorkerRegistry)
   const ledger = new Ledger({ startedAt: 0, keyWindowMs: () => 60_000 })
   for (const { pid, ...place } of [one, two]) registry.add(pid, place, ledger)
+  await Effect.runPromise(registry.settle)
   const to = { path: Context.get(context, AgentSocket).path }
   const connection = await RpcConnection.open({ to, client: "test", service: "agent" })
   return {

@@ -85,11 +85,17 @@ test("no line is lost, split or doubled when the agent is killed again and again
 
 test("a process lives on without an agent, and what it says meanwhile is there when the next one comes", async () => {
   using first = await TestPump.make()
-  const child = run(first, `trap '' TERM; ${printLines(2_000)}; sleep 0.3; echo last words >&2`)
-  const ended = once(child, "exit")
+  const go = join(first.logs, "go")
+  mkdirSync(first.logs)
+  const wait = `while [ ! -e ${go} ]; do sleep 0.05; done`
+  const ended = once(run(first, `${printLines(2_000)}; ${wait}; echo last words >&2`), "exit")
   first.pump.close()
   await Bun.sleep(200)
-  const next = spawn(process.execPath, [fixture, first.pipes, first.logs, `${64 * 1024}`], { stdio: "ignore" })
+  const next = spawn(process.execPath, [fixture, first.pipes, first.logs, `${64 * 1024}`], {
+    stdio: ["ignore", "pipe", "inherit"],
+  })
+  await once(next.stdout, "data")
+  writeFileSync(go, "")
   expect(await ended).toEqual([0, null])
   await waitFor(() => readdirSync(first.pipes).length === 0)
   next.kill("SIGKILL")

@@ -34,6 +34,7 @@ const socket = async (over: Partial<typeof defaultRpcSettings> = {}) => {
   const registry = Context.get(context, WorkerRegistry)
   const queues = Context.get(context, TaskQueues)
   for (const { pid, ...worker } of [caller, tasker]) registry.add(pid, worker, ledger)
+  await Effect.runPromise(registry.settle)
   await Effect.runPromise(queues.assign([{ name, settings: { ...defaultRpcSettings, taskWorkers: 1, ...over } }]))
   const path = Context.get(context, AgentSocket).path
   const connections: Array<RpcConnection> = []

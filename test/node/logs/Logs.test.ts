@@ -1,0 +1,237 @@
+import { spawn, spawnSync } from "node:child_process"
+import { once } from "node:events"
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { expect, setDefaultTimeout, test } from "bun:test"
+import { Effect, Layer, Logger, ManagedRuntime } from "effect"
+import type { ProcessAssignment } from "../../../src/domain/ProcessSpec.ts"
+import { defaultRunSettings, type RunSettings } from "../../../src/domain/RunSetting.ts"
+import { dataFolder } from "../../../src/node/DataFolder.ts"
+import { Logs } from "../../../src/node/logs/Logs.ts"
+import { NodeChanges } from "../../../src/node/NodeChanges.ts"
+import { Notices } from "../../../src/node/Notices.ts"
+import { AgentSocket } from "../../../src/node/supervisor/AgentSocket.ts"
+import { temporaryFolder } from "../../support/muster.ts"
+import { waitFor } from "../../support/waitFor.ts"
+import { assignment } from "../TestNode.ts"
+import { expectedLines, filesOf, printLines, textOf } from "./TestPump.ts"
+
+setDefaultTimeout(120_000)
+
+const set = (name: string, run: Partial<RunSettings> = {}, id = name): ProcessAssignment => ({
+  ...assignment({ ip: "127.44.3.1", port: 9000 }, "/none.ts", { run: { ...defaultRunSettings, ...run } }),
+  name,
+  id,
+})
+
+/** The logs of an agent, alone: real pipes, real files, real processes. */
+class TestLogs {
+  readonly said: Array<string> = []
+  readonly #folder = temporaryFolder("muster-logs-")
+  readonly #runtime
+
+  constructor() {
+    const folder = dataFolder(this.#folder.path)
+    mkdirSync(folder.socket.folder, { recursive: true })
+    const logger = Logger.make(({ message }) => void this.said.push(String(message)))
+    this.#runtime = ManagedRuntime.make(
+      Logs.layer(folder).pipe(
+        Layer.provide(Layer.succeed(AgentSocket, { path: folder.socket.path })),
+        Layer.provideMerge(Notices.layer.pipe(Layer.provide(NodeChanges.layer))),
+        Layer.provideMerge(Logger.layer([logger])),
+      ),
+    )
+  }
+
+  logs<A>(use: (logs: Logs["Service"]) => A) {
+    return this.#runtime.runPromise(Effect.map(Logs, use))
+  }
+
+  run<A, E>(use: (logs: Logs["Service"]) => Effect.Effect<A, E>) {
+    return this.#runtime.runPromise(Effect.flatMap(Logs, use))
+  }
+
+  notices() {
+    return this.#runtime.runPromise(Effect.flatMap(Notices, (notices) => notices.all))
+  }
+
+  assign(...sets: ReadonlyArray<ProcessAssignment>) {
+    return this.run((logs) => logs.assign(sets))
+  }
+
+  async start(name: string, script: string, place = "0") {
+    const sink = await this.logs((logs) => logs.sink(name, place))
+    const child = spawn("sh", ["-c", script], { stdio: ["ignore", sink.out, sink.err] })
+    sink.close()
+    return { child, ended: once(child, "exit") }
+  }
+
+  path(...parts: ReadonlyArray<string>) {
+    return join(this.#folder.path, "logs", ...parts)
+  }
+
+  async [Symbol.asyncDispose]() {
+    await this.#runtime.dispose()
+    this.#folder[Symbol.dispose]()
+  }
+}
+
+const bytesIn = (folder: string) =>
+  readdirSync(folder).reduce(
+    (sum, name) => sum + (statSync(join(folder, name), { throwIfNoEntry: false })?.size ?? 0),
+    0,
+  )
+
+test("logs do not fill the disk: files are kept by number and by total size, as set while the process runs", async () => {
+  await using logs = new TestLogs()
+  await logs.assign(set("talker", { logMaxBytes: 64 * 1024, logKeep: 3 }))
+  const { child, ended } = await logs.start(
+    "talker",
+    "while :; do echo a line of a service that never stops talking; done",
+  )
+  const aside = () => filesOf(logs.path("talker"), "0.out").slice(0, -1)
+  await waitFor(() => aside().length >= 3)
+  const first = aside()[0]!
+  await waitFor(() => !existsSync(logs.path("talker", first)) && aside().length <= 4)
+  // No restart, no new process.
+  await logs.assign(set("talker", { logMaxBytes: 128 * 1024, logKeep: 1_000, logTotalBytes: 1024 * 1024 }))
+  await waitFor(() => aside().length >= 6, { timeoutMs: 30_000 })
+  await waitFor(() => aside().some((name) => statSync(logs.path("talker", name)).size >= 128 * 1024 - 60))
+  child.kill("SIGKILL")
+  await ended
+  await waitFor(() => bytesIn(logs.path("talker")) <= 1024 * 1024)
+  expect(filesOf(logs.path("talker"), "0.out").at(-1)).toBe("0.out.log")
+})
+
+test("files that were put aside are compressed when asked, without a line lost", async () => {
+  await using logs = new TestLogs()
+  await logs.assign(set("talker", { logMaxBytes: 64 * 1024, logKeep: 1_000, logGzip: true }))
+  const { ended } = await logs.start("talker", printLines(20_000))
+  await ended
+  const folder = logs.path("talker")
+  await waitFor(() => {
+    const names = filesOf(folder, "0.out")
+    return names.length > 10 && names.filter((name) => name.endsWith(".gz")).length === names.length - 1
+  })
+  expect(textOf(folder, "0.out") === expectedLines(20_000)).toBe(true)
+  expect(bytesIn(folder)).toBeLessThan(400_000)
+  const lines = await logs.run((all) => all.lastLines("talker", "0", 15_000))
+  expect(lines).toHaveLength(15_000)
+  expect(lines[0]?.text).toStartWith("line 5001 ")
+  const { files } = await logs.run((all) => all.files("talker"))
+  expect(files.length).toBe(filesOf(folder, "0.out").length)
+  expect(
+    files.every(({ bytes, from, stream, to }) => stream === "out" && bytes > 0 && from !== null && to !== null),
+  ).toBe(true)
+})
+
+test("the last words of a process that has just ended are there at once", async () => {
+  await using logs = new TestLogs()
+  const { ended } = await logs.start("crasher", "echo begins; echo 'panic: nothing works' >&2; exit 3", "tasks/1")
+  await ended
+  const lines = await logs.run((all) => all.lastLines("crasher", "tasks/1", 200))
+  expect(lines.map(({ place, stream, text }) => `${place} ${stream} ${text}`)).toEqual([
+    "tasks/1 out begins",
+    "tasks/1 err panic: nothing works",
+  ])
+  expect(await logs.run((all) => all.lastLines("nobody", "0", 200))).toEqual([])
+  expect((await logs.run((all) => Effect.flip(all.files("nobody")))).message).toBe('this node has no logs of "nobody"')
+})
+
+const mounted = (folder: string) => {
+  mkdirSync(folder, { recursive: true })
+  return spawnSync("mount", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", folder]).status === 0
+}
+const canMount = () => {
+  using folder = temporaryFolder("muster-mount-")
+  if (!mounted(join(folder.path, "disk"))) return false
+  spawnSync("umount", [join(folder.path, "disk")])
+  return true
+}
+
+// Needs root, to mount a small disk.
+test.skipIf(!canMount())(
+  "a full disk stops the log and not the service, is told, and what is missing is counted",
+  async () => {
+    await using logs = new TestLogs()
+    expect(mounted(logs.path("talker"))).toBe(true)
+    try {
+      await logs.assign(set("talker", { logMaxBytes: 16 * 1024 * 1024 }))
+      const go = logs.path("go")
+      const { ended } = await logs.start(
+        "talker",
+        `${printLines(40_000)}; echo still alive; while [ ! -e ${go} ]; do sleep 0.05; done; echo 'the disk has room again'`,
+      )
+      const notice = await waitFor(async () => (await logs.notices())[0], { timeoutMs: 30_000 })
+      expect(notice).toMatchObject({ code: "logs-stopped", subject: "talker" })
+      expect(notice.message).toContain("no space left on the disk (ENOSPC)")
+      await waitFor(() => logs.said.some((text) => text.includes("can't be written")))
+      // Somebody makes room.
+      const file = filesOf(logs.path("talker"), "0.out")[0]!
+      const kept = statSync(logs.path("talker", file)).size
+      rmSync(logs.path("talker", file))
+      await waitFor(async () => (await logs.notices()).length === 0, { timeoutMs: 30_000 })
+      writeFileSync(go, "")
+      expect(await ended).toEqual([0, null])
+      const text = await waitFor(() => {
+        const text = textOf(logs.path("talker"), "0.out")
+        return text.includes("the disk has room again") && text
+      })
+      const [, dropped] = /WARN {2}\[agent\] (\d+) bytes were dropped here since \S+: no space left/.exec(text) ?? []
+      const all = expectedLines(40_000).length + "still alive\n".length
+      const after = text.replace(/^.*\[agent\].*\n/m, "").replace("the disk has room again\n", "")
+      expect(kept + Number(dropped) + after.trimStart().length).toBe(all)
+    } finally {
+      spawnSync("umount", ["-l", logs.path("talker")])
+    }
+  },
+)
+
+test("a renamed process set takes its pipes and its logs along", async () => {
+  await using logs = new TestLogs()
+  await logs.assign(set("old", {}, "s1"))
+  const go = logs.path("go")
+  mkdirSync(logs.path(), { recursive: true })
+  const { ended } = await logs.start("old", `echo before; while [ ! -e ${go} ]; do sleep 0.05; done; echo after`)
+  await waitFor(() => existsSync(logs.path("old")) && textOf(logs.path("old"), "0.out") === "before\n")
+  await logs.assign(set("new", {}, "s1"))
+  writeFileSync(go, "")
+  await ended
+  await waitFor(() => textOf(logs.path("new"), "0.out") === "before\nafter\n")
+  expect(existsSync(logs.path("old"))).toBe(false)
+})
+
+test("the logs of a process set that was removed stay for 30 days, and are never taken at once", async () => {
+  await using logs = new TestLogs()
+  for (const [name, days] of [
+    ["gone", 29],
+    ["forgotten", 31],
+  ] as const) {
+    mkdirSync(logs.path(name), { recursive: true })
+    writeFileSync(logs.path(name, "0.out.log"), "hello\n")
+    const time = (Date.now() - days * 86_400_000) / 1_000
+    utimesSync(logs.path(name, "0.out.log"), time, time)
+  }
+  await logs.assign(set("talker"))
+  await waitFor(() => !existsSync(logs.path("forgotten")))
+  expect(existsSync(logs.path("gone", "0.out.log"))).toBe(true)
+  expect(logs.said).toContain("forgotten was taken off this node 30 days ago or more: its logs are removed")
+})
+
+test("a reader that stands still costs no memory, and a process never waits for it", async () => {
+  await using logs = new TestLogs()
+  await logs.assign(set("talker", { logMaxBytes: 1024 * 1024, logKeep: 2 }))
+  const first = await logs.start("talker", "echo begins")
+  await first.ended
+  const reading = await logs.run((all) => all.read({ name: "talker", follow: true }))
+  await reading.next()
+  const before = process.memoryUsage().rss
+  const { ended } = await logs.start("talker", "yes a line of many megabytes that nobody reads | head -c 100000000")
+  expect(await ended).toEqual([0, null])
+  Bun.gc(true)
+  expect(process.memoryUsage().rss - before).toBeLessThan(64 * 1024 * 1024)
+  let step = await reading.next()
+  while (step.value?.dropped === 0) step = await reading.next()
+  expect(step.value?.dropped).toBeGreaterThan(0)
+  await reading.return()
+})
