@@ -351,9 +351,9 @@ describe("what an agent before this one has left", () => {
       yield* Effect.forkChild(Effect.andThen(slot.alone, Deferred.succeed(alone, undefined)))
       yield* TestClock.adjust(6_999)
       expect(yield* Deferred.isDone(alone)).toBe(false)
-      expect(script.log).toEqual([])
+      expect(script.log).toEqual(["USR2 1"])
       yield* TestClock.adjust(1)
-      expect(script.log).toEqual(["KILL 1"])
+      expect(script.log).toEqual(["USR2 1", "KILL 1"])
       yield* settle
       expect(yield* Deferred.isDone(alone)).toBe(true)
     }),

@@ -105,14 +105,13 @@ const bulkInput = decoder(
   }),
 )
 
-const bulkNow = Effect.fnUntraced(function* (ask: SignedAsk) {
-  const job = yield* (yield* BulkActions).current
-  return (
-    <Partial target="#bulk-job">
-      <BulkCard page={ask.page} job={job} />
-    </Partial>
-  )
-})
+type BulkJob = Parameters<typeof BulkCard>[0]["job"]
+
+const bulkCard = (ask: SignedAsk, job: BulkJob) => (
+  <Partial target="#bulk-job">
+    <BulkCard page={ask.page} job={job} />
+  </Partial>
+)
 
 /** One action on the services that were chosen in the list. */
 export const bulk = Effect.fn("Deeds.bulk")(function* (ask: SignedAsk) {
@@ -126,10 +125,11 @@ export const bulk = Effect.fn("Deeds.bulk")(function* (ask: SignedAsk) {
   const list = yield* Services.use((services) => services.list)
   const targets = list.flatMap(({ id, name }) => (ids.includes(id) ? [{ id, name }] : []))
   yield* jobs.start(targets, { kind: action }, ask.by)
-  return parts([yield* bulkNow(ask), toast(ask.page, "info", t.bulk.begun(targets.length))])
+  return parts([bulkCard(ask, yield* jobs.current), toast(ask.page, "info", t.bulk.begun(targets.length))])
 })
 
 export const closeBulk = Effect.fn("Deeds.closeBulk")(function* (ask: SignedAsk) {
-  yield* (yield* BulkActions).close
-  return parts([yield* bulkNow(ask)])
+  const jobs = yield* BulkActions
+  yield* jobs.close
+  return parts([bulkCard(ask, yield* jobs.current)])
 })
