@@ -248,7 +248,8 @@ export const makeSlot = Effect.fnUntraced(function* (options: SlotOptions) {
     yield* hooks.crashed({ run, ended, ranMs, wasUp, figures: run.worker.report() })
   })
 
-  const currentExited = Effect.fnUntraced(function* (run: WorkerRun, { code, reason: why, signal }: Ended) {
+  const currentExited = Effect.fnUntraced(function* (run: WorkerRun, how: Ended) {
+    const { code, reason: why, signal } = how
     const before = state._tag
     current = undefined
     if (before === "STOPPING") yield* answer({ _tag: "Stopped" })
@@ -258,7 +259,7 @@ export const makeSlot = Effect.fnUntraced(function* (options: SlotOptions) {
     yield* answer(slot.isCompleted ? { _tag: "Ready" } : { _tag: "Failed", reason: why })
     const good = slot.isCompleted || (state._tag === "BACKOFF" && state.past.failures === 0)
     if (!good) restarts += 1
-    yield* good ? hooks.wentWell(run) : crashed(run, { code, signal, reason: why }, before === "RUNNING")
+    yield* good ? hooks.wentWell(run) : crashed(run, how, before === "RUNNING")
     yield* options.changed
   })
 
