@@ -9,7 +9,8 @@ import { type AdoptedRun, Adoption, CrashReports, type Instance, Probing } from 
 import type { Ledger } from "./Ledger.ts"
 import type { Member } from "./SocketGroup.ts"
 import type { Beginning, Slot, SlotHooks } from "./SlotOptions.ts"
-import { placeName } from "./Launched.ts"
+import { type LaunchRequest, placeName } from "./Launched.ts"
+import { Launcher } from "./Launcher.ts"
 import { makeRun, type WorkerRun } from "./WorkerRun.ts"
 
 /**
@@ -22,6 +23,7 @@ export const makeSetHooks = Effect.fnUntraced(function* (
   replace: (place: string, run: WorkerRun, why: string) => Effect.Effect<boolean>,
 ) {
   const care = yield* Care
+  const launcher = yield* Launcher
   const probing = yield* Probing
   const crashes = yield* CrashReports
   const adoption = yield* Adoption
@@ -77,7 +79,7 @@ export const makeSetHooks = Effect.fnUntraced(function* (
   yield* Effect.addFinalizer(() => Effect.suspend(() => care.leave(now())))
 
   return {
-    begin: care.begin,
+    launch: (request: LaunchRequest) => care.begin(request, (group) => launcher.launch({ ...request, ...group })),
     rssBytesOf: ({ worker }: WorkerRun) => care.usageOf(worker)?.latest?.rssBytes,
     /** The limits may have changed. */
     limit: (places: ReadonlyArray<{ readonly slot: Slot }>) =>

@@ -242,7 +242,8 @@ export const makeSlot = Effect.fnUntraced(function* (options: SlotOptions) {
     yield* hooks.crashed({ run, ended, ranMs, wasUp, figures: run.worker.report() })
   })
 
-  const currentExited = Effect.fnUntraced(function* (run: WorkerRun, { code, reason: why, signal }: Ended) {
+  const currentExited = Effect.fnUntraced(function* (run: WorkerRun, how: Ended) {
+    const { code, reason: why, signal } = how
     const before = now.state._tag
     now.current = undefined
     if (before === "STOPPING") yield* orders.answer({ _tag: "Stopped" })
@@ -252,7 +253,7 @@ export const makeSlot = Effect.fnUntraced(function* (options: SlotOptions) {
     yield* orders.answer(view.isCompleted ? { _tag: "Ready" } : { _tag: "Failed", reason: why })
     const good = view.isCompleted || (now.state._tag === "BACKOFF" && now.state.past.failures === 0)
     if (!good) now.restarts += 1
-    yield* good ? hooks.wentWell(run) : crashed(run, { code, signal, reason: why }, before === "RUNNING")
+    yield* good ? hooks.wentWell(run) : crashed(run, how, before === "RUNNING")
     yield* options.changed
   })
 

@@ -19,8 +19,7 @@ import { firstReason, haveSettled, viewOf, worstState } from "./SetStatus.ts"
 import { makeSlot } from "./Slot.ts"
 import type { Beginning, Slot } from "./SlotOptions.ts"
 import { makeSocketGroup } from "./SocketGroup.ts"
-import { LaunchFailed, type LaunchRequest, placeName } from "./Launched.ts"
-import { Launcher } from "./Launcher.ts"
+import { LaunchFailed, placeName } from "./Launched.ts"
 import type { Recipe, WorkerRun } from "./WorkerRun.ts"
 
 /** A port that somebody else has may be free again soon: a former worker that still drains. */
@@ -47,7 +46,6 @@ const inOrder = (a: Place, b: Place) => (a.kind === b.kind ? a.slot.index - b.sl
 export const makeWorkerSet = Effect.fnUntraced(function* (options: WorkerSetOptions) {
   const { assignment: initial, scope } = options
   let assignment = initial
-  const launcher = yield* Launcher
   const changes = yield* NodeChanges
   const ledger = new Ledger({
     startedAt: yield* Clock.currentTimeMillis,
@@ -120,11 +118,9 @@ export const makeWorkerSet = Effect.fnUntraced(function* (options: WorkerSetOpti
     // What ended workers of one version is let in to the next.
     const poison = version.generation > proven.generation ? [] : ledger.orders(yield* monotonicMs).poison
     const request = { assignment: version.assignment, kind, slot: index, count: wanted(kind), poison, ledger }
-    const start = (more: Pick<LaunchRequest, "fd">) =>
-      hooks.begin(request, (cgroup) => launcher.launch({ ...request, ...more, ...cgroup }))
-    if (!hasSocket(kind)) return yield* start({})
+    if (!hasSocket(kind)) return yield* hooks.launch(request)
     const fd = yield* sockets.open(index).pipe(Effect.mapError(({ message }) => new LaunchFailed({ reason: message })))
-    return yield* start({ fd })
+    return yield* hooks.launch({ ...request, fd })
   })
   const recipe = (kind: WorkerKind, index: number, version: Version): Recipe => ({
     generation: version.generation,
