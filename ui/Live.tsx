@@ -1,6 +1,7 @@
 import type { CronRunsView, CronTaskView } from "../src/domain/CronView.ts"
 import type { Child } from "hono/jsx"
 import type { CallsView } from "../src/domain/CallFigures.ts"
+import type { InspectionView } from "../src/domain/Inspection.ts"
 import type { TasksView } from "../src/domain/TaskFigures.ts"
 import { Attention } from "./pages/dashboard/Attention.tsx"
 import { FirstSteps } from "./pages/dashboard/FirstSteps.tsx"
@@ -15,6 +16,8 @@ import { Figures } from "./pages/service/calls/Figures.tsx"
 import { Methods } from "./pages/service/calls/Methods.tsx"
 import { Poison } from "./pages/service/calls/Poison.tsx"
 import { Workers } from "./pages/service/calls/Workers.tsx"
+import { Crashes } from "./pages/service/crashes/Crashes.tsx"
+import { Usage } from "./pages/service/crashes/Usage.tsx"
 import { CronFacts } from "./pages/cron/CronFacts.tsx"
 import { CronActions, CronState } from "./pages/cron/CronHead.tsx"
 import { cronSegments, cronVersion } from "./pages/cron/CronPage.tsx"
@@ -107,6 +110,16 @@ export const liveTasks = (page: PageContext, service: ServiceDetail, view: Tasks
   ...serviceHead(page, service),
   fragment("task-queues", <Queues page={page} service={service} view={view} />),
   fragment("task-letters", <Letters page={page} service={service} view={view} />),
+]
+
+/** How the processes of one service do, beside what the tab has of the service itself; topic `care:<id>`. */
+export const liveCare = (
+  page: PageContext,
+  service: ServiceDetail,
+  view: InspectionView,
+): ReadonlyArray<LiveFragment> => [
+  fragment("usage", <Usage page={page} service={service} view={view} />),
+  fragment("crashes", <Crashes page={page} service={service} view={view} />),
 ]
 
 /** The tabs of one service; topic `service:<id>`. */

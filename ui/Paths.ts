@@ -43,6 +43,7 @@ export const paths = {
   push: (id: string) => `/services/${id}/push`, // POST ids (repeated or with commas, none = all) -> #push; DELETE cancels
   closePush: (id: string) => `/services/${id}/push/close`, // POST -> #push
 
+  crash: (id: string, crash: string) => `/services/${id}/process/crashes/${crash}`, // GET page
   process: (id: string) => `/services/${id}/process`, // PUT the form -> 422 ProcessForm | form + toast; DELETE
   reload: (id: string) => `/services/${id}/process/reload`, // POST node, none = all -> toast; how it goes follows by the stream
 

@@ -3,6 +3,7 @@ import { version } from "../platform/Version.ts"
 import { nodesCommand, pushCommand, servicesCommand, tokenCommand } from "./AdminCommands.ts"
 import { callCommand } from "./call/CallCommand.ts"
 import { type Command, command, titleOf } from "./Command.ts"
+import { crashesCommand } from "./CrashCommand.ts"
 import { cronCommands } from "./cron/CronCommands.ts"
 import { cronEditCommands } from "./cron/CronEdit.ts"
 import { CommandFailed, exitCodes, UsageError } from "./Failure.ts"
@@ -49,6 +50,7 @@ const commands: ReadonlyArray<Command> = [
   scaleCommand,
   logsCommand,
   pushCommand,
+  crashesCommand,
   importCommand,
   tasksCommand,
   requeueCommand,

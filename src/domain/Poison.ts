@@ -1,5 +1,8 @@
-/** A call that ran when a worker ended. `hash`: of its method and arguments, the same for the same call. */
-export type CallInFlight = { readonly hash: string; readonly method: string }
+/**
+ * A call that ran when a worker ended. `hash`: of its method and arguments, the same for the same call. `startedAt`:
+ * milliseconds since 1970, where it is known.
+ */
+export type CallInFlight = { readonly hash: string; readonly method: string; readonly startedAt?: number }
 
 /** A call that may have ended workers. Times are milliseconds of a monotonic clock. */
 type Suspect = { readonly method: string; readonly crashes: number; readonly at: number }

@@ -176,6 +176,10 @@ export const countOf = (spec: ProcessSpec): number => (spec.kind === "module" ? 
 /** How its workers answer calls; a command has none, and what is asked of its settings is the default. */
 export const rpcOf = (spec: ProcessSpec): RpcSettings => (spec.kind === "module" ? spec.rpc : defaultRpcSettings)
 
+/** The settings by which its processes are looked after while they run: of a command that is its memory alone. */
+export const recyclingOf = (spec: ProcessSpec): RpcSettings =>
+  spec.kind === "module" ? spec.rpc : { ...defaultRpcSettings, maxRssBytes: spec.maxRssBytes }
+
 /** How long a new process may take to be ready. */
 export const startTimeoutOf = (spec: ProcessSpec): number =>
   spec.kind === "module" ? spec.rpc.startTimeoutMs : spec.startTimeoutMs

@@ -21,9 +21,12 @@ const duration = (ms: number) => {
   return `${(ms / size).toFixed(1)} ${unit}`
 }
 
+/** What a worker is replaced for. */
+export type RecyclingSettings = Pick<RpcNumbers, "maxLifetimeMs" | "maxRequests" | "maxRequestsJitter" | "maxRssBytes">
+
 /** Why a worker has to be replaced by a fresh one, for a person; undefined: it has not. */
 export const recyclingReason = (
-  settings: Pick<RpcNumbers, "maxLifetimeMs" | "maxRequests" | "maxRequestsJitter" | "maxRssBytes">,
+  settings: RecyclingSettings,
   age: WorkerAge,
   draw: RecyclingDraw,
 ): string | undefined => {

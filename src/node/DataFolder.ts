@@ -13,6 +13,7 @@ export const dataFolder = (dataDir: string) => ({
   trust: join(dataDir, "trust.json"),
   tasks: join(dataDir, "tasks.db"),
   logs: join(dataDir, "logs"),
+  crashes: join(dataDir, "crashes"),
   cron: {
     set: join(dataDir, "cron.json"),
     history: join(dataDir, "cron.db"),

@@ -5,6 +5,7 @@ import {
   makePrivateFolder,
   readText,
   removeDurably,
+  removeFolder,
   setAside,
   writeDurably,
 } from "../platform/DurableFile.ts"
@@ -24,6 +25,8 @@ export class Disk extends Context.Service<
     /** `mode`: who may read it; default 0600. */
     readonly write: (path: string, text: string, mode?: number) => Effect.Effect<void, DiskFailed>
     readonly remove: (path: string) => Effect.Effect<void, DiskFailed>
+    /** With all that is in it. */
+    readonly removeFolder: (path: string) => Effect.Effect<void, DiskFailed>
     readonly list: (path: string) => Effect.Effect<ReadonlyArray<string>, DiskFailed>
     readonly makeFolder: (path: string, mode?: number) => Effect.Effect<void, DiskFailed>
     /** Only this user may enter it, and it is no one else's. */
@@ -42,6 +45,7 @@ export class Disk extends Context.Service<
       read: (path) => attempt(path, () => readText(path)),
       write: (path, text, mode) => attempt(path, () => writeDurably(path, text, mode)),
       remove: (path) => attempt(path, () => removeDurably(path)),
+      removeFolder: (path) => attempt(path, () => removeFolder(path)),
       list: (path) => attempt(path, () => listFolder(path)),
       makeFolder: (path, mode) => attempt(path, () => makeFolder(path, mode)),
       makePrivateFolder: (path) => attempt(path, () => makePrivateFolder(path)),

@@ -3,6 +3,8 @@ import { endpointKey } from "../domain/Endpoint.ts"
 import { version } from "../platform/Version.ts"
 import { assertListenable, ControlPort } from "./control/ControlPort.ts"
 import { NodeMethods } from "./control/NodeMethods.ts"
+import { careLayer } from "./care/Care.ts"
+import { Crashes } from "./crashes/Crashes.ts"
 import { Cron } from "./cron/Cron.ts"
 import { CronRunner } from "./cron/CronRunner.ts"
 import { type DataFolder, dataFolder, makeFolders } from "./DataFolder.ts"
@@ -14,6 +16,7 @@ import { type Membership, readMembership } from "./joining/Identity.ts"
 import { join } from "./joining/Join.ts"
 import { NodeChanges } from "./NodeChanges.ts"
 import { holdFolder } from "./FolderLock.ts"
+import { Limiting } from "./limits/Limiting.ts"
 import { Notices } from "./Notices.ts"
 import { Logs } from "./logs/Logs.ts"
 import { adopting } from "./running/Adopting.ts"
@@ -21,12 +24,14 @@ import { leftovers } from "./running/Leftovers.ts"
 import { Runs } from "./running/Runs.ts"
 import { AgentSocket } from "./supervisor/AgentSocket.ts"
 import { Launcher } from "./supervisor/Launcher.ts"
+import { prober } from "./supervisor/probes/Prober.ts"
 import { SlotSockets } from "./supervisor/SlotSockets.ts"
 import { Supervisor } from "./supervisor/Supervisor.ts"
 import { WorkerRegistry } from "./supervisor/WorkerRegistry.ts"
 import { taskMethods } from "./tasks/TaskMethods.ts"
 import { TaskQueues } from "./tasks/TaskQueues.ts"
 import { Trust } from "./trust/Trust.ts"
+import { Usage } from "./usage/Usage.ts"
 
 export type NodeConfig = {
   /** All the state of the node. */
@@ -72,7 +77,17 @@ const membership = Effect.fn("Node.membership")(function* (config: NodeConfig) {
   })
 })
 
-const services = (folder: DataFolder, entry: string | undefined) => {
+/** What looks after the processes while they run. */
+const looksAfter = (folder: DataFolder, nodeId: string, entry: string | undefined) => {
+  const probes = { tlsFolder: folder.tls, socket: folder.socket, certificateName: `node:${nodeId}`, entry }
+  const crashes = Crashes.layer(folder.crashes)
+  return Layer.mergeAll(prober(probes), Crashes.hooks.pipe(Layer.provideMerge(crashes))).pipe(
+    Layer.provideMerge(careLayer),
+    Layer.provide([Usage.layer, Limiting.layer(folder.root)]),
+  )
+}
+
+const services = (folder: DataFolder, nodeId: string, entry: string | undefined) => {
   const socket = AgentSocket.layer(folder).pipe(Layer.provide(taskMethods))
   const logs = Logs.layer(folder).pipe(Layer.provide(socket))
   const launcher = Launcher.layer(folder, entry).pipe(Layer.provide(socket), Layer.provideMerge(Runs.layer(folder)))
@@ -85,6 +100,7 @@ const services = (folder: DataFolder, entry: string | undefined) => {
   // With the socket: its owner knows that no other agent runs these tasks.
   const cron = Cron.layer(folder.cron).pipe(Layer.provide(CronRunner.layer(folder, entry)), Layer.provide(socket))
   return Layer.mergeAll(cron, Trust.layer(folder.trust), running).pipe(
+    Layer.provideMerge(looksAfter(folder, nodeId, entry)),
     Layer.provideMerge(Discovery.layer(folder.discovery)),
     Layer.provideMerge(logs),
     Layer.provideMerge(TaskQueues.layer(folder.tasks)),
@@ -130,7 +146,7 @@ export const nodeLayer = (config: NodeConfig) =>
       return handle(config, member).pipe(
         // After the control port: who finds another agent on its folder must not take that one's socket.
         Layer.provide(Layer.provideMerge(gateway, control)),
-        Layer.provide(services(folder, config.entry)),
+        Layer.provide(services(folder, nodeId, config.entry)),
         Layer.provide(Notices.layer.pipe(Layer.provideMerge(NodeChanges.layer))),
       )
     }),

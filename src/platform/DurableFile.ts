@@ -55,6 +55,12 @@ export const removeDurably = async (path: string): Promise<void> => {
   await syncFolder(dirname(path))
 }
 
+/** Removes a folder with all that is in it; one that is not there is no error. */
+export const removeFolder = async (path: string): Promise<void> => {
+  await rm(path, { recursive: true, force: true })
+  await syncFolder(dirname(path))
+}
+
 /**
  * For the data folder itself, and what programs of other users read in it. What is secret lies in folders and files
  * that only their owner may open.

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, writeSync } from "node:fs"
+import { readdirSync, readFileSync, writeFileSync, writeSync } from "node:fs"
 import { constants } from "node:os"
 import process from "node:process"
 import { checkFolder, defaultPath, findProgram, whyNot } from "./FindProgram.ts"
@@ -21,6 +21,8 @@ export type ExecSettings = {
   readonly rlimits: Readonly<Record<string, number | "unlimited">>
   /** Names of the sockets that it has from descriptor 3 on. */
   readonly sockets: ReadonlyArray<string>
+  /** The folder of the control group to enter. */
+  readonly cgroup?: string
 }
 
 /** Said when all but the last step is done: the program then runs, unless more is said. */
@@ -184,6 +186,16 @@ const strings = (c: C, values: ReadonlyArray<string>, kept: Array<Uint8Array>): 
   return new Uint8Array(pointers.buffer)
 }
 
+/** Before it can start anything that would be outside. What it can't do the agent tries again, and tells why not. */
+const enterGroup = ({ cgroup }: ExecSettings): void => {
+  if (cgroup === undefined) return
+  try {
+    writeFileSync(`${cgroup}/cgroup.procs`, "0")
+  } catch {
+    return
+  }
+}
+
 const socketVariables = ({ sockets }: ExecSettings): Readonly<Record<string, string>> =>
   sockets.length === 0
     ? {}
@@ -197,6 +209,7 @@ const execute = async (settings: ExecSettings): Promise<never> => {
   const c = await libcWith(signatures)
   const target = targetOf(c, await userDatabase(), settings)
   const env = { ...inherited, ...target?.env, ...settings.env, ...socketVariables(settings) }
+  enterGroup(settings)
   if (nice !== undefined) must(c, c.setpriority(0, 0, nice), `nice ${nice}:`)
   const nothing = c.open(cString("/dev/null"), 2)
   c.dup2(nothing, 0)

@@ -28,6 +28,13 @@ export const newId = (): string => {
   return timePart(ms) + digits.map((digit) => alphabet[digit]).join("")
 }
 
+/** When a ULID was made, milliseconds since 1970. */
+export const idTime = (id: string): number => {
+  let ms = 0
+  for (const letter of id.slice(0, 10)) ms = ms * 32 + alphabet.indexOf(letter)
+  return ms
+}
+
 /** `bytes` random bytes as text that is safe in a URL, a cookie and a shell (base64url). */
 export const randomToken = (bytes: number): string => randomBytes(bytes).toString("base64url")
 

@@ -38,6 +38,8 @@ export type ProgramOptions = {
   readonly sockets?: ReadonlyArray<{ readonly fd: number; readonly name: string }>
   /** Its mark, which all that it starts inherits. */
   readonly run?: string
+  /** The folder of the control group that it is in from its first instruction on. */
+  readonly cgroup?: string | undefined
   /** A main.ts to run instead of ours, from source only. */
   readonly entry?: string | undefined
 }
@@ -77,8 +79,14 @@ const argvOf = ({ command }: ProgramOptions): readonly [string, ...ReadonlyArray
 
 const given = (text: string | undefined) => text !== undefined && text !== ""
 
-const needsPreparing = ({ group, nice = 0, rlimits = {}, sockets = [], umask, user }: ProgramOptions) =>
-  given(user) || given(group) || given(umask) || nice !== 0 || Object.keys(rlimits).length > 0 || sockets.length > 0
+const needsPreparing = ({ cgroup, group, nice = 0, rlimits = {}, sockets = [], umask, user }: ProgramOptions) =>
+  given(user) ||
+  given(group) ||
+  given(umask) ||
+  nice !== 0 ||
+  Object.keys(rlimits).length > 0 ||
+  sockets.length > 0 ||
+  given(cgroup)
 
 const readEnvFile = (path: string): Readonly<Record<string, string>> => {
   const parsed = parseEnvFile(readSmall(path))
@@ -145,6 +153,7 @@ const settingsOf = async (o: ProgramOptions, env: Readonly<Record<string, string
   ...(o.nice === undefined || o.nice === 0 ? {} : { nice: o.nice }),
   rlimits: o.rlimits ?? {},
   sockets: (o.sockets ?? []).map(({ name }) => name),
+  ...(o.cgroup === undefined ? {} : { cgroup: o.cgroup }),
 })
 
 /** What can only be done in the new process is done there by ourselves, in the role `exec`, which then becomes the program. */

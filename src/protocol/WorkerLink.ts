@@ -32,6 +32,9 @@ export const workerMethods = {
 
 export const agentService = "agent"
 
+/** Where a worker answers `ping` for its agent's probes, beside the agent's socket; no longer than that one's name. */
+export const pingSocketPath = (agentSocket: string, pid: number): string => agentSocket.replace(/[^/]*$/, `p${pid}`)
+
 /** The environment variable with the WorkerSettings as JSON. */
 export const workerSettingsVariable = "MUSTER_WORKER"
 

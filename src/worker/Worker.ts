@@ -21,6 +21,7 @@ import { CallDuty } from "./CallDuty.ts"
 import type { Duty } from "./Duty.ts"
 import { describe, firstLine, log, setLogPlace } from "./Log.ts"
 import { ModuleHost } from "./ModuleHost.ts"
+import { answerPings } from "./PingPort.ts"
 import { TaskDuty } from "./TaskDuty.ts"
 import { loadService, type UserService } from "./UserService.ts"
 
@@ -68,6 +69,7 @@ class Worker {
     if (this.#ending) return
     this.#duty = duty
     await duty.begin()
+    await answerPings(this.#settings)
     await this.#link.ready(() => ({ ...duty.greeting(), ...(this.#ending ? { isDraining: true } : {}) }))
     log("INFO", `ready with ${this.#described(duty)} of ${module}`)
     duty.start()

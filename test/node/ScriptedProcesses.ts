@@ -55,7 +55,7 @@ export const scripted = () => {
     waitsForProbe: () => false,
     probe: () => Effect.void,
     crashed: ({ run, wasUp }) => Effect.sync(() => void (wasUp && log.push(`crash of ${run.worker.pid}`))),
-    wentWell: Effect.sync(() => void (wells += 1)),
+    wentWell: () => Effect.sync(() => void (wells += 1)),
     left: () => Effect.void,
     exited: () => Effect.void,
   }

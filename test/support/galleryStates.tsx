@@ -27,6 +27,7 @@ import { Partial } from "../../ui/parts/Partial.tsx"
 import { Dialog } from "../../ui/parts/Dialog.tsx"
 import type { ListQuery, LogsQuery, PageContext, ServiceFormModel } from "../../ui/ViewModels.ts"
 import * as calls from "./galleryCalls.ts"
+import { crashStates } from "./galleryCrashStates.tsx"
 import { cronStates } from "./galleryCronStates.tsx"
 import * as fixtures from "./galleryFixtures.ts"
 import * as tasks from "./galleryTasks.ts"
@@ -242,6 +243,7 @@ export const galleryStates: Readonly<Record<string, GalleryState>> = {
     path: processTab,
     page: (page) => <ProcessPage page={page} service={service} form={wrongProcess()} />,
   },
+  ...crashStates,
   "process-empty": {
     path: processTab,
     page: (page) => <ProcessPage page={page} service={fixtures.emptyService} form={openProcessForm(null)} />,

@@ -1,5 +1,6 @@
 import { counted } from "./Counted.ts"
 import { callsEn } from "./calls/en.ts"
+import { crashesEn } from "./crashes/en.ts"
 import { cronEn } from "./cron/en.ts"
 import { logsEn } from "./logs/en.ts"
 import { settingsEn } from "./settings/en.ts"
@@ -208,6 +209,7 @@ export const en = {
   ...serviceEn,
   ...settingsEn,
   ...callsEn,
+  ...crashesEn,
   ...tasksEn,
   ...cronEn,
   ...logsEn,

@@ -1,5 +1,6 @@
 import type { Messages } from "./Messages.ts"
 import { callsZhCN } from "./calls/zh-CN.ts"
+import { crashesZhCN } from "./crashes/zh-CN.ts"
 import { cronZhCN } from "./cron/zh-CN.ts"
 import { serviceZhCN } from "./service/zh-CN.ts"
 import { logsZhCN } from "./logs/zh-CN.ts"
@@ -193,6 +194,7 @@ export const zhCN: Messages = {
   ...serviceZhCN,
   ...settingsZhCN,
   ...callsZhCN,
+  ...crashesZhCN,
   ...tasksZhCN,
   ...cronZhCN,
   ...logsZhCN,

@@ -4,10 +4,11 @@ import { Context, Effect, Latch, Layer, PubSub, Stream } from "effect"
 export type Topic =
   | "services"
   | "nodes"
-  | "cron"
   | `service:${string}`
   | `calls:${string}`
   | `tasks:${string}`
+  | `care:${string}`
+  | "cron"
   | `cron:${string}`
 
 /** A topic is told at most once in this time: 200 acks within it are one change. */

@@ -13,6 +13,7 @@ import { CronRuns } from "./cron/CronRuns.ts"
 import { Deliveries } from "./Deliveries.ts"
 import { Desired } from "./Desired.ts"
 import { Fleet } from "./Fleet.ts"
+import { Inspections } from "./Inspections.ts"
 import { Joining } from "./Joining.ts"
 import { NodeList } from "./NodeList.ts"
 import { Overview } from "./Overview.ts"
@@ -26,7 +27,6 @@ import { Tasks } from "./Tasks.ts"
 /** All of the fleet, on a store (storeLayer). Ends every session, and stores what was acked, with its scope. */
 export const fleetLayer = (config: { readonly dataDir: string }) =>
   Layer.mergeAll(
-    Services.layer,
     Joining.layer,
     Fleet.layer,
     BulkActions.layer,
@@ -34,7 +34,9 @@ export const fleetLayer = (config: { readonly dataDir: string }) =>
     Tasks.layer,
     CronRuns.layer,
     ServiceLogs.layer,
+    Inspections.layer,
   ).pipe(
+    Layer.provideMerge(Services.layer),
     Layer.provideMerge(Actions.layer),
     Layer.provideMerge(Layer.mergeAll(NodeList.layer, Calls.layer, Reloads.layer, CronTasks.layer)),
     Layer.provideMerge(Layer.mergeAll(Pushes.layer, Overview.layer, Aftermath.layer)),

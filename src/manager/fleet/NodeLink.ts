@@ -29,7 +29,13 @@ import {
   type CronStopRequest,
 } from "../../protocol/CronMessages.ts"
 import type { ApplyListRequest, ApplyTrustRequest, TasksChange, TasksRequest } from "../../protocol/NodeManager.ts"
-import { type InstanceRequest, RestartVerdict } from "../../protocol/ProcessMessages.ts"
+import {
+  Crashes,
+  CrashReport,
+  type InstanceRequest,
+  ProcessInspection,
+  RestartVerdict,
+} from "../../protocol/ProcessMessages.ts"
 import { RpcError } from "../../protocol/RpcError.ts"
 import { RpcConnection } from "../../rpc/RpcConnection.ts"
 import { managerName, nodeName } from "./Authority.ts"
@@ -86,6 +92,9 @@ const decodeApplied = Schema.decodeUnknownEffect(Applied)
 const decodeStats = Schema.decodeUnknownEffect(ProcessStats)
 const decodeVerdict = Schema.decodeUnknownEffect(ReloadVerdict)
 const decodeRestart = Schema.decodeUnknownEffect(RestartVerdict)
+const decodeInspection = Schema.decodeUnknownEffect(ProcessInspection)
+const decodeCrashes = Schema.decodeUnknownEffect(Crashes)
+const decodeCrash = Schema.decodeUnknownEffect(CrashReport)
 const decodeTasks = Schema.decodeUnknownEffect(TaskPage)
 const decodeBatch = Schema.decodeUnknownEffect(LogBatch)
 const decodeFiles = Schema.decodeUnknownEffect(LogFiles)
@@ -145,6 +154,9 @@ const linkOver = (connection: RpcConnection) => {
         readable(nodeMethods.restartProcess, decodeRestart(answer)),
       ),
     processStats: (name: string) => ask(nodeMethods.processStats, { name }, decodeStats),
+    inspectProcess: (name: string) => ask(nodeMethods.inspectProcess, { name }, decodeInspection),
+    listCrashes: (name: string) => ask(nodeMethods.listCrashes, { name }, decodeCrashes),
+    getCrash: (id: string) => ask(nodeMethods.getCrash, { id }, decodeCrash),
     listTasks: (request: typeof TasksRequest.Type) => ask(nodeMethods.listTasks, request, decodeTasks),
     requeueTasks: (change: typeof TasksChange.Type) => ask(nodeMethods.requeueTasks, change, decodeChanged),
     discardTasks: (change: typeof TasksChange.Type) => ask(nodeMethods.discardTasks, change, decodeChanged),

@@ -1,5 +1,6 @@
 import { Effect, type Scope, Stream } from "effect"
 import { Calls } from "../fleet/Calls.ts"
+import { Inspections } from "../fleet/Inspections.ts"
 import { CronTasks } from "../fleet/cron/CronTasks.ts"
 import { People } from "../people/People.ts"
 import { Services } from "../fleet/Services.ts"
@@ -19,7 +20,7 @@ const views: Readonly<Record<string, View>> = {
 const viewOf = Effect.fn("Events.view")(function* (topics: string) {
   const known = views[topics]
   if (known !== undefined) return known
-  const [, kind, id] = /^(service|calls|tasks|cron):([^,]+)$/.exec(topics) ?? []
+  const [, kind, id] = /^(service|calls|tasks|care|cron):([^,]+)$/.exec(topics) ?? []
   if (id === undefined) return yield* new NoSuchPage({ path: `/events?t=${topics}` })
   if (kind === "cron") {
     yield* CronTasks.use((cron) => cron.get(id))
@@ -27,13 +28,14 @@ const viewOf = Effect.fn("Events.view")(function* (topics: string) {
   }
   const services = yield* Services
   yield* services.get(id)
-  if (kind === "calls" || kind === "tasks") return `${kind}:${id}` satisfies View
+  if (kind === "calls" || kind === "tasks" || kind === "care") return `${kind}:${id}` satisfies View
   return `service:${id}` satisfies View
 })
 
 /** Who looks at figures has them asked of the nodes for as long. */
-const watching = (view: View): Effect.Effect<void, never, Calls | Tasks | Scope.Scope> => {
+const watching = (view: View): Effect.Effect<void, never, Calls | Inspections | Tasks | Scope.Scope> => {
   const [kind = "", id = ""] = view.split(":", 2)
+  if (kind === "care") return Inspections.use((inspections) => inspections.watch(id))
   if (kind === "calls") return Calls.use((calls) => calls.watch(id))
   return kind === "tasks" ? Tasks.use((tasks) => tasks.watch(id)) : Effect.void
 }
@@ -46,7 +48,7 @@ export const events = Effect.fn("Events.open")(function* (ask: SignedAsk) {
   const live = yield* Live
   const people = yield* People
   const alive = people.session(sessionId).pipe(Effect.map((session) => session !== undefined))
-  const context = yield* Effect.context<Calls | Tasks>()
+  const context = yield* Effect.context<Calls | Inspections | Tasks>()
   const body = Stream.unwrap(
     Effect.map(watching(view), () => live.watch({ view, lang: ask.page.lang, sessionId, alive })),
   ).pipe(

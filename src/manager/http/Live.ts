@@ -7,10 +7,11 @@ export type View =
   | "dash"
   | "services"
   | "nodes"
-  | "cron"
   | `service:${string}`
   | `calls:${string}`
   | `tasks:${string}`
+  | `care:${string}`
+  | "cron"
   | `cron:${string}`
 
 /** A part of a page as it is now. `key` stays the same while its HTML changes. */
@@ -33,7 +34,7 @@ const viewsOf = (topic: Topic): ReadonlyArray<View> => {
   if (topic === "services" || topic === "nodes") return [topic, "dash"]
   if (!topic.startsWith("service:")) return [topic]
   const id = topic.slice("service:".length)
-  return [topic, `calls:${id}`, `tasks:${id}`]
+  return [topic, `calls:${id}`, `tasks:${id}`, `care:${id}`]
 }
 
 type Viewer = {

@@ -1,6 +1,7 @@
 import { Clock, Effect } from "effect"
 import {
   liveCalls,
+  liveCare,
   liveCron,
   liveCronTask,
   liveDashboard,
@@ -15,6 +16,7 @@ import type { PageContext } from "../../../ui/ViewModels.ts"
 import { Calls } from "../fleet/Calls.ts"
 import { CronTasks } from "../fleet/cron/CronTasks.ts"
 import { Fleet } from "../fleet/Fleet.ts"
+import { Inspections } from "../fleet/Inspections.ts"
 import { Joining } from "../fleet/Joining.ts"
 import { Pushes } from "../fleet/Pushes.ts"
 import { Services } from "../fleet/Services.ts"
@@ -61,6 +63,19 @@ const tasksFragments = Effect.fn("LiveViews.tasks")(function* (page: PageContext
   )
 })
 
+const careFragments = Effect.fn("LiveViews.care")(function* (page: PageContext, id: string) {
+  const services = yield* Services
+  const inspections = yield* Inspections
+  const whole = yield* serviceFragments(page, id)
+  if (whole === undefined) return undefined
+  return yield* services.get(id).pipe(
+    Effect.flatMap((service) =>
+      Effect.map(inspections.view(id), (view) => [...whole, ...liveCare(page, service, view)]),
+    ),
+    Effect.catchTag("NotFound", () => Effect.succeed(undefined)),
+  )
+})
+
 const cronFragments = Effect.fn("LiveViews.cron")(function* (page: PageContext, id: string) {
   const cron = yield* CronTasks
   return yield* cron.get(id).pipe(
@@ -77,6 +92,7 @@ const render = Effect.fn("LiveViews.render")(function* (view: View, lang: Langua
     const tokens = yield* Joining.use((joining) => joining.tokens)
     return liveNodes(page, yield* Fleet.use((fleet) => fleet.nodes), tokens)
   }
+  if (view.startsWith("care:")) return yield* careFragments(page, view.slice("care:".length))
   if (view === "cron") return liveCron(page, yield* CronTasks.use((cron) => cron.list))
   if (view.startsWith("cron:")) return yield* cronFragments(page, view.slice("cron:".length))
   if (view.startsWith("calls:")) return yield* callsFragments(page, view.slice("calls:".length))

@@ -5,6 +5,7 @@ import { ProcessForm } from "../../../ui/pages/service/process/ProcessForm.tsx"
 import { ProcessPage } from "../../../ui/pages/service/process/ProcessPage.tsx"
 import { Partial } from "../../../ui/parts/Partial.tsx"
 import { ProcessInput } from "../fleet/Inputs.ts"
+import { Inspections } from "../fleet/Inspections.ts"
 import { Reloads } from "../fleet/Reloads.ts"
 import { Services } from "../fleet/Services.ts"
 import { page, parts, toast } from "./Answers.tsx"
@@ -16,7 +17,9 @@ const processInput = decoder(ProcessInput)
 export const processPage = Effect.fn("Process.page")(function* (ask: SignedAsk) {
   const services = yield* Services
   const service = yield* services.get(yield* param(ask, "id"))
-  return page(<ProcessPage page={ask.page} service={service} form={openProcessForm(service.process)} />)
+  const inspection = yield* Inspections.use((inspections) => inspections.view(service.id))
+  const form = openProcessForm(service.process)
+  return page(<ProcessPage page={ask.page} service={service} form={form} inspection={inspection} />)
 })
 
 /** The form as it is stored now, and what runs. */

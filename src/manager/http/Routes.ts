@@ -5,6 +5,7 @@ import type { Calls } from "../fleet/Calls.ts"
 import type { CronRuns } from "../fleet/cron/CronRuns.ts"
 import type { CronTasks } from "../fleet/cron/CronTasks.ts"
 import type { Fleet } from "../fleet/Fleet.ts"
+import type { Inspections } from "../fleet/Inspections.ts"
 import type { Joining } from "../fleet/Joining.ts"
 import type { Pushes } from "../fleet/Pushes.ts"
 import type { Reloads } from "../fleet/Reloads.ts"
@@ -19,12 +20,14 @@ import * as api from "./ApiRoutes.ts"
 import type { Access, Answer, Method, Route, SignedAsk } from "./Ask.ts"
 import * as calls from "./CallRoutes.tsx"
 import * as clients from "./ClientRoutes.tsx"
+import * as crashes from "./CrashRoute.tsx"
 import * as cronApi from "./CronApiRoutes.ts"
 import * as cron from "./CronRoutes.tsx"
 import * as cronTask from "./CronTaskRoutes.tsx"
 import { dashboardPage } from "./DashboardRoute.tsx"
 import * as endpoints from "./EndpointRoutes.tsx"
 import { events } from "./EventsRoute.ts"
+import * as inspections from "./InspectionApi.ts"
 import { makeJoinRoutes } from "./JoinRoutes.ts"
 import type { Live } from "./Live.ts"
 import { logsPage } from "./LogPageRoute.tsx"
@@ -47,6 +50,7 @@ export type PageServices =
   | CronRuns
   | CronTasks
   | Fleet
+  | Inspections
   | Joining
   | ListsRepo
   | Live
@@ -133,6 +137,8 @@ export const makeRoutes = (): ReadonlyArray<PageRoute> => {
     page("DELETE", "/services/:id/process", process.removeProcess),
     page("POST", "/services/:id/process/reload", process.reloadProcess),
 
+    page("GET", "/services/:id/process/crashes/:crash", crashes.crashPage),
+
     page("GET", "/services/:id/calls", calls.callsPage),
     page("POST", "/services/:id/calls", calls.makeCall),
     page("POST", "/services/:id/calls/editor", calls.callEditor),
@@ -183,6 +189,9 @@ export const makeRoutes = (): ReadonlyArray<PageRoute> => {
     json("POST", "/api/services/:name/reload", running.reload),
     json("GET", "/api/services/:name/stats", running.stats),
     json("GET", "/api/services/:name/methods", running.methods),
+    json("GET", "/api/services/:name/inspect", inspections.inspect),
+    json("GET", "/api/services/:name/crashes", inspections.crashes),
+    json("GET", "/api/services/:name/crashes/:id", inspections.crash),
     json("GET", "/api/services/:name/logs", logs.readLogs),
     json("GET", "/api/services/:name/logs/files", logs.logFiles),
     json("GET", "/api/services/:name/tasks", running.tasks),

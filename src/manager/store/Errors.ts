@@ -9,6 +9,7 @@ export class NotFound extends Data.TaggedError("NotFound")<{
     | "token"
     | "draft"
     | "process"
+    | "crash report"
     | "process revision"
     | "endpoint"
     | "user"

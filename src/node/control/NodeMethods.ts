@@ -15,8 +15,9 @@ import {
   StatusRequest,
 } from "../../protocol/NodeManager.ts"
 import { LogsRequest } from "../../protocol/LogMessages.ts"
-import { InstanceRequest } from "../../protocol/ProcessMessages.ts"
 import { RpcError } from "../../protocol/RpcError.ts"
+import { crashReading, type NoSuchCrash } from "../crashes/CrashReading.ts"
+import { CrashesRequest, CrashRequest, InstanceRequest } from "../../protocol/ProcessMessages.ts"
 import { Cron } from "../cron/Cron.ts"
 import { Discovery, type GuardRefused } from "../discovery/Discovery.ts"
 import type { DiskFailed } from "../Disk.ts"
@@ -29,12 +30,14 @@ import type { NoSuchTasks } from "../tasks/TaskBook.ts"
 import { TaskQueues } from "../tasks/TaskQueues.ts"
 import type { TaskStoreFailed } from "../tasks/TaskStore.ts"
 import { Trust } from "../trust/Trust.ts"
+import { inspecting } from "./Inspecting.ts"
 import { cronMethods } from "./CronMethods.ts"
 
 type Failure =
   | DiskFailed
   | GuardRefused
   | InvalidSet
+  | NoSuchCrash
   | NoSuchLogs
   | NoSuchProcess
   | NoSuchTasks
@@ -54,6 +57,7 @@ const toRpcError = (failure: Failure): RpcError => {
       return new RpcError("failed_precondition", failure.message, { ...refused, details: { guard: failure.verdict } })
     case "OlderRevision":
       return new RpcError("failed_precondition", failure.message, { ...refused, details: { revision: failure.have } })
+    case "NoSuchCrash":
     case "NoSuchLogs":
     case "NoSuchProcess":
     case "NoSuchTasks":
@@ -97,6 +101,8 @@ export class NodeMethods extends Context.Service<NodeMethods, ReadonlyMap<string
         const changes = yield* NodeChanges
         const logs = yield* Logs
         const notices = yield* Notices
+        const crashes = yield* crashReading
+        const inspect = yield* inspecting
         const startedAt = yield* Clock.currentTimeMillis
 
         const status = Effect.gen(function* () {
@@ -147,6 +153,9 @@ export class NodeMethods extends Context.Service<NodeMethods, ReadonlyMap<string
           [nodeMethods.reloadProcess, method(ProcessName, ({ name }) => supervisor.reload(name))],
           [nodeMethods.restartProcess, method(InstanceRequest, (instance) => supervisor.restart(instance))],
           [nodeMethods.processStats, method(ProcessName, ({ name }) => supervisor.stats(name))],
+          [nodeMethods.inspectProcess, method(ProcessName, ({ name }) => inspect(name))],
+          [nodeMethods.listCrashes, method(CrashesRequest, ({ name }) => crashes.list(name))],
+          [nodeMethods.getCrash, method(CrashRequest, ({ id }) => crashes.get(id))],
           [nodeMethods.readLogs, method(LogsRequest, (request) => logs.read(request))],
           [nodeMethods.listLogs, method(ProcessName, ({ name }) => logs.files(name))],
           [nodeMethods.listTasks, method(TasksRequest, (request) => tasks.list(request))],

@@ -242,15 +242,15 @@ export class Cron extends Context.Service<
           yield* writes.persist(() => store.end(waiting.id, end, nextEnd()))
         })
 
-        const closeAll = Effect.suspend(() =>
-          Effect.forEach([...entries.values()], ({ runs }) => runs.close, { concurrency: "unbounded", discard: true }),
-        ).pipe(Effect.timeoutOption(agentStopMaxMs), Effect.asVoid)
+        // What runs goes on when the agent leaves, and the next one takes it over.
+        const end = Effect.suspend(() =>
+          Effect.forEach([...entries.values()], ({ runs }) => (departure.how === "stop" ? runs.close : runs.leave), {
+            concurrency: "unbounded",
+            discard: true,
+          }),
+        )
         yield* Effect.addFinalizer(() =>
-          // What runs goes on when the agent leaves, and the next one takes it over.
-          Effect.andThen(
-            Effect.suspend(() => (departure.how === "stop" ? closeAll : Effect.void)),
-            Scope.close(scope, Exit.void),
-          ),
+          end.pipe(Effect.timeoutOption(agentStopMaxMs), Effect.andThen(Scope.close(scope, Exit.void))),
         )
 
         const stored = yield* readState(folder.set, CronSet)

@@ -41,7 +41,6 @@ export const makeTicker = Effect.fnUntraced(function* (options: TickerOptions) {
   })
 
   const take = Effect.fnUntraced(function* (entry: CronEntry, now: number) {
-    if (entry.nextAt === undefined || entry.nextAt > now) return []
     const due = dueSlots(entry.plan, entry.row.lastSlot, now, entry.task.missed)
     if (due === undefined) return []
     const runs = yield* Effect.forEach(due.runs, (run) => waitingRun(entry, run, now))
@@ -72,7 +71,8 @@ export const makeTicker = Effect.fnUntraced(function* (options: TickerOptions) {
   const tick = Effect.gen(function* () {
     const now = yield* Clock.currentTimeMillis
     for (const entry of entries()) entry.heed(now, () => new Set(store.ahead(entry.task.id, now)))
-    const taken = (yield* Effect.forEach([...entries()], (entry) => take(entry, now))).flat()
+    const come = [...entries()].filter(({ nextAt = Infinity }) => nextAt <= now)
+    const taken = (yield* Effect.forEach(come, (entry) => take(entry, now))).flat()
     if (taken.length === 0) return
     for (const { due, entry } of taken) entry.take(due.lastSlot)
     yield* writes.persist(() => {

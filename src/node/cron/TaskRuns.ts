@@ -340,6 +340,18 @@ export const makeTaskRuns = Effect.fnUntraced(function* (options: TaskRunsOption
       closed = "agent"
       return endAll({ state: "stopped", by: null, reason: "the agent was stopped" })
     }),
+    /** The agent leaves, and what goes on is for the next one: it has what was said so far. */
+    leave: Effect.suspend(() => {
+      closed = "agent"
+      return Effect.forEach(
+        [...active.values()],
+        ({ action, run }) =>
+          action === undefined
+            ? Effect.void
+            : Effect.ignore(writes.write((store) => store.saveOutput(run.id, action.output))),
+        { concurrency: "unbounded", discard: true },
+      )
+    }),
     dropWaiting,
     running: () => active.size,
     output: (id: string) => active.get(id)?.action?.output,

@@ -36,6 +36,7 @@ export const commandLauncher = Effect.fnUntraced(function* (entry?: string) {
         err: sink.err,
         sockets: fd === undefined ? [] : [{ fd, name: spec.service }],
         run: run.mark,
+        cgroup: request.cgroup,
         entry,
       })
     } finally {

@@ -43,7 +43,7 @@ export type Crash = Instance & {
 /** Hears of each crash, and of each process that has done well: up for a minute, or ended well by itself. */
 export const CrashReports = Context.Reference<{
   readonly crashed: (crash: Crash) => Effect.Effect<void>
-  readonly wentWell: (instance: Instance) => Effect.Effect<void>
+  readonly wentWell: (instance: Instance, run: WorkerRun) => Effect.Effect<void>
   /** For the set's status. `id`: `setIdOf` of its assignment. */
   readonly countOf: (id: string) => { readonly count: number; readonly lastAt: number | null }
 }>("muster/node/supervisor/CrashReports", {

@@ -17,6 +17,8 @@ export type LaunchRequest = {
   readonly count: number
   /** The slot's listening socket; a task worker has none, nor has a command that was not given it. */
   readonly fd?: number
+  /** The folder of the control group that it is to be in before it runs anything of its own. */
+  readonly cgroup?: string
   /** Calls to refuse from the start. */
   readonly poison: ReadonlyArray<string>
   /** Of its set. */
@@ -38,6 +40,8 @@ export type Ended = {
   readonly reason: string
   /** What of it is still there although everything was tried, for a person. */
   readonly left?: string
+  /** The kernel has killed it for want of memory: true only when its own group says so. */
+  readonly outOfMemory?: boolean
 }
 
 /** A process of a set that was started: a worker of ours, or an instance of a command. */

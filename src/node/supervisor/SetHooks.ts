@@ -3,15 +3,27 @@ import { needsNewWorkers } from "../../domain/Launch.ts"
 import type { CallInFlight } from "../../domain/Poison.ts"
 import { type ProcessAssignment, setIdOf } from "../../domain/ProcessSpec.ts"
 import type { WorkerKind } from "../../protocol/WorkerLink.ts"
+import { Care } from "../care/Care.ts"
 import { monotonicMs } from "../Monotonic.ts"
 import { type AdoptedRun, Adoption, CrashReports, type Instance, Probing } from "./Hooks.ts"
 import type { Ledger } from "./Ledger.ts"
 import type { Member } from "./SocketGroup.ts"
-import type { Beginning, SlotHooks } from "./SlotOptions.ts"
-import { makeRun } from "./WorkerRun.ts"
+import type { Beginning, Slot, SlotHooks } from "./SlotOptions.ts"
+import { type LaunchRequest, placeName } from "./Launched.ts"
+import { Launcher } from "./Launcher.ts"
+import { makeRun, type WorkerRun } from "./WorkerRun.ts"
 
-/** What other parts of the node have to do with the processes of one set. `now`: its assignment as it is now. */
-export const makeSetHooks = Effect.fnUntraced(function* (now: () => ProcessAssignment, ledger: Ledger) {
+/**
+ * What other parts of the node have to do with the processes of one set. `now`: its assignment as it is now. `replace`:
+ * begins to replace a process that is of no use by one beside it; false: that can't be.
+ */
+export const makeSetHooks = Effect.fnUntraced(function* (
+  now: () => ProcessAssignment,
+  ledger: Ledger,
+  replace: (place: string, run: WorkerRun, why: string) => Effect.Effect<boolean>,
+) {
+  const care = yield* Care
+  const launcher = yield* Launcher
   const probing = yield* Probing
   const crashes = yield* CrashReports
   const adoption = yield* Adoption
@@ -29,17 +41,26 @@ export const makeSetHooks = Effect.fnUntraced(function* (now: () => ProcessAssig
     const instance = (): Instance => ({ assignment: now(), kind, slot })
     return {
       waitsForProbe: () => now().spec.readiness !== undefined,
-      probe: (run, say) => Effect.suspend(() => probing.probe(instance(), run, say)),
+      probe: (run, say) =>
+        Effect.suspend(() => {
+          const dead = Effect.fnUntraced(function* (why: string) {
+            if (!(yield* replace(placeName(kind, slot), run, why))) yield* say.dead(why)
+          })
+          return probing.probe(instance(), run, { ...say, dead })
+        }),
       crashed: (crash) =>
         Effect.andThen(refusePoison(crash.run.worker.inFlight()), crashes.crashed({ ...crash, ...instance() })),
-      wentWell: Effect.suspend(() => crashes.wentWell(instance())),
+      wentWell: (run) => Effect.suspend(() => crashes.wentWell(instance(), run)),
       left: ({ worker }) => Effect.suspend(() => adoption.left(instance(), worker.pid)),
       exited: (reason, good) => Effect.suspend(() => adoption.exited(instance(), reason, good)),
     }
   }
 
-  const runOf = ({ assignment: from, launched: worker, startedAt }: AdoptedRun) =>
-    makeRun({ worker, startedAt, adopted: true, generation: needsNewWorkers(from.spec, initial.spec) ? 0 : 1 })
+  const runOf = Effect.fnUntraced(function* ({ assignment: from, launched, startedAt }: AdoptedRun) {
+    const worker = yield* care.adopt(launched, from)
+    const generation = needsNewWorkers(from.spec, initial.spec) ? 0 : 1
+    return yield* makeRun({ worker, startedAt, adopted: true, generation })
+  })
 
   /** What an agent before this one has left at a place of the set. */
   const beginningOf = Effect.fnUntraced(function* (kind: WorkerKind, slot: number) {
@@ -55,7 +76,21 @@ export const makeSetHooks = Effect.fnUntraced(function* (now: () => ProcessAssig
     return begin
   })
 
+  yield* Effect.addFinalizer(() => Effect.suspend(() => care.leave(now())))
+
   return {
+    launch: (request: LaunchRequest) => care.begin(request, (group) => launcher.launch({ ...request, ...group })),
+    rssBytesOf: ({ worker }: WorkerRun) => care.usageOf(worker)?.latest?.rssBytes,
+    /** The limits may have changed. */
+    limit: (places: ReadonlyArray<{ readonly slot: Slot }>) =>
+      Effect.suspend(() => {
+        const runs = places.flatMap(({ slot }) => [slot.running, ...slot.leaving])
+        return care.limit(
+          now(),
+          runs.flatMap((run) => (run === undefined ? [] : run.worker)),
+        )
+      }),
+    limitsMissing: () => care.missing(now().spec.run),
     hooksOf,
     beginningOf,
     /** Where an agent before this one has left something. */

@@ -181,7 +181,7 @@ export const makeSlot = Effect.fnUntraced(function* (options: SlotOptions) {
   /** What goes on beside a process as long as it is up. */
   const accompanyUp = Effect.fnUntraced(function* (run: WorkerRun) {
     yield* beginProbes(run)
-    const aMinute = Effect.sleep(restartBackoff.resetAfterMs).pipe(Effect.andThen(hooks.wentWell))
+    const aMinute = Effect.sleep(restartBackoff.resetAfterMs).pipe(Effect.andThen(hooks.wentWell(run)))
     yield* Effect.forkScoped(Effect.raceFirst(aMinute, Effect.asVoid(run.worker.exited)))
   })
 
@@ -206,6 +206,7 @@ export const makeSlot = Effect.fnUntraced(function* (options: SlotOptions) {
     )
 
   const probed = Effect.fnUntraced(function* (run: WorkerRun, unready: string | undefined) {
+    run.unready = unready
     if (run === now.successor?.run) return yield* unready === undefined ? succeed(run, yield* monotonicMs) : Effect.void
     if (run !== now.current || now.state._tag !== "RUNNING" || run.killedFor !== undefined) return
     yield* move({ _tag: "Probed", ready: unready === undefined })
@@ -251,7 +252,7 @@ export const makeSlot = Effect.fnUntraced(function* (options: SlotOptions) {
     yield* orders.answer(view.isCompleted ? { _tag: "Ready" } : { _tag: "Failed", reason: why })
     const good = view.isCompleted || (now.state._tag === "BACKOFF" && now.state.past.failures === 0)
     if (!good) now.restarts += 1
-    yield* good ? hooks.wentWell : crashed(run, { code, signal, reason: why }, before === "RUNNING")
+    yield* good ? hooks.wentWell(run) : crashed(run, { code, signal, reason: why }, before === "RUNNING")
     yield* options.changed
   })
 

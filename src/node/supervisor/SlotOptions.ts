@@ -13,7 +13,7 @@ export type SlotHooks = {
   /** A process has ended badly and unasked, or was killed for being of no use. */
   readonly crashed: (crash: Omit<Crash, keyof Instance>) => Effect.Effect<void>
   /** A process has been up for a minute, or has ended well by itself. */
-  readonly wentWell: Effect.Effect<void>
+  readonly wentWell: (run: WorkerRun) => Effect.Effect<void>
   /** A process was asked to end. */
   readonly left: (run: WorkerRun) => Effect.Effect<void>
   /** The process has ended by itself, and stays down. */

@@ -1,6 +1,6 @@
 import { Effect } from "effect"
 import { lookAt, reportEveryMs, stuckReason } from "../../domain/Heartbeat.ts"
-import { recyclingReason } from "../../domain/Recycling.ts"
+import { recyclingReason, type RecyclingSettings } from "../../domain/Recycling.ts"
 import type { RpcSettings } from "../../domain/RpcSettings.ts"
 import { monotonicMs } from "../Monotonic.ts"
 import type { Slot } from "./SlotOptions.ts"
@@ -8,16 +8,19 @@ import { killFor, type WorkerRun } from "./WorkerRun.ts"
 
 export type WorkerCareOptions = {
   readonly slots: () => ReadonlyArray<Slot>
-  readonly settings: () => RpcSettings
+  readonly settings: () => RecyclingSettings & Pick<RpcSettings, "heartbeatTimeoutMs">
+  /** Of a process and all that it has started; undefined: nobody has measured it. */
+  readonly rssBytesOf: (run: WorkerRun) => number | undefined
   /** Something is being replaced: nothing else is meanwhile. `now`: by the monotonic clock. */
   readonly isBusy: (now: number) => boolean
   /** Begins to replace the slot's worker by a fresh one. */
   readonly renew: (slot: Slot, why: string) => Effect.Effect<void>
 }
 
-const ageOf = ({ startedAt, worker }: WorkerRun, now: number) => {
+const ageOf = ({ startedAt, worker }: WorkerRun, now: number, treeRssBytes = 0) => {
   const stats = worker.report()?.stats
-  return { requests: stats?.response_count ?? 0, rssBytes: stats?.rss_bytes ?? 0, ageMs: now - startedAt }
+  const rssBytes = Math.max(treeRssBytes, stats?.rss_bytes ?? 0)
+  return { requests: stats?.response_count ?? 0, rssBytes, ageMs: now - startedAt }
 }
 
 /** Looks at the workers that serve, each second: kills those that are stuck, has those replaced that have grown old. */
@@ -34,7 +37,8 @@ export const careForWorkers = Effect.fnUntraced(function* (options: WorkerCareOp
     for (const slot of options.slots()) {
       if (options.isBusy(now)) return
       const { running } = slot
-      const why = running && recyclingReason(options.settings(), ageOf(running, now), running.draw)
+      const why =
+        running && recyclingReason(options.settings(), ageOf(running, now, options.rssBytesOf(running)), running.draw)
       if (why !== undefined) yield* options.renew(slot, why)
     }
   })

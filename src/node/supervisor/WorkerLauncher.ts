@@ -5,11 +5,11 @@ import type { ModuleSpec } from "../../domain/ProcessSpec.ts"
 import { type Child, spawnSelf } from "../../platform/ChildProcess.ts"
 import { inheritedFd } from "../../platform/ListenSocket.ts"
 import { dirname } from "../../platform/Paths.ts"
-import { journalPath, makeJournalFile, takeJournalFile } from "../../platform/RuntimeFolder.ts"
+import { journalPath, makeJournalFile, removeSocketFile, takeJournalFile } from "../../platform/RuntimeFolder.ts"
 import type { Signal } from "../../platform/ProcessTree.ts"
 import type { Exit } from "../../platform/StartProcess.ts"
 import { journalBytes, readJournal } from "../../protocol/Journal.ts"
-import { type WorkerSettings, workerSettingsVariable } from "../../protocol/WorkerLink.ts"
+import { pingSocketPath, type WorkerSettings, workerSettingsVariable } from "../../protocol/WorkerLink.ts"
 import type { DataFolder } from "../DataFolder.ts"
 import { Logs } from "../logs/Logs.ts"
 import { monotonicMs } from "../Monotonic.ts"
@@ -113,6 +113,7 @@ export const workerLauncher = Effect.fnUntraced(function* (folder: DataFolder, e
     child.onExit((exit) => {
       // What the worker has started must not live on without it.
       child.tree.signal("SIGKILL")
+      void removeSocketFile(pingSocketPath(socket.path, pid))
       const journal = takeJournalFile(journalPath(folder.socket.folder, run.id))
       if (journal.length > 0) inFlight = readJournal(journal)
       registry.remove(pid)

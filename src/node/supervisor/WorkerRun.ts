@@ -33,6 +33,8 @@ export interface WorkerRun {
   /** Done when it was ready for the first time. */
   readonly wasReady: Deferred.Deferred<void>
   silence: Silence
+  /** Why its readiness probe is bad. */
+  unready: string | undefined
   /** Why we have killed it: then that is the reason of its end. */
   killedFor: string | undefined
   leaving: Leaving | undefined
@@ -48,6 +50,7 @@ export const makeRun = Effect.fnUntraced(function* (known: Known) {
     draw: { requests: yield* Random.next, lifetime: yield* Random.next },
     wasReady: yield* Deferred.make<void>(),
     silence: noSilence,
+    unready: undefined,
     killedFor: undefined,
     leaving: undefined,
   }
@@ -75,7 +78,10 @@ export type WatchOptions = {
 
 /** Says when it is up, kills it when that takes too long, and says how it has ended. */
 export const watchRun = (run: WorkerRun, { awaited, ended, startTimeoutMs, up }: WatchOptions) => {
-  const late = killFor(run, `not ready within ${startTimeoutMs / 1000} s`).pipe(Effect.andThen(Effect.never))
+  const late = Effect.suspend(() => {
+    const why = run.unready === undefined ? "" : `: ${run.unready}`
+    return killFor(run, `not ready within ${startTimeoutMs / 1000} s${why}`)
+  }).pipe(Effect.andThen(Effect.never))
   const readiness = run.worker.ready.pipe(
     Effect.andThen(up),
     Effect.andThen(awaited),

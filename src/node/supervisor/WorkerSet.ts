@@ -1,7 +1,7 @@
 import { Clock, Deferred, Effect, Exit, FiberHandle, Queue, Random, Scope } from "effect"
 import { backoffDelay, type BackoffPolicy } from "../../domain/Backoff.ts"
 import { needsNewProbes, needsNewWorkers, policyOf } from "../../domain/Launch.ts"
-import { countOf, isExclusive, rpcOf, startTimeoutOf, takesSocket } from "../../domain/ProcessSpec.ts"
+import { countOf, isExclusive, recyclingOf, rpcOf, startTimeoutOf, takesSocket } from "../../domain/ProcessSpec.ts"
 import { cpuCount } from "../../platform/Env.ts"
 import type { ProcessStatus } from "../../protocol/NodeManager.ts"
 import type { WorkerKind } from "../../protocol/WorkerLink.ts"
@@ -20,8 +20,7 @@ import { makeSlot } from "./Slot.ts"
 import type { Beginning, Slot } from "./SlotOptions.ts"
 import { makeSocketGroup } from "./SocketGroup.ts"
 import { LaunchFailed, placeName } from "./Launched.ts"
-import { Launcher } from "./Launcher.ts"
-import type { Recipe } from "./WorkerRun.ts"
+import type { Recipe, WorkerRun } from "./WorkerRun.ts"
 
 /** A port that somebody else has may be free again soon: a former worker that still drains. */
 const portBackoff: BackoffPolicy = { baseMs: 250, capMs: 5_000, resetAfterMs: 60_000 }
@@ -47,14 +46,21 @@ const inOrder = (a: Place, b: Place) => (a.kind === b.kind ? a.slot.index - b.sl
 export const makeWorkerSet = Effect.fnUntraced(function* (options: WorkerSetOptions) {
   const { assignment: initial, scope } = options
   let assignment = initial
-  const launcher = yield* Launcher
   const changes = yield* NodeChanges
   const ledger = new Ledger({
     startedAt: yield* Clock.currentTimeMillis,
     keyWindowMs: () => rpcOf(assignment.spec).idempotencyWindowMs,
   })
   const portWatch = yield* makePortWatch(initial.listen)
-  const hooks = yield* makeSetHooks(() => assignment, ledger)
+  /** What it still answers it is to answer, so its successor is started beside it. */
+  const replaceDead = Effect.fnUntraced(function* (name: string, run: WorkerRun, why: string) {
+    const slot = places.get(name)?.slot
+    const isFree = assignment.spec.kind === "module" && !removed && !reloads.isBusy(yield* monotonicMs)
+    if (!isFree || slot === undefined || slot.running !== run) return false
+    yield* named(reloads.renew(slot, proven, why))
+    return true
+  })
+  const hooks = yield* makeSetHooks(() => assignment, ledger, replaceDead)
   const sockets = yield* makeSocketGroup(
     initial.listen ?? { ip: "127.0.0.1", port: 0 },
     () => rpcOf(assignment.spec).backlog,
@@ -112,9 +118,9 @@ export const makeWorkerSet = Effect.fnUntraced(function* (options: WorkerSetOpti
     // What ended workers of one version is let in to the next.
     const poison = version.generation > proven.generation ? [] : ledger.orders(yield* monotonicMs).poison
     const request = { assignment: version.assignment, kind, slot: index, count: wanted(kind), poison, ledger }
-    if (!hasSocket(kind)) return yield* launcher.launch(request)
+    if (!hasSocket(kind)) return yield* hooks.launch(request)
     const fd = yield* sockets.open(index).pipe(Effect.mapError(({ message }) => new LaunchFailed({ reason: message })))
-    return yield* launcher.launch({ ...request, fd })
+    return yield* hooks.launch({ ...request, fd })
   })
   const recipe = (kind: WorkerKind, index: number, version: Version): Recipe => ({
     generation: version.generation,
@@ -308,10 +314,12 @@ export const makeWorkerSet = Effect.fnUntraced(function* (options: WorkerSetOpti
   )
   // The spec has changed while no agent was there.
   if (staying().some(({ generation, state }) => generation < newest.generation && state !== "STOPPED")) yield* renewAll
+  yield* hooks.limit(all())
   yield* poke
   yield* careForWorkers({
     slots: staying,
-    settings: () => rpcOf(assignment.spec),
+    settings: () => recyclingOf(assignment.spec),
+    rssBytesOf: hooks.rssBytesOf,
     isBusy: (now) => removed || reloads.isBusy(now),
     renew: (slot, why) => named(reloads.renew(slot, proven, why)),
   }).pipe(
@@ -337,18 +345,19 @@ export const makeWorkerSet = Effect.fnUntraced(function* (options: WorkerSetOpti
         proven = calledAs(proven, next)
         const asksAnew = needsNewProbes(assignment.spec, next.spec)
         assignment = next
+        const limitAnew = hooks.limit(all())
         const probeAnew = asksAnew
           ? Effect.forEach(all(), ({ slot }) => slot.probeAnew, { discard: true })
           : Effect.void
         if (!fresh) {
           newest = { ...newest, assignment }
           if (proven.generation === newest.generation) proven = newest
-          return Effect.andThen(probeAnew, poke)
+          return limitAnew.pipe(Effect.andThen(probeAnew), Effect.andThen(poke))
         }
-        if (places.size > 0) return Effect.andThen(poke, renewAll)
+        if (places.size > 0) return limitAnew.pipe(Effect.andThen(poke), Effect.andThen(renewAll))
         ledger.forgive()
         newest = proven = { generation: newest.generation + 1, assignment }
-        return poke
+        return Effect.andThen(limitAnew, poke)
       }),
     look: poke,
     reload,
@@ -385,7 +394,7 @@ export const makeWorkerSet = Effect.fnUntraced(function* (options: WorkerSetOpti
         taskWorkers: statusOf("tasks"),
         reload: reloads.progress,
         waitingFor: waits?.before === "start" ? waits.for : null,
-        limitsMissing: null,
+        limitsMissing: hooks.limitsMissing(),
         crashes: hooks.crashes(),
       }
     },

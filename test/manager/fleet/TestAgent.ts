@@ -5,9 +5,9 @@ import { Joining } from "../../../src/manager/fleet/Joining.ts"
 import { makeRequest } from "../../../src/platform/Certificates.ts"
 import { type Duplex, listen, type Listener } from "../../../src/platform/Transport.ts"
 import type { ListAck, NodeStatus, TasksChange, TasksRequest, TaskView } from "../../../src/protocol/NodeManager.ts"
+import type { CrashReport, InstanceRequest, ProcessInspection } from "../../../src/protocol/ProcessMessages.ts"
 import type { CronSet } from "../../../src/domain/Cron.ts"
 import type { CronHistory, CronRun } from "../../../src/protocol/CronMessages.ts"
-import type { InstanceRequest } from "../../../src/protocol/ProcessMessages.ts"
 import { RpcError } from "../../../src/protocol/RpcError.ts"
 import { type Handler, RpcServer, serverMethod } from "../../../src/rpc/RpcServer.ts"
 import type { TestManager } from "./TestFleet.ts"
@@ -62,6 +62,9 @@ export class TestAgent {
   })
   /** Its queued work: dead letters by id. */
   readonly letters = new Map<string, TaskView>()
+  /** What it says of its processes, and its crash reports by id. */
+  inspection: Pick<ProcessInspection, "instances" | "portHolder"> = { instances: [], portHolder: null }
+  readonly crashes = new Map<string, CrashReport>()
   /** What it tells of its process sets, and how often it was asked. */
   stats: (name: string) => unknown = () => {
     throw new RpcError("not_found", "no figures here")
@@ -269,6 +272,14 @@ export class TestAgent {
     "Processes.stats": ([argument]) => {
       this.statsAsked++
       return this.stats((argument as { name: string }).name)
+    },
+    "Processes.inspect": ([argument]) => ({ ...(argument as { name: string }), at: Date.now(), ...this.inspection }),
+    "Crashes.list": () => ({ crashes: [...this.crashes.values()].toReversed() }),
+    "Crashes.get": ([argument]) => {
+      const { id } = argument as { id: string }
+      const report = this.crashes.get(id)
+      if (report === undefined) throw new RpcError("not_found", `this node has no crash report "${id}"`)
+      return report
     },
     "Tasks.list": ([argument]) => {
       const { limit, state } = argument as typeof TasksRequest.Type

@@ -129,3 +129,22 @@ test("kills of the agent make one time run twice, or two runs go on at once", as
   const kinds = linesOf(spans).map((text) => text.split(" ")[0])
   expect(kinds.every((kind, index) => kind === (index % 2 === 0 ? "begin" : "end"))).toBe(true)
 })
+
+test("an agent that leaves its services running takes its cron runs with it", async () => {
+  await using node = await new TestNode().join()
+  const cron = cronOf(node)
+  const first = await startAgent(node)
+  const go = node.path("go")
+  const line = `echo $$; while [ ! -e ${go} ]; do sleep 0.1; done; echo after`
+  await cron.apply(1, cronTask("long", { action: shell(line) }))
+  const runId = await cron.start("long")
+  const pid = await waitFor(async () => Number((await cron.output(runId)).head.trim()) || undefined)
+  first.kill("SIGQUIT")
+  await first.exited
+  expect(identityOf(pid)).toBeDefined()
+  await startAgent(node)
+  expect(await cron.status("long")).toMatchObject({ running: 1 })
+  await Bun.write(go, "")
+  expect(await cron.end("long", runId)).toMatchObject({ state: "lost" })
+  expect((await cron.output(runId)).head).toBe(`${pid}\nafter\n`)
+})

@@ -8,7 +8,10 @@ import { ServiceHead } from "./ServiceHead.tsx"
 type Props = { page: PageContext; service: ServiceDetail; tab: ServiceTab }
 
 /** The topic of a tab: that of the service, or of more than all tabs show. */
-const topicOf = (id: string, tab: ServiceTab) => (tab === "calls" || tab === "tasks" ? `${tab}:${id}` : `service:${id}`)
+const topicOf = (id: string, tab: ServiceTab) => {
+  if (tab === "process") return `care:${id}`
+  return tab === "calls" || tab === "tasks" ? `${tab}:${id}` : `service:${id}`
+}
 
 /** What the tabs of one service have in common: head, tabs, draft. */
 export const ServicePage = ({ page, service, tab, children }: PropsWithChildren<Props>) => (

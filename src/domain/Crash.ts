@@ -1,0 +1,29 @@
+/** How far a process was when it ended unexpectedly, and how often in a row its place has failed by now. */
+export type CrashMoment = { readonly wasRunning: boolean; readonly failures: number }
+
+/** A program that can't even start would fill the book with the same report again and again: its first failure says it all. */
+export const isWorthReport = ({ failures, wasRunning }: CrashMoment): boolean => wasRunning || failures <= 1
+
+type ReportedCall = { readonly method: string; readonly ageMs: number; readonly remote: string }
+type WrittenCall = { readonly method: string; readonly startedAt?: number }
+
+/** The calls of a report that are told one by one. */
+const callsTold = 20
+
+/**
+ * The calls that ran when a process ended. What the journal says was so at that moment; who had called it is known only
+ * from the last report before. `written`: the oldest first; `at`: of the end, both in milliseconds since 1970.
+ */
+export const callsAtEnd = (
+  written: ReadonlyArray<WrittenCall>,
+  reported: ReadonlyArray<ReportedCall>,
+  at: number,
+): ReadonlyArray<ReportedCall> => {
+  if (written.length === 0) return reported
+  const callers = Map.groupBy(reported, ({ method }) => method)
+  return written.slice(0, callsTold).map(({ method, startedAt }) => ({
+    method,
+    ageMs: Math.max(0, Math.round(at - (startedAt ?? at))),
+    remote: callers.get(method)?.shift()?.remote ?? "",
+  }))
+}

@@ -1,0 +1,168 @@
+import { Clock, Context, Deferred, Effect, Layer } from "effect"
+import { killedReason, type Limits } from "../../domain/Limit.ts"
+import { type ProcessAssignment, setIdOf } from "../../domain/ProcessSpec.ts"
+import { oomKillsOfHost } from "../../platform/Cgroup.ts"
+import { randomHex } from "../../platform/Ids.ts"
+import type { Enclosure } from "../limits/Enclosures.ts"
+import { Limiting } from "../limits/Limiting.ts"
+import { type Ended, type Launched, type LaunchRequest, placeName } from "../supervisor/Launched.ts"
+import { Usage, type Watched } from "../usage/Usage.ts"
+
+type Place = Pick<LaunchRequest, "assignment" | "kind" | "slot">
+
+/**
+ * What is done for each process of a set from its start to its end: it is measured, kept within its limits, and asked how
+ * it came to its end.
+ */
+export const Care = Context.Reference<{
+  /** Starts a process by `launch`, in a group of its own when it has limits. */
+  readonly begin: <E>(
+    place: Place,
+    launch: (group: Pick<LaunchRequest, "cgroup">) => Effect.Effect<Launched, E>,
+  ) => Effect.Effect<Launched, E>
+  /** Takes on one that runs already: an agent before this one has started it. */
+  readonly adopt: (launched: Launched, from: ProcessAssignment) => Effect.Effect<Launched>
+  /** What it uses, also for some time after its end. */
+  readonly usageOf: (launched: Launched) => Watched | undefined
+  /** What it was started from. */
+  readonly sourceOf: (launched: Launched) => ProcessAssignment | undefined
+  /** The limits of a set may have changed: those that run are to keep them too. */
+  readonly limit: (assignment: ProcessAssignment, running: ReadonlyArray<Launched>) => Effect.Effect<void>
+  /** The set is run no more. */
+  readonly leave: (assignment: ProcessAssignment) => Effect.Effect<void>
+  /** For the set's status: why limits that are asked for are not in force. */
+  readonly missing: (limits: Limits) => string | null
+}>("muster/node/care/Care", {
+  defaultValue: () => ({
+    begin: (_, launch) => launch({}),
+    adopt: Effect.succeed,
+    usageOf: () => undefined,
+    sourceOf: () => undefined,
+    limit: () => Effect.void,
+    leave: () => Effect.void,
+    missing: () => null,
+  }),
+})
+
+/** The kernel's count is looked at so often; a process that it has killed ends within this time. */
+const oomLookMs = 1_000
+const oomRecentMs = 3_000
+
+const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error))
+
+const live = Effect.gen(function* () {
+  const usage = yield* Usage
+  const limiting = yield* Limiting
+  const fork = Effect.runForkWith(yield* Effect.context<never>())
+  const watched = new WeakMap<Launched, Watched>()
+  const enclosures = new WeakMap<Launched, Enclosure>()
+  const sources = new WeakMap<Launched, ProcessAssignment>()
+  /** Under which name a set's limits were told of last, by its id. */
+  const names = new Map<string, string>()
+  let oomKills = oomKillsOfHost()
+  let oomKilledAt = -Infinity
+
+  const lookForOom = Effect.gen(function* () {
+    const now = oomKillsOfHost()
+    if (now !== oomKills) oomKilledAt = yield* Clock.currentTimeMillis
+    oomKills = now
+    return (yield* Clock.currentTimeMillis) - oomKilledAt < oomRecentMs
+  })
+  yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(oomLookMs), lookForOom)))
+
+  /** What can be said of an end by a SIGKILL that we have not sent. */
+  const explain = Effect.fnUntraced(function* (ended: Ended, enclosure: Enclosure | undefined, limits: Limits) {
+    if (ended.signal !== "SIGKILL") return ended
+    const inGroup = enclosure?.wasOutOfMemory === true
+    const reason = killedReason(ended.reason, { inGroup, onHost: yield* lookForOom }, limits.memoryMaxBytes)
+    return { ...ended, reason, outOfMemory: inGroup }
+  })
+
+  const take = Effect.fnUntraced(function* (
+    launched: Launched,
+    from: ProcessAssignment,
+    enclosure: Enclosure | undefined,
+  ) {
+    const ended = yield* Deferred.make<Ended>()
+    const own = usage.watch(launched.pid, () => launched.report()?.stats.loop_lag_ms ?? null)
+    let isKilled = false
+    const taken: Launched = {
+      ...launched,
+      exited: Deferred.await(ended),
+      kill: Effect.suspend(() => {
+        isKilled = true
+        return launched.kill
+      }),
+    }
+    watched.set(taken, own)
+    sources.set(taken, from)
+    if (enclosure !== undefined) enclosures.set(taken, enclosure)
+    fork(
+      Effect.gen(function* () {
+        const how = yield* launched.exited
+        own.stop()
+        const group = enclosures.get(taken)
+        const told = isKilled ? how : yield* explain(how, group, from.spec.run)
+        if (group !== undefined) yield* limiting.release(group)
+        yield* Deferred.succeed(ended, told)
+      }),
+    )
+    return taken
+  })
+
+  const enter = (enclosure: Enclosure, launched: Launched) =>
+    Effect.try({ try: () => enclosure.group.add(launched.pid), catch: messageOf }).pipe(
+      Effect.catch((why) =>
+        // One that has ended already needs no limits.
+        why.endsWith("ESRCH") ? Effect.void : Effect.logWarning(`cgroup: its limits are not in force: ${why}`),
+      ),
+    )
+
+  const limitOne = Effect.fnUntraced(function* (launched: Launched, name: string, limits: Limits) {
+    const known = enclosures.get(launched)
+    if (known !== undefined)
+      return yield* Effect.try({ try: () => known.limit(limits), catch: messageOf }).pipe(
+        Effect.catch((why) => Effect.logWarning(`cgroup: the new limits are not in force: ${why}`)),
+      )
+    const enclosure = yield* limiting.enclose(name, limits)
+    if (enclosure === undefined) return
+    enclosures.set(launched, enclosure)
+    for (const { pid } of watched.get(launched)?.tree() ?? [])
+      yield* Effect.ignore(Effect.try({ try: () => enclosure.group.add(pid), catch: messageOf }))
+  })
+
+  const groupName = ({ assignment: { name }, kind, slot }: Place) =>
+    `${name}+${placeName(kind, slot).replace("/", "-")}.${randomHex(4)}`
+
+  return Care.of({
+    begin: (place, launch) =>
+      Effect.gen(function* () {
+        const limits = place.assignment.spec.run
+        const enclosure = yield* limiting.enclose(groupName(place), limits)
+        const release = enclosure === undefined ? Effect.void : limiting.release(enclosure)
+        const group = enclosure === undefined ? {} : { cgroup: enclosure.group.path }
+        const launched = yield* Effect.onError(launch(group), () => release)
+        if (enclosure !== undefined) yield* enter(enclosure, launched)
+        return yield* take(launched, place.assignment, enclosure)
+      }),
+    adopt: (launched, from) => take(launched, from, limiting.enclosureOf(launched.pid)),
+    usageOf: (launched) => watched.get(launched),
+    sourceOf: (launched) => sources.get(launched),
+    limit: Effect.fnUntraced(function* (assignment, running) {
+      const { name, spec } = assignment
+      const former = names.get(setIdOf(assignment))
+      if (former !== undefined && former !== name) yield* limiting.notify(former, null)
+      names.set(setIdOf(assignment), name)
+      yield* limiting.notify(name, limiting.missing(spec.run))
+      for (const launched of running) yield* limitOne(launched, `${name}+${randomHex(6)}`, spec.run)
+    }),
+    leave: (assignment) =>
+      Effect.suspend(() => {
+        names.delete(setIdOf(assignment))
+        return limiting.notify(assignment.name, null)
+      }),
+    missing: limiting.missing,
+  })
+})
+
+export const careLayer = Layer.effect(Care, live)

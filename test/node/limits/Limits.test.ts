@@ -1,0 +1,180 @@
+import { describe, expect, test } from "bun:test"
+import { Effect, Layer, Logger } from "effect"
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { killedReason, limitFiles } from "../../../src/domain/Limit.ts"
+import { findGround, missingOf, servicesOf } from "../../../src/node/limits/Enclosures.ts"
+import { Limiting } from "../../../src/node/limits/Limiting.ts"
+import { NodeChanges } from "../../../src/node/NodeChanges.ts"
+import { Notices } from "../../../src/node/Notices.ts"
+import { type CgroupPlace, findCgroup, oomKillsOfHost } from "../../../src/platform/Cgroup.ts"
+import { temporaryFolder } from "../../support/muster.ts"
+import { waitFor } from "../../support/waitFor.ts"
+
+const none = { memoryMaxBytes: 0, cpuMaxPercent: 0, pidsMax: 0 }
+const all = { memoryMaxBytes: 64 * 1024 ** 2, cpuMaxPercent: 150, pidsMax: 20 }
+
+/** A folder that looks like a hierarchy in which the group `own` was delegated to us with these controllers. */
+const hierarchy = (controllers: string, own = "/") => {
+  const folder = temporaryFolder("muster-cgroup-")
+  const base = join(folder.path, own)
+  mkdirSync(base, { recursive: true })
+  for (const [file, text] of Object.entries({ controllers, subtree_control: "", procs: "" }))
+    writeFileSync(join(base, `cgroup.${file}`), text)
+  const read = (...path: ReadonlyArray<string>) => readFileSync(join(base, ...path), "utf8")
+  const place: CgroupPlace = { mount: folder.path, own }
+  return { place, base, read, [Symbol.dispose]: folder[Symbol.dispose] }
+}
+
+const limiting = <A, E>(place: CgroupPlace | undefined, act: Effect.Effect<A, E, Limiting | Notices>) =>
+  act.pipe(
+    Effect.provide(
+      Limiting.layer("/data", () => place).pipe(
+        Layer.provideMerge(Notices.layer),
+        Layer.provide(NodeChanges.layer),
+        Layer.provideMerge(Logger.layer([])),
+      ),
+    ),
+    Effect.runPromise,
+  )
+
+test.each([
+  ["nothing is limited", none, ["cpu.max=max 100000", "memory.max=max", "memory.oom.group=0", "pids.max=max"]],
+  ["all is", all, ["cpu.max=150000 100000", "memory.max=67108864", "memory.oom.group=1", "pids.max=20"]],
+  [
+    "a hundredth of a CPU",
+    { ...none, cpuMaxPercent: 1 },
+    ["cpu.max=1000 100000", "memory.max=max", "memory.oom.group=0", "pids.max=max"],
+  ],
+])("what is written when %s", (_, limits, files) => {
+  expect(limitFiles(limits, ["cpu", "memory", "pids"]).map(([file, text]) => `${file}=${text}`)).toEqual(files)
+})
+
+test("only what is certain is told as certain", () => {
+  const reason = "killed by SIGKILL"
+  expect(killedReason(reason, { inGroup: false, onHost: false }, 0)).toBe("killed by SIGKILL")
+  expect(killedReason(reason, { inGroup: true, onHost: true }, 64 * 1024 ** 2)).toBe(
+    "killed by SIGKILL: out of memory (limit 64 MiB)",
+  )
+  expect(killedReason(reason, { inGroup: false, onHost: true }, 0)).toContain("maybe out of memory")
+  expect(oomKillsOfHost()).toBeGreaterThanOrEqual(0)
+})
+
+describe("a host that can't limit", () => {
+  test("without cgroup v2 says so, and what to do", () => {
+    expect(missingOf(findGround(undefined, "k"), all)).toBe(
+      "cgroup v2 is not mounted: boot with systemd.unified_cgroup_hierarchy=1",
+    )
+  })
+
+  test("says nothing when nobody asks for a limit", () => {
+    expect(missingOf(findGround(undefined, "k"), none)).toBeNull()
+  })
+
+  test("names the controllers that it was not given", () => {
+    using host = hierarchy("cpuset pids\n", "/system.slice/muster.service/agent")
+    mkdirSync(join(host.base, "..", "x"), { recursive: true })
+    writeFileSync(join(host.base, "..", "cgroup.controllers"), "pids")
+    writeFileSync(join(host.base, "..", "cgroup.subtree_control"), "")
+    const ground = findGround(host.place, "k")
+    expect(missingOf(ground, all)).toBe(
+      `controllers cpu, memory are not delegated to ${host.place.mount}/system.slice/muster.service: use Delegate=yes in the agent's unit, and no cgroup v1 for them`,
+    )
+    expect(missingOf(ground, { ...none, pidsMax: 5 })).toBeNull()
+  })
+
+  test("is not written to where it may not be", () => {
+    const ground = findGround({ mount: "/proc", own: "/" }, "k")
+    expect(missingOf(ground, all)).toContain("run the agent as a systemd unit with Delegate=yes")
+  })
+
+  test("runs the process all the same, with a notice that goes when the limit does", async () => {
+    await limiting(
+      undefined,
+      Effect.gen(function* () {
+        const limits = yield* Limiting
+        expect(yield* limits.enclose("a", all)).toBeUndefined()
+        yield* limits.notify("a@80", limits.missing(all))
+        const [notice, ...more] = yield* (yield* Notices).all
+        expect(more).toEqual([])
+        expect(notice).toMatchObject({ code: "limits", subject: "a@80" })
+        expect(notice?.message).toContain("cgroup v2 is not mounted")
+        yield* limits.notify("a@80", limits.missing(none))
+        expect(yield* (yield* Notices).all).toEqual([])
+      }),
+    )
+  })
+})
+
+describe("a hierarchy that was delegated", () => {
+  test("hands its controllers on, holds one group for each instance, and takes new numbers at once", async () => {
+    using host = hierarchy("cpuset cpu io memory pids", "/system.slice/muster.service/agent")
+    const parent = join(host.base, "..")
+    for (const file of ["cgroup.controllers", "cgroup.subtree_control", "cgroup.procs"])
+      writeFileSync(join(parent, file), file === "cgroup.controllers" ? "cpu memory pids" : "")
+    await limiting(
+      host.place,
+      Effect.gen(function* () {
+        const limits = yield* Limiting
+        expect(limits.missing(all)).toBeNull()
+        const enclosure = yield* limits.enclose("web@80+0.1", all)
+        const path = enclosure?.group.path ?? ""
+        expect(path).toMatch(/\/muster\.service\/muster-[0-9a-f]{12}\/web@80\+0\.1$/)
+        expect(readFileSync(join(parent, "cgroup.subtree_control"), "utf8")).toBe("+cpu +memory +pids")
+        expect(readFileSync(join(path, "memory.max"), "utf8")).toBe("67108864")
+        enclosure?.limit({ ...all, memoryMaxBytes: 0, cpuMaxPercent: 10 })
+        expect(readFileSync(join(path, "memory.max"), "utf8")).toBe("max")
+        expect(readFileSync(join(path, "cpu.max"), "utf8")).toBe("10000 100000")
+        expect(enclosure?.wasOutOfMemory).toBe(false)
+        writeFileSync(join(path, "memory.events"), "low 0\nmax 7\noom 2\noom_kill 1\noom_group_kill 1\n")
+        expect(enclosure?.wasOutOfMemory).toBe(true)
+      }),
+    )
+  })
+
+  test("no group is made as long as nobody asks for a limit", async () => {
+    using host = hierarchy("cpu memory pids")
+    await limiting(
+      host.place,
+      Effect.gen(function* () {
+        const limits = yield* Limiting
+        expect(yield* limits.enclose("a", none)).toBeUndefined()
+        expect(limits.missing(none)).toBeNull()
+      }),
+    )
+    expect(host.read("cgroup.subtree_control")).toBe("")
+  })
+})
+
+const real = findCgroup()
+const canWrite = findGround(real, "probe")._tag === "Ground"
+if (real !== undefined && canWrite) servicesOf(real, "probe").remove()
+
+describe.skipIf(!canWrite)("the kernel's own hierarchy", () => {
+  test("a tree that double-forks and ignores TERM does not outlive its group, and no empty group stays", async () => {
+    const found: { path: string } = { path: "" }
+    await limiting(
+      real,
+      Effect.gen(function* () {
+        const limits = yield* Limiting
+        const enclosure = yield* limits.enclose("tree@1+0.1", { ...none, pidsMax: 100 })
+        if (enclosure === undefined) throw new Error("no group")
+        found.path = enclosure.group.path
+        const line = `read go; trap '' TERM; (setsid sh -c 'trap "" TERM; sleep 300' &) ; sleep 300`
+        const child = Bun.spawn(["sh", "-c", line], { stdin: "pipe" })
+        enclosure.group.add(child.pid)
+        child.stdin.write("go\n")
+        yield* Effect.promise(async () => await child.stdin.end())
+        yield* Effect.promise(() => waitFor(() => enclosure.group.pids.length >= 4))
+        expect(limits.enclosureOf(child.pid)?.group.path).toBe(enclosure.group.path)
+        expect(limits.enclosureOf(process.pid)).toBeUndefined()
+        const pids = enclosure.group.pids
+        yield* limits.release(enclosure)
+        yield* Effect.promise(() => child.exited)
+        yield* Effect.promise(() => waitFor(() => pids.every((pid) => !existsSync(`/proc/${pid}`))))
+        yield* Effect.promise(() => waitFor(() => !existsSync(found.path)))
+      }),
+    )
+    expect(existsSync(join(found.path, ".."))).toBe(false)
+  }, 60_000)
+})
