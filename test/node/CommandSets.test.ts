@@ -118,9 +118,9 @@ test("a program that is given its socket is replaced without a refused connectio
   const before = await pidsOf(node, "store", 2)
   const failures: Array<unknown> = []
   let answered = 0
-  const load = { over: false }
+  const state = { over: false }
   const callers = Array.from({ length: 4 }, async () => {
-    while (!load.over)
+    while (!state.over)
       await ask(port).then(
         () => (answered += 1),
         (error: unknown) => failures.push(error),
@@ -130,7 +130,7 @@ test("a program that is given its socket is replaced without a refused connectio
   expect(await node.reload("store")).toMatchObject({ outcome: "done", replaced: 2, total: 2 })
   const soFar = answered
   await waitFor(() => answered > soFar + 50)
-  load.over = true
+  state.over = true
   await Promise.all(callers)
   expect(failures).toEqual([])
   expect((await pidsOf(node, "store", 2)).filter((pid) => before.includes(pid))).toEqual([])

@@ -119,9 +119,9 @@ test("calls that wait while a service is restarted are not refused", async () =>
   await node.running(2)
   const failures: Array<unknown> = []
   let answered = 0
-  const load = { over: false }
+  const state = { over: false }
   const callers = Array.from({ length: 4 }, async () => {
-    while (!load.over)
+    while (!state.over)
       await callOnce(listen.port, "pid").then(
         () => (answered += 1),
         (error: unknown) => failures.push(error),
@@ -131,7 +131,7 @@ test("calls that wait while a service is restarted are not refused", async () =>
   expect(await restart(node, { name: `greeter@${listen.port}` })).toMatchObject({ outcome: "done" })
   const soFar = answered
   await waitFor(() => answered > soFar + 20)
-  load.over = true
+  state.over = true
   await Promise.all(callers)
   expect(failures).toEqual([])
 })
