@@ -5,6 +5,7 @@ import { leastOf, ScaleDialog, ScaleForm } from "../../../ui/pages/service/proce
 import { BulkCard } from "../../../ui/pages/services/BulkCard.tsx"
 import { Partial } from "../../../ui/parts/Partial.tsx"
 import type { ToastTone } from "../../../ui/parts/Toast.tsx"
+import type { BulkJob } from "../../../ui/ProcessModels.ts"
 import type { PageContext } from "../../../ui/ViewModels.ts"
 import { type Action, Actions, type One, type Outcome } from "../fleet/Actions.ts"
 import { BulkActions } from "../fleet/BulkActions.ts"
@@ -105,11 +106,9 @@ const bulkInput = decoder(
   }),
 )
 
-type BulkJob = Parameters<typeof BulkCard>[0]["job"]
-
-const bulkCard = (ask: SignedAsk, job: BulkJob) => (
+const bulkCard = (page: PageContext, job: BulkJob | null) => (
   <Partial target="#bulk-job">
-    <BulkCard page={ask.page} job={job} />
+    <BulkCard page={page} job={job} />
   </Partial>
 )
 
@@ -125,11 +124,13 @@ export const bulk = Effect.fn("Deeds.bulk")(function* (ask: SignedAsk) {
   const list = yield* Services.use((services) => services.list)
   const targets = list.flatMap(({ id, name }) => (ids.includes(id) ? [{ id, name }] : []))
   yield* jobs.start(targets, { kind: action }, ask.by)
-  return parts([bulkCard(ask, yield* jobs.current), toast(ask.page, "info", t.bulk.begun(targets.length))])
+  const job = yield* jobs.current
+  return parts([bulkCard(ask.page, job), toast(ask.page, "info", t.bulk.begun(targets.length))])
 })
 
 export const closeBulk = Effect.fn("Deeds.closeBulk")(function* (ask: SignedAsk) {
   const jobs = yield* BulkActions
   yield* jobs.close
-  return parts([bulkCard(ask, yield* jobs.current)])
+  const job = yield* jobs.current
+  return parts([bulkCard(ask.page, job)])
 })
