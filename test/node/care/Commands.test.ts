@@ -1,5 +1,5 @@
 import { expect, setDefaultTimeout, test } from "bun:test"
-import { readFileSync } from "node:fs"
+import { accessSync, constants, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs"
 import { Schema } from "effect"
 import { CommandSpec, type ProcessAssignment } from "../../../src/domain/ProcessSpec.ts"
 import { nodeMethods } from "../../../src/protocol/NodeManager.ts"
@@ -56,6 +56,41 @@ test("a command that is killed by a signal is told by its name, and not as out o
   const killed = await waitFor(async () => (await crashesOf(node)).find(({ signal }) => signal === "SIGKILL"))
   expect(killed.reason).not.toContain("memory")
 })
+
+const formerMemory = "/sys/fs/cgroup/memory"
+const canStarve = (() => {
+  try {
+    accessSync(`${formerMemory}/memory.limit_in_bytes`, constants.W_OK)
+    return true
+  } catch {
+    return false
+  }
+})()
+
+test.skipIf(!canStarve)(
+  "a command that the kernel has killed for want of memory is told as likely that, outside of our groups",
+  async () => {
+    await using node = await started()
+    const group = `${formerMemory}/muster-test-${process.pid}`
+    mkdirSync(group)
+    try {
+      writeFileSync(`${group}/memory.limit_in_bytes`, `${40 * 1024 ** 2}`)
+      const eat = `const kept = []; for (;;) kept.push(new Uint8Array(2 ** 20).fill(1))`
+      const shell = `sleep 0.6; echo $$ > ${group}/tasks; exec ${process.execPath} -e '${eat}'`
+      await node.apply(1, assignment(shell, { restart: "never" }))
+      const report = await newest(node)
+      expect(report).toMatchObject({ signal: "SIGKILL", outOfMemory: false })
+      expect(report.reason).toBe(
+        "killed by SIGKILL, maybe out of memory: the kernel has killed a process for want of it at that time",
+      )
+    } finally {
+      await waitFor(() => {
+        rmdirSync(group)
+        return true
+      })
+    }
+  },
+)
 
 test("a command whose processes together have too much memory is started anew, gracefully", async () => {
   await using node = await started()
