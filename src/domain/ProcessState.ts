@@ -185,9 +185,12 @@ const start = (state: ProcessState, at: number): Transition => {
   }
 }
 
+/** From whatever state but that of one that is stopped: it stays so. */
 const restart = (state: ProcessState, at: number): Transition => {
   if (state._tag === "RUNNING") return stopping(state, at, "start")
   if (state._tag === "STARTING" && state.pid !== null) return stopping({ ...state, pid: state.pid }, at, "start")
+  if (state._tag === "STOPPED" || (state._tag === "STOPPING" && state.next === "stop"))
+    return { state, action: "dismiss" }
   return start(state, at)
 }
 

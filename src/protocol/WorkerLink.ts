@@ -11,6 +11,8 @@ export const workerMethods = {
   failed: "Worker.failed",
   /** WorkerReport, each second; answers WorkerOrders. */
   report: "Worker.report",
+  /** WorkerBeat in place of a report, when nothing else has changed; answers WorkerOrders, or null: there are none. */
+  beat: "Worker.beat",
   /** WorkerKey; answers the StatsSnapshot of the whole process set on this node. */
   stats: "Worker.stats",
   /**
@@ -98,6 +100,12 @@ export interface WorkerReport extends WorkerKey {
   readonly openCallCount: number
   /** Of the suspects in the last orders, those that it has run to their end since. */
   readonly harmless?: ReadonlyArray<string>
+}
+
+/** All that there is to say of a worker that idles: a report costs the agent much more. */
+export interface WorkerBeat extends WorkerKey {
+  readonly rssBytes: number
+  readonly loopLagMs: number
 }
 
 /** What the agent answers to a report. */

@@ -10,6 +10,7 @@ import {
   taskTakeMs,
   type TaskToQueue,
   type TaskToRun,
+  type WorkerBeat,
   type WorkerFailed,
   type WorkerKey,
   type WorkerOrders,
@@ -38,6 +39,10 @@ type Of<Message extends WorkerKey> = Omit<Message, keyof WorkerKey>
 
 const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
 
+/** Undefined when the next report is to be told whole, whatever is in it. */
+const steadyText = ({ harmless = [], openCallCount, stats }: Of<WorkerReport>): string | undefined =>
+  openCallCount > 0 || harmless.length > 0 ? undefined : JSON.stringify({ ...stats, rss_bytes: 0, loop_lag_ms: 0 })
+
 const away = () => new RpcError("unavailable", "the agent of this node is away", { executed: "no" })
 
 /**
@@ -50,6 +55,8 @@ export class AgentLink {
   #connection: RpcConnection | undefined
   /** What to say to each agent anew; undefined: it has not served yet. */
   #greeting: (() => Of<WorkerReady>) | undefined
+  /** What the agent has heard in the last report, but for what changes all the time. */
+  #told: string | undefined
   #closed = false
 
   private constructor(options: LinkOptions) {
@@ -78,7 +85,15 @@ export class AgentLink {
   /** Says nothing while no agent is there to hear it. */
   async report(figures: () => Of<WorkerReport>): Promise<WorkerOrders | undefined> {
     if (this.#connection === undefined) return undefined
-    return ((await this.#ask(workerMethods.report, figures)) ?? { poison: [] }) as WorkerOrders
+    const report = figures()
+    const text = steadyText(report)
+    if (text !== undefined && text === this.#told) {
+      const beat: Of<WorkerBeat> = { rssBytes: report.stats.rss_bytes, loopLagMs: report.stats.loop_lag_ms }
+      return ((await this.#ask(workerMethods.beat, () => beat)) ?? undefined) as WorkerOrders | undefined
+    }
+    const orders = await this.#ask(workerMethods.report, () => report)
+    this.#told = text
+    return (orders ?? { poison: [] }) as WorkerOrders
   }
 
   /** The figures of the whole process set on this node. */
@@ -183,6 +198,7 @@ export class AgentLink {
       return
     }
     this.#connection = connection
+    this.#told = undefined
     connection.onState(() => this.#lost(connection))
     for (const wake of this.#waiting) wake()
     if (this.#greeting !== undefined) this.#options.onBack(awayMs)

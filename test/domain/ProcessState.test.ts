@@ -53,7 +53,7 @@ const table: Record<keyof typeof states, Row> = {
     Start: "SPAWNING/spawn",
     // It was stopped while it was being started.
     Spawned: "STOPPING/terminate",
-    Restart: "SPAWNING/spawn",
+    Restart: "STOPPED/dismiss",
     Replace: "STOPPED/dismiss",
     Succeeded: "STOPPED/dismiss",
     AdoptedUp: "RUNNING/none",
@@ -123,7 +123,7 @@ const table: Record<keyof typeof states, Row> = {
     ExitedBad: "STOPPED/none",
     ExitedUnknown: "STOPPED/none",
     Killed: "STOPPED/none",
-    Restart: "RESTARTING/none",
+    Restart: "STOPPING/dismiss",
     Replace: "STOPPING/dismiss",
     Succeeded: "STOPPING/dismiss",
   },

@@ -20,7 +20,7 @@ export const it = (name: string, effect: Effect.Effect<void, unknown, Scope.Scop
 /** Workers without processes: the test says when one is ready and when it ends. */
 export const scripted = () => {
   const log: Array<string> = []
-  const started: Array<{ ready(): void; end(reason: string, code?: number): void }> = []
+  const started: Array<{ ready(): void; end(reason: string, code?: number, left?: string): void }> = []
   let broken: string | undefined
   let report: WorkerFigures | undefined
   let policy: ProcessPolicy = { restart: "always", successCodes: [0], startRetries: 10, fatalRetryMs: 0 }
@@ -30,8 +30,10 @@ export const scripted = () => {
     const pid = started.length + 1
     const ready = Deferred.makeUnsafe<void>()
     const exited = Deferred.makeUnsafe<Ended>()
-    const end = (reason: string, code: number | null = null) =>
-      void Deferred.doneUnsafe(exited, Effect.succeed({ code, signal: null, reason }))
+    const end = (reason: string, code: number | null = null, left?: string) => {
+      const how = { code, signal: null, reason, ...(left === undefined ? {} : { left }) }
+      Deferred.doneUnsafe(exited, Effect.succeed(how))
+    }
     started.push({ ready: () => void Deferred.doneUnsafe(ready, Effect.void), end })
     const worker: Launched = {
       pid,

@@ -3,7 +3,8 @@ import { type CommandSpec, type ModuleSpec, type ProcessAssignment, ProcessSpec 
 import { type Ended, type Launched, LaunchFailed, placeName } from "../../src/node/supervisor/Launched.ts"
 import { Launcher } from "../../src/node/supervisor/Launcher.ts"
 import { SlotSockets } from "../../src/node/supervisor/SlotSockets.ts"
-import { makeWorkerSet, type WorkerSet } from "../../src/node/supervisor/WorkerSet.ts"
+import type { WorkerSet } from "../../src/node/supervisor/SetOptions.ts"
+import { makeWorkerSet } from "../../src/node/supervisor/WorkerSet.ts"
 import { NodeChanges } from "../../src/node/NodeChanges.ts"
 
 type Draw = () => number

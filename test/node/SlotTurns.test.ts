@@ -1,5 +1,5 @@
 import { describe, expect } from "bun:test"
-import { Deferred, Effect, Fiber } from "effect"
+import { Deferred, Effect, Exit, Fiber } from "effect"
 import { TestClock } from "effect/testing"
 import type { ProbeAnswers } from "../../src/node/supervisor/Hooks.ts"
 import { makeSlot } from "../../src/node/supervisor/Slot.ts"
@@ -321,7 +321,8 @@ describe("what an agent before this one has left", () => {
       const slot = yield* makeSlot({ ...script.options, begin: { current: { run, up: true }, leaving: [] } })
       script.started[0]?.end("it ended, and how is not known")
       yield* settle
-      expect(slot.status).toMatchObject({ state: "BACKOFF", reason: "it ended, and how is not known", restarts: 1 })
+      expect(slot.status).toMatchObject({ reason: "it ended, and how is not known", restarts: 1, adopted: false })
+      expect(script.started.length).toBe(2)
       expect(script.log).toEqual(["crash of 1"])
     }),
   )
@@ -350,9 +351,9 @@ describe("what an agent before this one has left", () => {
       yield* Effect.forkChild(Effect.andThen(slot.alone, Deferred.succeed(alone, undefined)))
       yield* TestClock.adjust(6_999)
       expect(yield* Deferred.isDone(alone)).toBe(false)
-      expect(script.log).toEqual([])
+      expect(script.log).toEqual(["USR2 1"])
       yield* TestClock.adjust(1)
-      expect(script.log).toEqual(["KILL 1"])
+      expect(script.log).toEqual(["USR2 1", "KILL 1"])
       yield* settle
       expect(yield* Deferred.isDone(alone)).toBe(true)
     }),
@@ -370,3 +371,55 @@ describe("what an agent before this one has left", () => {
     }),
   )
 })
+
+it(
+  "a process that was just being started when all were ended at once is ended too",
+  Effect.gen(function* () {
+    const script = scripted()
+    const launch = Effect.delay(script.recipe(1).launch, 1_000)
+    const slot = yield* makeSlot({ ...script.options, recipe: () => ({ ...script.recipe(1), launch }) })
+    yield* slot.start
+    yield* settle
+    expect(slot.status).toMatchObject({ state: "STARTING", pid: null })
+    yield* slot.stop
+    yield* slot.kill
+    yield* TestClock.adjust(1_000)
+    expect(script.log.slice(0, 1)).toEqual(["KILL 1"])
+    yield* settle
+    expect(slot.isVacant).toBe(true)
+  }),
+)
+
+it(
+  "a stop that leaves something behind does not look like one that does not",
+  Effect.gen(function* () {
+    const script = scripted()
+    const slot = yield* running(script)
+    yield* slot.stop
+    yield* settle
+    script.started[0]?.end("exited with code 0", 0, "pid 7 (tar) can't be ended")
+    yield* settle
+    expect(slot.status).toMatchObject({ state: "STOPPED", reason: "pid 7 (tar) can't be ended" })
+    yield* slot.start
+    yield* settle
+    expect(slot.status).toMatchObject({ state: "STARTING", pid: 2 })
+  }),
+)
+
+it(
+  "a restart or an exchange of what was stopped meanwhile starts nothing",
+  Effect.gen(function* () {
+    const script = scripted()
+    const slot = yield* running(script)
+    yield* slot.stop
+    const restart = yield* Effect.forkChild(slot.restart)
+    const exchange = yield* Effect.forkChild(slot.exchange(script.recipe(2)))
+    yield* settle
+    yield* endFirst(script)
+    const late = yield* Effect.forkChild(slot.exchange(script.recipe(3)))
+    yield* TestClock.adjust("1 hour")
+    for (const asked of [restart, exchange, late]) expect(asked.pollUnsafe()).toEqual(Exit.succeed({ _tag: "Stopped" }))
+    expect(script.started.length).toBe(1)
+    expect(slot.isVacant).toBe(true)
+  }),
+)

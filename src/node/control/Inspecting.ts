@@ -6,13 +6,12 @@ import type { ProcessInspection } from "../../protocol/ProcessMessages.ts"
 import { Care } from "../care/Care.ts"
 import { monotonicMs } from "../Monotonic.ts"
 import { NoSuchProcess, Supervisor } from "../supervisor/Supervisor.ts"
-import type { WorkerSet } from "../supervisor/WorkerSet.ts"
 import type { WorkerRun } from "../supervisor/WorkerRun.ts"
 
 /** Of one instance, the root first; more would not be read. */
 const processesMax = 200
 
-type Looked = Pick<WorkerSet, "assignment" | "slots">
+type Looked = NonNullable<ReturnType<(typeof Supervisor)["Service"]["find"]>>
 
 const told = (rows: ReadonlyArray<ProcessRow>) =>
   rows.slice(0, processesMax).map((row) => {

@@ -38,6 +38,8 @@ export type Ended = {
   readonly signal: string | null
   /** For a person: what it said itself, `exited with code 3`, `killed by SIGSEGV`. */
   readonly reason: string
+  /** What of it is still there although everything was tried, for a person. */
+  readonly left?: string
   /** The kernel has killed it for want of memory: true only when its own group says so. */
   readonly outOfMemory?: boolean
 }

@@ -50,7 +50,8 @@ export const launchedCommand = Effect.fnUntraced(function* (child: Child, run: C
     const held = listen === null ? undefined : yield* inTheWayOf(listen, mark)
     const reason = [howEnded(exit), left, held].filter((part) => part !== undefined).join("; ")
     if (listen !== null && wasAsked) yield* stopped(assignment.name, listen, mark)
-    yield* Deferred.succeed(ended, { code: exit.code, signal: exit.signal, reason })
+    const rest = left === undefined ? {} : { left }
+    yield* Deferred.succeed(ended, { code: exit.code, signal: exit.signal, reason, ...rest })
   })
 
   child.onExit((exit) => {

@@ -5,7 +5,7 @@ import { type WorkerOrders, workerMethods } from "../../protocol/WorkerLink.ts"
 import { monotonicMs } from "../Monotonic.ts"
 import { TaskQueues } from "../tasks/TaskQueues.ts"
 import { Key, type WorkerMethod, workerMethod } from "./WorkerMethods.ts"
-import { WorkerRegistry } from "./WorkerRegistry.ts"
+import { type Registered, WorkerRegistry } from "./WorkerRegistry.ts"
 
 const openCallsMax = 20
 const harmlessMax = 10_000
@@ -26,6 +26,18 @@ const ReportMessage = Schema.Struct({
   openCallCount: Schema.Int,
   harmless: Schema.optionalKey(Schema.Array(Schema.String).check(Schema.isMaxLength(harmlessMax))),
 })
+
+const BeatMessage = Schema.Struct({ ...Key.fields, rssBytes: Schema.Finite, loopLagMs: Schema.Finite })
+
+/** What a worker is told to do; null: nothing, as before. */
+const ordersOf = (worker: Registered, now: number): WorkerOrders | null => {
+  const orders = worker.ledger.orders(now)
+  const any = orders.poison.length > 0 || (orders.suspects ?? []).length > 0 || worker.service !== undefined
+  const told = worker.hasOrders
+  worker.hasOrders = any
+  if (!any && !told) return null
+  return worker.service === undefined ? orders : { ...orders, service: worker.service }
+}
 
 /** What workers say of themselves over the agent's socket, and ask of their set. */
 export const ownMethods = Effect.gen(function* () {
@@ -58,12 +70,26 @@ export const ownMethods = Effect.gen(function* () {
     [
       workerMethods.report,
       method(ReportMessage, (report, worker) =>
-        Effect.map(monotonicMs, (now): WorkerOrders => {
+        Effect.map(monotonicMs, (now) => {
           worker.report = report
           worker.heard += 1
           worker.ledger.reported(report.pid, report.stats, report.harmless ?? [])
-          const orders = worker.ledger.orders(now)
-          return worker.service === undefined ? orders : { ...orders, service: worker.service }
+          return ordersOf(worker, now)
+        }),
+      ),
+    ],
+    [
+      workerMethods.beat,
+      method(BeatMessage, ({ loopLagMs, pid, rssBytes }, worker) =>
+        Effect.map(monotonicMs, (now) => {
+          worker.heard += 1
+          const { report } = worker
+          // Meant for the agent before this one, which had the report that it stands for.
+          if (report === undefined) return null
+          const stats = { ...report.stats, rss_bytes: rssBytes, loop_lag_ms: loopLagMs }
+          worker.report = { ...report, stats }
+          worker.ledger.reported(pid, stats, [])
+          return ordersOf(worker, now)
         }),
       ),
     ],

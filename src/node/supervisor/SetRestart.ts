@@ -1,7 +1,17 @@
 import { Effect } from "effect"
 import { monotonicMs } from "../Monotonic.ts"
-import type { RestartVerdict } from "../../protocol/ProcessMessages.ts"
+import type { InstanceRequest, RestartVerdict } from "../../protocol/ProcessMessages.ts"
+import type { Placed } from "./SetStatus.ts"
 import type { Replacement, Slot } from "./SlotOptions.ts"
+
+/** One process of a set, or all of one kind, or all. */
+export type InstanceChoice = Omit<InstanceRequest, "name">
+
+export const choose = ({ kind, slot }: InstanceChoice, places: ReadonlyArray<Placed>): ReadonlyArray<Slot> =>
+  places
+    .filter((place) => slot === undefined || place.slot.index === slot)
+    .filter((place) => place.kind === (kind ?? (slot === undefined ? place.kind : "calls")))
+    .map((place) => place.slot)
 
 const reasonOf = (outcome: Replacement) =>
   outcome._tag === "Failed" ? outcome.reason : outcome._tag === "Stopped" ? "it was stopped meanwhile" : undefined

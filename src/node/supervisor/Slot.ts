@@ -1,22 +1,18 @@
 import { Clock, Deferred, Effect, FiberHandle, FiberMap, Latch, Queue, Random, type Scope } from "effect"
 import { restartBackoff } from "../../domain/Backoff.ts"
-import { type ProcessEvent, type ProcessState, transition } from "../../domain/ProcessState.ts"
-import type { WorkerStatus } from "../../protocol/NodeManager.ts"
+import { type ProcessAction, type ProcessEvent, type ProcessState, transition } from "../../domain/ProcessState.ts"
 import { monotonicMs } from "../Monotonic.ts"
 import type { ProbeAnswers } from "./Hooks.ts"
 import type { Ended } from "./Launched.ts"
 import { logChange } from "./SlotLog.ts"
 import type { Beginning, Replacement, Slot, SlotOptions } from "./SlotOptions.ts"
+import { makeOrders, type Order, type Outcome, resolve } from "./SlotOrders.ts"
+import { type SlotNow, viewOfSlot } from "./SlotView.ts"
 import { leavingText } from "./StopReport.ts"
 import { drainRun, killFor, type Recipe, startRun, watchRun, type WorkerRun } from "./WorkerRun.ts"
 
 /** A process that is of no use gets this long to end by itself. */
 const uselessDrainMs = 3_000
-
-type Outcome = Deferred.Deferred<Replacement>
-
-/** Who waits for what comes of a recipe. `strict`: a process of it that is not ready in time is killed. */
-type Order = { readonly recipe: Recipe | undefined; readonly outcome: Outcome; readonly strict: boolean }
 
 type SlotEvent =
   | { readonly _tag: "Start" }
@@ -43,48 +39,39 @@ export const makeSlot = Effect.fnUntraced(function* (options: SlotOptions) {
   const noneLeaves = yield* Latch.make(true)
   const closed = yield* Deferred.make<Replacement>()
   yield* Effect.addFinalizer(() => Deferred.succeed(closed, { _tag: "Stopped" }))
-  let state: ProcessState = { _tag: "STOPPED" }
-  let current: WorkerRun | undefined
-  let successor: { readonly run: WorkerRun; readonly outcome: Outcome } | undefined
-  /** Processes that drain, having been replaced. */
-  const leaving = new Set<WorkerRun>()
-  /** What is to be started when the present process has ended. */
-  let ordered: Order | undefined
-  /** Who waits for the first outcome of the process that was started in place of none. */
-  let awaited: Outcome | undefined
-  let generation = 0
-  let restarts = 0
-  let reason: string | null = null
-  let since = yield* Clock.currentTimeMillis
+  const orders = makeOrders()
+  const now: SlotNow = {
+    state: { _tag: "STOPPED" },
+    current: undefined,
+    successor: undefined,
+    leaving: new Set(),
+    generation: 0,
+    restarts: 0,
+    reason: null,
+    since: yield* Clock.currentTimeMillis,
+    left: null,
+    isDoomed: false,
+  }
+  const view = viewOfSlot(options, now)
 
   const offer = (event: SlotEvent) => Effect.asVoid(Queue.offer(events, event))
 
-  const resolve = (outcome: Outcome | undefined, replacement: Replacement) =>
-    outcome === undefined ? Effect.void : Effect.asVoid(Deferred.succeed(outcome, replacement))
-
-  /** To whom waits for the process that was started in place of none. */
-  const answer = (replacement: Replacement) =>
-    Effect.suspend(() => {
-      const outcome = awaited
-      awaited = undefined
-      return resolve(outcome, replacement)
-    })
-
-  const reasonOf = (now: ProcessState) => {
-    if ("reason" in now) return now._tag === "EXITED" && now.good ? null : now.reason
-    return now._tag === "STARTING" ? reason : null
+  const reasonOf = (state: ProcessState) => {
+    if ("reason" in state) return state._tag === "EXITED" && state.good ? null : state.reason
+    if (state._tag === "STOPPED") return now.left
+    return state._tag === "STARTING" ? now.reason : null
   }
 
   const move = Effect.fnUntraced(function* (event: ProcessEvent) {
-    const before = state
-    const next = transition(state, event, options.policy(), yield* Random.next)
-    state = next.state
-    if (state === before) return next.action
+    const before = now.state
+    const next = transition(now.state, event, options.policy(), yield* Random.next)
+    now.state = next.state
+    if (now.state === before) return next.action
     yield* FiberHandle.clear(wait)
-    since = before._tag === state._tag ? since : yield* Clock.currentTimeMillis
-    reason = reasonOf(state)
-    yield* logChange(before, state, yield* monotonicMs)
-    if (state._tag === "EXITED") yield* hooks.exited(state.reason, state.good)
+    if (before._tag !== now.state._tag || event._tag === "Succeeded") now.since = yield* Clock.currentTimeMillis
+    now.reason = reasonOf(now.state)
+    yield* logChange(before, now.state, yield* monotonicMs)
+    if (now.state._tag === "EXITED") yield* hooks.exited(now.state.reason, now.state.good)
     yield* options.changed
     return next.action
   })
@@ -99,7 +86,7 @@ export const makeSlot = Effect.fnUntraced(function* (options: SlotOptions) {
 
   /** What a process that was asked to end waits for, and for how long, is the reason of its state. */
   const told = Effect.fnUntraced(function* (run: WorkerRun) {
-    if (run === current && state._tag === "STOPPING") reason = leavingText(run, yield* monotonicMs)
+    if (run === now.current && now.state._tag === "STOPPING") now.reason = leavingText(run, yield* monotonicMs)
     yield* options.changed
   })
 
@@ -110,48 +97,50 @@ export const makeSlot = Effect.fnUntraced(function* (options: SlotOptions) {
 
   const leave = (run: WorkerRun) =>
     Effect.suspend(() => {
-      leaving.add(run)
+      now.leaving.add(run)
       return noneLeaves.close
     })
 
-  const spawn = Effect.fnUntraced(function* (order: Pick<Order, "strict"> & Partial<Order>) {
-    const recipe = order.recipe ?? options.recipe()
-    generation = recipe.generation
-    awaited = order.outcome
-    const started = yield* Effect.result(startRun(recipe))
+  /** Never cut off halfway: what was started then would run without anybody knowing. */
+  const launch = (recipe: Recipe) =>
+    startRun(recipe).pipe(
+      Effect.tap(({ worker }) => (now.isDoomed ? worker.kill : Effect.void)),
+      Effect.uninterruptible,
+      Effect.result,
+    )
+
+  /** What was ordered for when the former process has ended, or else what is always started. */
+  const spawn = Effect.gen(function* () {
+    const order = orders.take()
+    const recipe = order?.recipe ?? options.recipe()
+    now.generation = recipe.generation
+    const started = yield* launch(recipe)
     if (started._tag === "Failure") {
       const why = started.failure.reason
-      yield* answer({ _tag: "Failed", reason: why })
+      yield* orders.answer({ _tag: "Failed", reason: why })
       return yield* follow({ _tag: "SpawnFailed", at: yield* monotonicMs, reason: why })
     }
     const run = started.success
-    current = run
+    now.current = run
     yield* move({ _tag: "Spawned", pid: run.worker.pid, at: run.startedAt })
-    yield* watch(run, recipe, order.strict)
-    if (awaited !== undefined && !order.strict)
+    yield* watch(run, recipe, order?.strict === true)
+    if (order?.outcome !== undefined && !order.strict)
       yield* Effect.forkScoped(Effect.andThen(Effect.sleep(recipe.startTimeoutMs), offer({ _tag: "Late", run })))
-  })
-
-  /** What was ordered for when the former process has ended, or else what is always started. */
-  const spawnNext = Effect.suspend(() => {
-    const order = ordered ?? { strict: false }
-    ordered = undefined
-    return spawn(order)
   })
 
   const accompany = Effect.fnUntraced(function* (recipe: Recipe, outcome: Outcome) {
     yield* dismiss
-    const started = yield* Effect.result(startRun(recipe))
+    const started = yield* launch(recipe)
     if (started._tag === "Failure") return yield* resolve(outcome, { _tag: "Failed", reason: started.failure.reason })
-    successor = { run: started.success, outcome }
+    now.successor = { run: started.success, outcome }
     yield* watch(started.success, recipe, true)
   })
 
   /** Ends the successor: nobody wants it any more. */
   const dismiss = Effect.suspend(() => {
-    if (successor === undefined) return Effect.void
-    const { outcome, run } = successor
-    successor = undefined
+    if (now.successor === undefined) return Effect.void
+    const { outcome, run } = now.successor
+    now.successor = undefined
     return leave(run).pipe(
       Effect.andThen(killFor(run, "not wanted any more")),
       Effect.andThen(resolve(outcome, { _tag: "Stopped" })),
@@ -159,13 +148,13 @@ export const makeSlot = Effect.fnUntraced(function* (options: SlotOptions) {
   })
 
   const succeed = Effect.fnUntraced(function* (run: WorkerRun, at: number) {
-    const former = current
-    const outcome = successor?.outcome
+    const former = now.current
+    const outcome = now.successor?.outcome
     const action = yield* move({ _tag: "Succeeded", pid: run.worker.pid, at })
     if (action === "dismiss") return yield* dismiss
-    successor = undefined
-    current = run
-    generation = run.generation
+    now.successor = undefined
+    now.current = run
+    now.generation = run.generation
     if (action === "retire" && former !== undefined) {
       yield* leave(former)
       yield* drain(former, former.worker.retire)
@@ -186,58 +175,63 @@ export const makeSlot = Effect.fnUntraced(function* (options: SlotOptions) {
 
   const isReadyNow = Effect.fnUntraced(function* (run: WorkerRun) {
     yield* Deferred.succeed(run.wasReady, undefined)
-    yield* answer({ _tag: "Ready" })
+    yield* orders.answer({ _tag: "Ready" })
   })
 
-  const up = Effect.fnUntraced(function* (run: WorkerRun) {
-    if (run !== current && run !== successor?.run) return
-    const at = yield* monotonicMs
-    const ready = !hooks.waitsForProbe()
-    if (run !== current) yield* ready ? succeed(run, at) : Effect.void
-    else {
-      yield* move({ _tag: "Up", at, ready })
-      if (ready) yield* isReadyNow(run)
-    }
+  /** What goes on beside a process as long as it is up. */
+  const accompanyUp = Effect.fnUntraced(function* (run: WorkerRun) {
     yield* beginProbes(run)
     const aMinute = Effect.sleep(restartBackoff.resetAfterMs).pipe(Effect.andThen(hooks.wentWell(run)))
     yield* Effect.forkScoped(Effect.raceFirst(aMinute, Effect.asVoid(run.worker.exited)))
   })
 
+  const up = Effect.fnUntraced(function* (run: WorkerRun) {
+    if (run !== now.current && run !== now.successor?.run) return
+    const at = yield* monotonicMs
+    const ready = !hooks.waitsForProbe()
+    if (run !== now.current) yield* ready ? succeed(run, at) : Effect.void
+    else {
+      yield* move({ _tag: "Up", at, ready })
+      if (ready) yield* isReadyNow(run)
+    }
+    yield* accompanyUp(run)
+  })
+
   /** It is up, but who waits for it to be ready has waited for as long as a start may take. */
   const late = (run: WorkerRun) =>
     Effect.suspend(() =>
-      run === current && state._tag === "RUNNING"
-        ? answer({ _tag: "Failed", reason: reason ?? "not ready in time" })
+      run === now.current && now.state._tag === "RUNNING"
+        ? orders.answer({ _tag: "Failed", reason: now.reason ?? "not ready in time" })
         : Effect.void,
     )
 
   const probed = Effect.fnUntraced(function* (run: WorkerRun, unready: string | undefined) {
     run.unready = unready
-    if (run === successor?.run) return yield* unready === undefined ? succeed(run, yield* monotonicMs) : Effect.void
-    if (run !== current || state._tag !== "RUNNING" || run.killedFor !== undefined) return
+    if (run === now.successor?.run) return yield* unready === undefined ? succeed(run, yield* monotonicMs) : Effect.void
+    if (run !== now.current || now.state._tag !== "RUNNING" || run.killedFor !== undefined) return
     yield* move({ _tag: "Probed", ready: unready === undefined })
     const next = unready === undefined ? null : `not ready: ${unready}`
-    const isNews = reason !== next
-    reason = next
+    const isNews = now.reason !== next
+    now.reason = next
     if (isNews && next !== null) yield* Effect.logWarning(next).pipe(Effect.annotateLogs({ pid: run.worker.pid }))
     if (isNews) yield* options.changed
     if (unready === undefined) yield* isReadyNow(run)
   })
 
   const dead = Effect.fnUntraced(function* (run: WorkerRun, why: string) {
-    if (run === successor?.run) return yield* killFor(run, why)
-    if (run !== current || run.killedFor !== undefined) return
+    if (run === now.successor?.run) return yield* killFor(run, why)
+    if (run !== now.current || run.killedFor !== undefined) return
     if ((yield* move({ _tag: "Failing" })) !== "kill") return
     run.killedFor = why
-    reason = why
+    now.reason = why
     yield* Effect.logWarning(`is ended: ${why}`).pipe(Effect.annotateLogs({ pid: run.worker.pid }))
     yield* drain(run, run.worker.terminate, Math.min(uselessDrainMs, options.drainTimeoutMs()))
     yield* options.changed
   })
 
   const probeAnew = Effect.gen(function* () {
-    for (const run of [current, successor?.run].filter((one) => one !== undefined)) {
-      if (run === current && state._tag !== "RUNNING") continue
+    for (const run of [now.current, now.successor?.run].filter((one) => one !== undefined)) {
+      if (run === now.current && now.state._tag !== "RUNNING") continue
       yield* beginProbes(run)
       if (!hooks.waitsForProbe()) yield* probed(run, undefined)
     }
@@ -248,74 +242,73 @@ export const makeSlot = Effect.fnUntraced(function* (options: SlotOptions) {
     yield* hooks.crashed({ run, ended, ranMs, wasUp, figures: run.worker.report() })
   })
 
-  const currentExited = Effect.fnUntraced(function* (run: WorkerRun, { code, reason: why, signal }: Ended) {
-    const before = state._tag
-    current = undefined
-    if (before === "STOPPING") yield* answer({ _tag: "Stopped" })
+  const currentExited = Effect.fnUntraced(function* (run: WorkerRun, how: Ended) {
+    const { code, reason: why, signal } = how
+    const before = now.state._tag
+    now.current = undefined
+    if (before === "STOPPING") yield* orders.answer({ _tag: "Stopped" })
     const forced = run.killedFor !== undefined
     yield* follow({ _tag: "Exited", at: yield* monotonicMs, code, signal, forced, reason: why })
     if (before === "STOPPING") return
-    yield* answer(slot.isCompleted ? { _tag: "Ready" } : { _tag: "Failed", reason: why })
-    const good = slot.isCompleted || (state._tag === "BACKOFF" && state.past.failures === 0)
-    if (!good) restarts += 1
-    yield* good ? hooks.wentWell(run) : crashed(run, { code, signal, reason: why }, before === "RUNNING")
+    yield* orders.answer(view.isCompleted ? { _tag: "Ready" } : { _tag: "Failed", reason: why })
+    const good = view.isCompleted || (now.state._tag === "BACKOFF" && now.state.past.failures === 0)
+    if (!good) now.restarts += 1
+    yield* good ? hooks.wentWell(run) : crashed(run, how, before === "RUNNING")
     yield* options.changed
   })
 
   const exited = Effect.fnUntraced(function* (run: WorkerRun, how: Ended) {
     yield* FiberMap.remove(probes, run)
-    if (run === current) return yield* currentExited(run, how)
-    if (run === successor?.run) {
-      const { outcome } = successor
-      successor = undefined
+    now.left = how.left ?? null
+    if (run === now.current) return yield* currentExited(run, how)
+    if (run === now.successor?.run) {
+      const { outcome } = now.successor
+      now.successor = undefined
       yield* crashed(run, how, false)
       yield* resolve(outcome, { _tag: "Failed", reason: how.reason })
     }
-    leaving.delete(run)
-    if (leaving.size === 0) yield* noneLeaves.open
+    now.leaving.delete(run)
+    if (now.leaving.size === 0) yield* noneLeaves.open
     yield* options.changed
   })
 
   const waitOut = Effect.gen(function* () {
-    if ((state._tag !== "BACKOFF" && state._tag !== "FATAL") || state.until === null) return
-    const left = Math.max(0, state.until - (yield* monotonicMs))
+    if ((now.state._tag !== "BACKOFF" && now.state._tag !== "FATAL") || now.state.until === null) return
+    const left = Math.max(0, now.state.until - (yield* monotonicMs))
     yield* FiberHandle.run(wait, Effect.andThen(Effect.sleep(left), offer({ _tag: "WaitOver" })))
   })
 
-  const follow: (event: ProcessEvent) => Effect.Effect<void, never, Scope.Scope> = Effect.fnUntraced(function* (event) {
-    const action = yield* move(event)
-    if (action === "spawn") yield* spawnNext
+  const act: (action: ProcessAction) => Effect.Effect<void, never, Scope.Scope> = Effect.fnUntraced(function* (action) {
+    if (action === "spawn") yield* spawn
     if (action === "wait") yield* waitOut
-    if (action === "terminate" && current !== undefined) yield* drain(current, current.worker.terminate)
+    if (action === "terminate" && now.current !== undefined) yield* drain(now.current, now.current.worker.terminate)
   })
-
-  const order = Effect.fnUntraced(function* (next: Order | undefined) {
-    yield* resolve(ordered?.outcome, { _tag: "Stopped" })
-    ordered = next
-  })
+  const follow = (event: ProcessEvent) => Effect.flatMap(move(event), act)
 
   const replace = Effect.fnUntraced(function* (wanted: Order & { readonly recipe: Recipe }) {
     const action = yield* move({ _tag: "Replace", at: yield* monotonicMs })
     if (action === "accompany") return yield* accompany(wanted.recipe, wanted.outcome)
     if (action === "dismiss") return yield* resolve(wanted.outcome, { _tag: "Stopped" })
-    yield* order({ ...wanted, strict: action === "postpone" && wanted.strict })
-    if (action === "spawn") yield* spawnNext
+    yield* orders.order({ ...wanted, strict: action === "postpone" && wanted.strict })
+    if (action === "spawn") yield* spawn
   })
 
   const restart = Effect.fnUntraced(function* (wanted: Order) {
+    const action = yield* move({ _tag: "Restart", at: yield* monotonicMs })
+    if (action === "dismiss") return yield* resolve(wanted.outcome, { _tag: "Stopped" })
     yield* dismiss
-    yield* order(wanted)
-    yield* follow({ _tag: "Restart", at: yield* monotonicMs })
+    yield* orders.order(wanted)
+    yield* act(action)
   })
 
   const giveUp = Effect.fnUntraced(function* (outcome: Outcome) {
-    if (outcome === successor?.outcome) return yield* dismiss
-    if (outcome === ordered?.outcome) yield* order(undefined)
+    if (outcome === now.successor?.outcome) return yield* dismiss
+    if (orders.isOrdered(outcome)) yield* orders.order(undefined)
   })
 
   const stop = Effect.gen(function* () {
     yield* dismiss
-    yield* order(undefined)
+    yield* orders.order(undefined)
     yield* follow({ _tag: "Stop", at: yield* monotonicMs })
   })
 
@@ -364,13 +357,13 @@ export const makeSlot = Effect.fnUntraced(function* (options: SlotOptions) {
     if (ended !== undefined) yield* move({ _tag: "Recalled", ...ended })
     if (known === undefined) return
     const { run, up: isUp } = known
-    current = run
-    generation = run.generation
+    now.current = run
+    now.generation = run.generation
     yield* move({ _tag: "Adopted", pid: run.worker.pid, since: run.startedAt, up: isUp, ready: true })
     if (isUp) {
       yield* watchEnd(run)
       yield* isReadyNow(run)
-      yield* beginProbes(run)
+      yield* accompanyUp(run)
     } else yield* watch(run, options.recipe(), false)
   })
   if (options.begin !== undefined) yield* beginWith(options.begin)
@@ -392,34 +385,7 @@ export const makeSlot = Effect.fnUntraced(function* (options: SlotOptions) {
     )
   })
 
-  const slot: Slot = {
-    index: options.index,
-    name: options.name,
-    get state() {
-      return state._tag
-    },
-    get generation() {
-      return generation
-    },
-    get running() {
-      return state._tag === "RUNNING" ? current : undefined
-    },
-    get isReady() {
-      return state._tag === "RUNNING" && state.ready
-    },
-    get isCompleted() {
-      return state._tag === "EXITED" && state.good
-    },
-    get isResting() {
-      const rests = state._tag === "BACKOFF" ? state.past.ends > 1 : state._tag === "FATAL" || state._tag === "EXITED"
-      return rests && successor === undefined
-    },
-    get isVacant() {
-      return state._tag === "STOPPED" && successor === undefined && leaving.size === 0
-    },
-    get leaving() {
-      return current?.leaving === undefined ? [...leaving] : [current, ...leaving]
-    },
+  const asks: Pick<Slot, "start" | "stop" | "replace" | "exchange" | "restart" | "probeAnew" | "alone"> = {
     start: offer({ _tag: "Start" }),
     stop: offer({ _tag: "Stop" }),
     replace: (recipe) => outcomeOf((outcome) => ({ _tag: "Replace", order: { recipe, outcome, strict: true } })),
@@ -427,16 +393,6 @@ export const makeSlot = Effect.fnUntraced(function* (options: SlotOptions) {
     restart: outcomeOf((outcome) => ({ _tag: "Restart", order: { recipe: undefined, outcome, strict: false } })),
     probeAnew: offer({ _tag: "ProbeAnew" }),
     alone: noneLeaves.await,
-    kill: Effect.suspend(() => {
-      const all = [current, successor?.run, ...leaving].filter((run) => run !== undefined)
-      return Effect.forEach(all, ({ worker }) => worker.kill, { discard: true })
-    }),
-    get status(): WorkerStatus {
-      const pid = "pid" in state ? state.pid : null
-      const adopted = "adopted" in state && state.adopted
-      const { isReady: ready } = slot
-      return { slot: options.index, pid, state: state._tag, restarts, reason, since, ready, adopted }
-    },
   }
-  return slot
+  return Object.assign(view, asks)
 })

@@ -14,7 +14,8 @@ import type { Launcher } from "./Launcher.ts"
 import { goesOn, sameSet } from "./Renames.ts"
 import type { SlotSockets } from "./SlotSockets.ts"
 import { WorkerRegistry } from "./WorkerRegistry.ts"
-import { makeWorkerSet, type WorkerSet } from "./WorkerSet.ts"
+import type { WorkerSet } from "./SetOptions.ts"
+import { makeWorkerSet } from "./WorkerSet.ts"
 
 /** The node has a newer set than the one that was sent. */
 export class OlderRevision extends Data.TaggedError("OlderRevision")<{

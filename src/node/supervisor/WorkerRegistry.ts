@@ -26,6 +26,8 @@ export type Registered = {
   report: WorkerFigures | undefined
   /** How many reports have come. */
   heard: number
+  /** The last answer to a report had something in it. */
+  hasOrders: boolean
 }
 
 type Place = Omit<WorkerKey, "pid">
@@ -64,6 +66,7 @@ export class WorkerRegistry extends Context.Service<
           failure: undefined,
           report: undefined,
           heard: 0,
+          hasOrders: false,
         }
         workers.set(pid, worker)
         return worker

@@ -1,19 +1,9 @@
 import { Clock, Deferred, Effect, Exit, FiberHandle, Queue, Random, Scope } from "effect"
 import { backoffDelay, type BackoffPolicy } from "../../domain/Backoff.ts"
 import { needsNewProbes, needsNewWorkers, policyOf } from "../../domain/Launch.ts"
-import {
-  countOf,
-  isExclusive,
-  type ProcessAssignment,
-  recyclingOf,
-  rpcOf,
-  startTimeoutOf,
-  takesSocket,
-} from "../../domain/ProcessSpec.ts"
-import type { SetView } from "../../domain/StartOrder.ts"
+import { countOf, isExclusive, recyclingOf, rpcOf, startTimeoutOf, takesSocket } from "../../domain/ProcessSpec.ts"
 import { cpuCount } from "../../platform/Env.ts"
-import type { ProcessStatus, ReloadVerdict } from "../../protocol/NodeManager.ts"
-import type { InstanceRequest, RestartVerdict } from "../../protocol/ProcessMessages.ts"
+import type { ProcessStatus } from "../../protocol/NodeManager.ts"
 import type { WorkerKind } from "../../protocol/WorkerLink.ts"
 import { monotonicMs } from "../Monotonic.ts"
 import { NodeChanges } from "../NodeChanges.ts"
@@ -21,30 +11,19 @@ import { Ledger } from "./Ledger.ts"
 import { careForWorkers } from "./WorkerCare.ts"
 import { makeReloads, type Version } from "./Reloads.ts"
 import { makeSetHooks } from "./SetHooks.ts"
-import { restartSlots } from "./SetRestart.ts"
+import { heldAgainMs, makePortWatch } from "./PortWatch.ts"
+import { calledAs } from "./Renames.ts"
+import type { WorkerSet, WorkerSetOptions } from "./SetOptions.ts"
+import { choose, type InstanceChoice, restartSlots } from "./SetRestart.ts"
 import { firstReason, haveSettled, viewOf, worstState } from "./SetStatus.ts"
 import { makeSlot } from "./Slot.ts"
 import type { Beginning, Slot } from "./SlotOptions.ts"
 import { makeSocketGroup } from "./SocketGroup.ts"
-import { SlotSockets } from "./SlotSockets.ts"
 import { LaunchFailed, placeName } from "./Launched.ts"
 import type { Recipe, WorkerRun } from "./WorkerRun.ts"
 
 /** A port that somebody else has may be free again soon: a former worker that still drains. */
 const portBackoff: BackoffPolicy = { baseMs: 250, capMs: 5_000, resetAfterMs: 60_000 }
-
-/** A port that somebody has although its set is stopped is looked at so often. */
-const heldAgainMs = 5_000
-
-export type WorkerSetOptions = {
-  readonly assignment: ProcessAssignment
-  readonly scope: Scope.Closeable
-  /** What the set has to wait for before it starts, or stops as a whole, for a person; undefined: nothing. */
-  readonly startWaitsFor: () => string | undefined
-  readonly stopWaitsFor: () => string | undefined
-  /** Something has changed that other sets may wait for. */
-  readonly changed: Effect.Effect<void>
-}
 
 type Place = {
   readonly kind: WorkerKind
@@ -56,46 +35,7 @@ type Place = {
 
 type Blocked = { readonly reason: string; readonly since: number; readonly failures: number }
 
-/** All workers of one assignment: as many as its spec says, on one port, and those that run its tasks. */
-export interface WorkerSet {
-  /** Everything that supervises it; to be closed after `stop`. */
-  readonly scope: Scope.Closeable
-  readonly assignment: ProcessAssignment
-  /** What has changed in it decides what it touches: the number of workers, or all of them in turn. */
-  readonly assign: (assignment: ProcessAssignment) => Effect.Effect<void>
-  /** Begins to replace the workers one after the other; the verdict comes when that is over. */
-  readonly reload: Effect.Effect<Deferred.Deferred<ReloadVerdict>>
-  /** Looks again, as what it waited for may be there. */
-  readonly look: Effect.Effect<void>
-  /** Ends processes and starts them anew, all at once; the verdict comes when that is over. */
-  readonly restart: (instance: Omit<InstanceRequest, "name">) => Effect.Effect<RestartVerdict>
-  /** Whether it has such an instance, or any when none is named. */
-  readonly has: (instance: Omit<InstanceRequest, "name">) => boolean
-  /** Stops all workers; returns when they are gone. */
-  readonly stop: Effect.Effect<void>
-  /** Kills what is left of them. */
-  readonly kill: Effect.Effect<void>
-  readonly status: ProcessStatus
-  readonly view: SetView
-  /** For others, before it starts or stops. */
-  readonly isWaiting: boolean
-  /** Its places that are to stay, and those that go. */
-  readonly slots: ReadonlyArray<{ readonly kind: WorkerKind; readonly slot: Slot }>
-  readonly ledger: Ledger
-}
-
 const serves = ({ kind, retiring, slot }: Place) => kind === "calls" && !retiring && slot.isReady
-
-/** The same under the name that it has now. */
-const calledAs = ({ assignment, generation }: Version, { id, name, spec }: ProcessAssignment): Version => ({
-  generation,
-  assignment: {
-    ...assignment,
-    ...(id === undefined ? {} : { id }),
-    name,
-    spec: { ...assignment.spec, service: spec.service },
-  },
-})
 
 const inOrder = (a: Place, b: Place) => (a.kind === b.kind ? a.slot.index - b.slot.index : a.kind === "calls" ? -1 : 1)
 
@@ -107,7 +47,6 @@ export const makeWorkerSet = Effect.fnUntraced(function* (options: WorkerSetOpti
   const { assignment: initial, scope } = options
   let assignment = initial
   const changes = yield* NodeChanges
-  const ports = yield* SlotSockets
   const ledger = new Ledger({
     startedAt: yield* Clock.currentTimeMillis,
     keyWindowMs: () => rpcOf(assignment.spec).idempotencyWindowMs,
@@ -120,6 +59,7 @@ export const makeWorkerSet = Effect.fnUntraced(function* (options: WorkerSetOpti
     yield* named(reloads.renew(slot, proven, why))
     return true
   })
+  const portWatch = yield* makePortWatch(initial.listen)
   const hooks = yield* makeSetHooks(() => assignment, ledger, replaceDead)
   const sockets = yield* makeSocketGroup(
     initial.listen ?? { ip: "127.0.0.1", port: 0 },
@@ -144,10 +84,6 @@ export const makeWorkerSet = Effect.fnUntraced(function* (options: WorkerSetOpti
   let settled = begun
   /** What it waits for before it starts, or stops. */
   let waits: { readonly before: "start" | "stop"; readonly for: string } | undefined
-  /** Processes of it were there since its port was last found free. */
-  let mayHoldPort = false
-  /** Who has its port although it is stopped. */
-  let held: string | undefined
   let summary: Pick<ProcessStatus, "state" | "reason" | "since"> = {
     state: "STOPPED",
     reason: null,
@@ -209,12 +145,13 @@ export const makeWorkerSet = Effect.fnUntraced(function* (options: WorkerSetOpti
       begin,
     }).pipe(Scope.provide(own))
     places.set(slot.name, { kind, slot, scope: own, retiring: false })
-    mayHoldPort = true
+    portWatch.used()
     const isThere = begin !== undefined && (begin.current !== undefined || begin.ended !== undefined)
     if (isWanted && !isThere) yield* slot.start
   })
 
   const remove = Effect.fnUntraced(function* ({ kind, scope: own, slot }: Place) {
+    if (slot.status.reason !== null) portWatch.leftBehind(slot.status.reason)
     places.delete(slot.name)
     if (hasSocket(kind)) yield* sockets.close(slot.index, serving())
     yield* Scope.close(own, Exit.void)
@@ -257,22 +194,13 @@ export const makeWorkerSet = Effect.fnUntraced(function* (options: WorkerSetOpti
       for (let index = 0; index < wanted(kind); index++)
         if (!places.has(placeName(kind, index))) yield* add(kind, index)
     blocked = undefined
-    held = undefined
   })
 
-  /** A stop is not over as long as somebody has the port: something that a process of the set had started, perhaps. */
+  /** A stop is not over as long as somebody has the port. */
   const lookAtPort = Effect.gen(function* () {
-    if (assignment.listen === null || !mayHoldPort || places.size > 0 || wanted("calls") > 0) return
-    const found = yield* ports.assertFree(assignment.listen).pipe(
-      Effect.as(undefined),
-      Effect.catchTag("PortUnavailable", ({ code, message }) =>
-        Effect.succeed(code === "EADDRINUSE" ? message : undefined),
-      ),
-    )
-    if (found !== undefined && found !== held) yield* Effect.logWarning(`has stopped, but ${found}`)
-    held = found
-    mayHoldPort = found !== undefined
-    if (mayHoldPort && !removed) yield* FiberHandle.run(retry, Effect.andThen(Effect.sleep(heldAgainMs), poke))
+    if (places.size > 0 || wanted("calls") > 0) return
+    const again = yield* portWatch.look
+    if (again && !removed) yield* FiberHandle.run(retry, Effect.andThen(Effect.sleep(heldAgainMs), poke))
   })
 
   const block = Effect.fnUntraced(function* (reason: string) {
@@ -317,13 +245,13 @@ export const makeWorkerSet = Effect.fnUntraced(function* (options: WorkerSetOpti
     return Effect.annotateLogs(reloads.beginBySignal(signal), { service: assignment.name })
   })
 
-  const chosen = ({ kind, slot }: Omit<InstanceRequest, "name">) =>
-    all()
-      .filter((place) => !place.retiring && (slot === undefined || place.slot.index === slot))
-      .filter((place) => place.kind === (kind ?? (slot === undefined ? place.kind : "calls")))
-      .map((place) => place.slot)
+  const chosen = (instance: InstanceChoice) =>
+    choose(
+      instance,
+      all().filter(({ retiring }) => !retiring),
+    )
 
-  const restart = Effect.fnUntraced(function* (instance: Omit<InstanceRequest, "name">) {
+  const restart = Effect.fnUntraced(function* (instance: InstanceChoice) {
     const slots = chosen(instance)
     if (slots.length === staying().length) {
       yield* reloads.cancel
@@ -357,7 +285,7 @@ export const makeWorkerSet = Effect.fnUntraced(function* (options: WorkerSetOpti
   const worst = () => worstState(all(), blocked !== undefined)
   const worstReason = () => {
     const waiting = waits?.before === "stop" ? `waits before its stop: ${waits.for}` : undefined
-    return waiting ?? blocked?.reason ?? firstReason(all()) ?? held ?? null
+    return waiting ?? blocked?.reason ?? firstReason(all()) ?? portWatch.held() ?? null
   }
 
   const summarise = Effect.gen(function* () {
@@ -372,17 +300,18 @@ export const makeWorkerSet = Effect.fnUntraced(function* (options: WorkerSetOpti
   const named = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
     Effect.suspend(() => Effect.annotateLogs(effect, { service: assignment.name }))
 
+  // Before anything else is: the fiber that follows would start what is there already.
+  for (const { kind, slot } of hooks.foundAt)
+    if (!places.has(placeName(kind, slot)))
+      yield* add(kind, slot, yield* hooks.beginningOf(kind, slot)).pipe(
+        Effect.catchTag("PortUnavailable", (error) => block(error.message)),
+      )
   yield* Queue.take(pokes).pipe(
     Effect.andThen(named(settle)),
     Effect.forever,
     Effect.tapCause((cause) => Effect.logError("the supervision ended", cause)),
     Effect.forkScoped,
   )
-  for (const { kind, slot } of hooks.foundAt)
-    if (!places.has(placeName(kind, slot)))
-      yield* add(kind, slot, yield* hooks.beginningOf(kind, slot)).pipe(
-        Effect.catchTag("PortUnavailable", (error) => block(error.message)),
-      )
   // The spec has changed while no agent was there.
   if (staying().some(({ generation, state }) => generation < newest.generation && state !== "STOPPED")) yield* renewAll
   yield* hooks.limit(all())
