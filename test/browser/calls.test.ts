@@ -94,7 +94,7 @@ describe("the calls of a service that runs", () => {
   }, 60_000)
 
   test("have settings that are kept, and put back to their defaults", async () => {
-    const limits = page.locator("details.fold", { hasText: en.settings.groups.limits })
+    const limits = page.locator("details.fold", { has: page.locator("#maxFrameBytes") })
     await limits.locator("summary").click()
     await page.locator("#maxFrameBytes").fill("4 MiB")
     const back = limits.getByRole("button", { name: en.settings.default("2 MiB") })
