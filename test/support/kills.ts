@@ -128,7 +128,7 @@ class Killing {
     this.#sinceStart = 0
     await this.#cluster.api.process(service, { ...this.#spec, desired: "stopped" })
     await waitFor(() => this.#agent.workers().length === 0, { timeoutMs: 30_000, what: "all workers have stopped" })
-    await this.#cluster.api.process(service, this.#spec)
+    await this.#cluster.api.process(service, { ...this.#spec, desired: "running" })
     await waitFor(() => this.#agent.workers().length === this.#workers, {
       timeoutMs: 30_000,
       what: "all workers run again",

@@ -85,10 +85,7 @@ const bytesIn = (folder: string) =>
 test("logs do not fill the disk: files are kept by number and by total size, as set while the process runs", async () => {
   await using logs = new TestLogs()
   await logs.assign(set("talker", { logMaxBytes: 64 * 1024, logKeep: 3 }))
-  const { child, ended } = await logs.start(
-    "talker",
-    "while :; do seq 4000; sleep 0.05; done",
-  )
+  const { child, ended } = await logs.start("talker", "while :; do seq 4000; sleep 0.05; done")
   const aside = () => filesOf(logs.path("talker"), "0.out").slice(0, -1)
   await waitFor(() => aside().length >= 3)
   const first = aside()[0]!

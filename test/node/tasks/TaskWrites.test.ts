@@ -60,11 +60,12 @@ describe("writes of one tick", () => {
       const { store, write } = yield* opened
       const undone: Array<string> = []
       const results = yield* Effect.forEach(
-        ["a", "b", "a", "c"],
+        ["a", "b", "nameless", "c"],
         (id) =>
           Effect.result(
             write({
-              run: () => store.insert(task(id), encode(1)),
+              run: () =>
+                store.insert({ ...task(id), ...(id === "nameless" ? { name: null as never } : {}) }, encode(1)),
               done: () => undefined,
               undone: () => void undone.push(id),
             }),
@@ -72,8 +73,8 @@ describe("writes of one tick", () => {
         { concurrency: "unbounded" },
       )
       expect(results.map(({ _tag }) => _tag)).toEqual(["Success", "Success", "Failure", "Success"])
-      expect(undone).toEqual(["a"])
-      expect(said()).toContain("UNIQUE")
+      expect(undone).toEqual(["nameless"])
+      expect(said()).toContain("NOT NULL")
       expect(store.counted()).toEqual([{ name, number: 3, isDead: false }])
     }),
   )
