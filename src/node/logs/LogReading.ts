@@ -215,7 +215,10 @@ export class LogReading implements AsyncIterableIterator<LogBatch, undefined> {
       if (this.#readers.has(key)) continue
       const source = new LogSource(this.#options.folder, output)
       await source.look()
-      this.#readers.set(key, new LineReader(source, source.start, this.#filter))
+      const reader = new LineReader(source, source.start, this.#filter)
+      // It has begun since the last look, and may have said more than is kept.
+      reader.lostBytes = source.start
+      this.#readers.set(key, reader)
     }
   }
 
@@ -229,7 +232,7 @@ export class LogReading implements AsyncIterableIterator<LogBatch, undefined> {
       if (reader.position > source.end) reader.jump(source.start)
       if (source.end - reader.position <= lagBytesMax) continue
       const to = await lineStart(source, source.end - lagBytesAfter)
-      dropped += await linesBetween(source, Math.max(reader.position, source.start), to)
+      dropped += await linesBetween(source, reader.position, to)
       reader.jump(to)
     }
     return dropped
@@ -239,7 +242,7 @@ export class LogReading implements AsyncIterableIterator<LogBatch, undefined> {
   #lost(): number {
     let lines = 0
     for (const reader of this.#readers.values()) {
-      lines += Math.ceil(reader.lostBytes / usualLineBytes)
+      lines += linesIn(reader.lostBytes)
       reader.lostBytes = 0
     }
     return lines
@@ -247,16 +250,19 @@ export class LogReading implements AsyncIterableIterator<LogBatch, undefined> {
 }
 
 const usualLineBytes = 100
+/** Of bytes that are not there any more, by their number. */
+const linesIn = (bytes: number) => Math.ceil(Math.max(0, bytes) / usualLineBytes)
 
 const startOf = async (source: LogSource, from: number | undefined): Promise<number> =>
   from === undefined ? source.start : await lineStart(source, await source.startFor(from))
 
 const linesBetween = async (source: LogSource, from: number, to: number): Promise<number> => {
-  let count = 0
-  let position = from
+  let position = Math.max(from, source.start)
+  let count = linesIn(position - from)
   while (position < to) {
     const bytes = await source.read(position, Math.min(lagBytesAfter, to - position))
-    if (bytes.length === 0) break
+    // Removed at this moment: what nobody can count is not to be taken for nothing.
+    if (bytes.length === 0) return count + linesIn(to - position)
     for (let at = bytes.indexOf(10); at >= 0; at = bytes.indexOf(10, at + 1)) count++
     position += bytes.length
   }
