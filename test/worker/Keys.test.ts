@@ -96,9 +96,13 @@ test("the same key with other arguments, or for another method, is the caller's 
 
 test("a repetition waits for the call that runs, as long as it has time", async () => {
   const [path, go] = [node.path("waiting"), node.path("go")]
-  const first = call("wait", [path, go], { key: "k5" })
+  const first = call("wait", [path, go], { key: "k5", timeoutMs: 30_000 })
   await waitFor(() => times(path) === 1)
-  const short = await failure(call("wait", [path, go], { key: "k5", timeoutMs: 300 }))
+  // One whose answer comes late, on a machine that is busy, hears that its own time is over.
+  const short = await waitFor(async () => {
+    const error = await failure(call("wait", [path, go], { key: "k5", timeoutMs: 300 }))
+    return error.code !== "deadline_exceeded" && error
+  })
   expect(short).toMatchObject({ code: "aborted", executed: "maybe" })
   const second = call("wait", [path, go], { key: "k5" })
   writeFileSync(go, "")

@@ -123,7 +123,7 @@ test("kills of the agent make one time run twice, or two runs go on at once", as
   const runs = (await cron.runs("each")).filter(({ cause }) => cause === "schedule" || cause === "missed")
   expect(new Set(runs.map(({ dueAt }) => dueAt)).size).toBe(runs.length)
   const marks = linesOf(begun)
-  expect(marks.length).toBeGreaterThan(12)
+  expect(marks.length).toBeGreaterThanOrEqual(12)
   expect(new Set(marks).size).toBe(marks.length)
   // Each of `alone` began after the one before it had ended.
   const kinds = linesOf(spans).map((text) => text.split(" ")[0])
