@@ -25,6 +25,20 @@ const exitOf = (status: number): Exit => {
 
 const unknown: Exit = { code: null, signal: null }
 
+/** To be asked once: the number is free then. */
+const reap = (c: Libc, pid: number): Exit => {
+  const status = new Uint8Array(4)
+  return c.waitpid(pid, status, WNOHANG) === pid ? exitOf(new DataView(status.buffer).getInt32(0, true)) : unknown
+}
+
+/** How that very process has ended, as a child that nobody has asked yet; undefined: it runs, or that can't be known. */
+export const endOf = async (identity: ProcessIdentity): Promise<Exit | undefined> => {
+  const row = processRow(identity.pid)
+  if (row?.is(identity) !== true || !row.hasEnded || isOwnChild(identity.pid)) return undefined
+  const exit = reap(await libc(), identity.pid)
+  return exit === unknown ? undefined : exit
+}
+
 type Watched = { readonly pidfd: number; readonly ended: () => void }
 
 /** All adopted processes of this one: asked together. */
@@ -85,14 +99,9 @@ export const adoptProcess = async (identity: ProcessIdentity, run: string): Prom
   }
   // Of a child of the runtime's own the runtime asks how it ended; to do that here too would take it away.
   const isRuntimes = isOwnChild(pid)
-  const reap = (): Exit => {
-    const status = new Uint8Array(4)
-    if (isRuntimes || c.waitpid(pid, status, WNOHANG) !== pid) return unknown
-    return exitOf(new DataView(status.buffer).getInt32(0, true))
-  }
   // From here on the descriptor stands for the process that has this number now; is it the one that is meant?
   if (!isAlive(identity)) {
-    reap()
+    if (!isRuntimes) reap(c, pid)
     closeSync(pidfd)
     return undefined
   }
@@ -103,7 +112,7 @@ export const adoptProcess = async (identity: ProcessIdentity, run: string): Prom
       pidfd,
       ended: () => {
         closeSync(pidfd)
-        listener(reap())
+        listener(isRuntimes ? unknown : reap(c, pid))
       },
     })
   const child = watch({ pid, onExit }, { run })

@@ -21,6 +21,7 @@ export class OutputPipes {
     this.#fifos.make(path)
     const fd = this.#fifos.openReader(path)
     return {
+      fd,
       read: () => readPiece(fd, this.#piece),
       openWriter: () => {
         const writer = this.#fifos.openWriter(path)
@@ -41,6 +42,7 @@ export class OutputPipes {
 
 /** The reader's end of a pipe. */
 export interface OutputPipe {
+  readonly fd: number
   /** What is there, good until the next call; undefined: nothing now; empty: nobody can write to it any more. */
   readonly read: () => Uint8Array | undefined
   /** A descriptor for a process to inherit. It can be read from too, so that the process needs no reader to live. */

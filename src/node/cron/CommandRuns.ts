@@ -1,12 +1,15 @@
 import { Deferred, Effect, Fiber } from "effect"
 import type { CronAction } from "../../domain/Cron.ts"
+import { adoptProcess, endOf } from "../../platform/AdoptedProcess.ts"
 import { namesIn } from "../../platform/LogFile.ts"
 import { OutputPipes, type OutputPipe } from "../../platform/OutputPipe.ts"
 import { join } from "../../platform/Paths.ts"
 import { processRow } from "../../platform/ProcessTable.ts"
-import { isAlive, ProcessTree } from "../../platform/ProcessTree.ts"
+import type { ProcessTree } from "../../platform/ProcessTree.ts"
 import { spawnProgram } from "../../platform/Program.ts"
+import type { Exit } from "../../platform/StartProcess.ts"
 import type { DataFolder } from "../DataFolder.ts"
+import { CurrentDeparture } from "../Departure.ts"
 import { type AdoptedRun, type RunningAction, type RunOutcome, StartFailed } from "./RunningAction.ts"
 import { RunOutput } from "./RunOutput.ts"
 
@@ -17,24 +20,27 @@ const stopMs = 10_000
 /** What the kernel has not let go by then, it keeps. */
 const killMs = 5_000
 const lookEveryMs = 200
-const aliveEveryMs = 500
 /** A pipe is read again after so long; what says nothing is asked less and less often. */
 const readEveryMs = { least: 2, most: 250 }
 
 const pipeEnd = ".pipe"
 
-const outcomeOf = (code: number | null, signal: string | null): RunOutcome => ({
-  state: code === 0 ? "ok" : "failed",
-  exitCode: code,
-  signal,
-  reason: code === 0 ? null : signal === null ? `exited with code ${code ?? "?"}` : `killed by ${signal}`,
-})
-
+/** As when the agent that had started it was killed: it was its parent. */
 const unknown: RunOutcome = {
   state: "lost",
   exitCode: null,
   signal: null,
   reason: "it has ended; how is not known, as the agent that had started it was gone",
+}
+
+const outcomeOf = ({ code, signal }: Exit): RunOutcome => {
+  if (code === null && signal === null) return unknown
+  return {
+    state: code === 0 ? "ok" : "failed",
+    exitCode: code,
+    signal,
+    reason: code === 0 ? null : signal === null ? `exited with code ${code ?? "?"}` : `killed by ${signal}`,
+  }
 }
 
 /** Reads all that is there now. false: nobody can write to it any more. */
@@ -54,6 +60,7 @@ export const commandRuns = Effect.fnUntraced(function* (folder: DataFolder, entr
     (all) => Effect.sync(() => all.close()),
   )
   const scope = yield* Effect.scope
+  const departure = yield* CurrentDeparture
   const pathOf = (runId: string) => join(folder.cron.pipes, `${runId}${pipeEnd}`)
 
   /** Goes on when the run has ended, as what it has left behind would stand still with a full pipe. */
@@ -78,7 +85,7 @@ export const commandRuns = Effect.fnUntraced(function* (folder: DataFolder, entr
       if (isKept) output.push(piece)
     }
     const fiber = yield* pump(pipe, path, take).pipe(
-      Effect.ensuring(Effect.sync(() => pipe.close())),
+      Effect.ensuring(Effect.sync(() => departure.leaves(pipe))),
       Effect.forkIn(scope),
     )
     return {
@@ -132,7 +139,7 @@ export const commandRuns = Effect.fnUntraced(function* (folder: DataFolder, entr
       Effect.uninterruptible,
     )
     const ended = Deferred.makeUnsafe<RunOutcome>()
-    child.onExit(({ code, signal }) => Deferred.doneUnsafe(ended, Effect.succeed(outcomeOf(code, signal))))
+    child.onExit((exit) => Deferred.doneUnsafe(ended, Effect.succeed(outcomeOf(exit))))
     const running: RunningAction = {
       process: { ...child.identity, uid: processRow(child.identity.pid)?.uid },
       output,
@@ -144,25 +151,24 @@ export const commandRuns = Effect.fnUntraced(function* (folder: DataFolder, entr
 
   const adopt = Effect.fn("CommandRuns.adopt")(function* ({ id, output, process, taskId }: AdoptedRun) {
     const path = pathOf(id)
-    if (!isAlive(process)) {
+    const ended = Deferred.makeUnsafe<RunOutcome>()
+    const end = (exit: Exit) => Deferred.doneUnsafe(ended, Effect.succeed(outcomeOf(exit)))
+    const over = yield* Effect.promise(() => endOf(process))
+    const child = yield* Effect.promise(() => adoptProcess(process, markOf(taskId, id)))
+    if (over !== undefined) end(over)
+    else if (child === undefined) {
       pipes.remove(path)
       return undefined
     }
-    const tree = new ProcessTree(process, {
-      run: markOf(taskId, id),
-      ...(process.uid === undefined ? {} : { uid: process.uid }),
-    })
+    child?.tree.runsAs(process.uid)
+    child?.onExit(end)
     const pipe = yield* Effect.try(() => pipes.open(path)).pipe(Effect.option)
     const finish = pipe._tag === "Some" ? (yield* follow(pipe.value, path, output)).finish : Effect.void
-    const gone = Effect.sync(() => !isAlive(process)).pipe(
-      Effect.delay(aliveEveryMs),
-      Effect.repeat({ until: (isGone) => isGone }),
-    )
     const running: RunningAction = {
       process,
       output,
-      ended: Effect.as(Effect.andThen(gone, finish), unknown),
-      stop: stopTree(tree),
+      ended: Effect.tap(Deferred.await(ended), () => finish),
+      stop: child === undefined ? Effect.void : stopTree(child.tree),
     }
     return running
   })

@@ -2,9 +2,10 @@ import { Clock, Context, Data, Effect, Layer, Queue } from "effect"
 import type { ProcessAssignment } from "../../domain/ProcessSpec.ts"
 import { defaultRunSettings, type RunSettings } from "../../domain/RunSetting.ts"
 import { Fifos } from "../../platform/Fifo.ts"
-import { namesIn } from "../../platform/LogFile.ts"
+import { closeDescriptor, namesIn } from "../../platform/LogFile.ts"
 import { join } from "../../platform/Paths.ts"
 import type { DataFolder } from "../DataFolder.ts"
+import { CurrentDeparture } from "../Departure.ts"
 import type { LogFiles, LogLine, LogsRequest } from "../../protocol/LogMessages.ts"
 import { Notices } from "../Notices.ts"
 import { AgentSocket } from "../supervisor/AgentSocket.ts"
@@ -55,6 +56,7 @@ export class Logs extends Context.Service<
       Effect.gen(function* () {
         yield* AgentSocket
         const notices = yield* Notices
+        const departure = yield* CurrentDeparture
         const fifos = yield* Effect.acquireRelease(
           Effect.promise(() => Fifos.load()),
           (fifos) => Effect.sync(() => fifos.close()),
@@ -179,7 +181,7 @@ export class Logs extends Context.Service<
             attempt("take the last that processes have said", () => {
               // Those that go on without this agent never cease; the next one takes what they say.
               for (let turns = 0; turns < lastTurnsMax && pump.turn(now) > 0; turns++);
-              pump.close()
+              pump.close((fd) => departure.leaves({ fd, close: () => closeDescriptor(fd) }))
             }),
           ),
         )

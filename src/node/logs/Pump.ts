@@ -116,10 +116,11 @@ export class Pump {
     return all
   }
 
-  close(): void {
+  /** `leave`: what becomes of the pipes. */
+  close(leave: (fd: number) => void = closeDescriptor): void {
     for (const { fd, writer } of this.#order) {
       writer.close()
-      closeDescriptor(fd)
+      leave(fd)
     }
     this.#flows.clear()
     this.#arrange()

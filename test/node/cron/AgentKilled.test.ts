@@ -20,9 +20,17 @@ const startAgent = async (node: TestNode) => {
     stdout: Bun.file(log),
     stderr: "ignore",
   })
-  const port = await waitFor(async () => /^PORT (\d+)$/m.exec(await Bun.file(log).text())?.[1], { timeoutMs: 60_000 })
-  await node.attach(Number(port))
+  await attach(node, 1)
   return child
+}
+
+/** To the agent that was the `nth` in its process. */
+const attach = async (node: TestNode, nth: number) => {
+  const port = await waitFor(
+    async () => [...(await Bun.file(node.path("agent.log")).text()).matchAll(/^PORT (\d+)$/gm)][nth - 1]?.[1],
+    { timeoutMs: 60_000, what: `the port of agent ${nth}` },
+  )
+  await node.attach(Number(port))
 }
 
 const killAgent = async (child: Bun.Subprocess) => {
@@ -147,4 +155,42 @@ test("an agent that leaves its services running takes its cron runs with it", as
   await Bun.write(go, "")
   expect(await cron.end("long", runId)).toMatchObject({ state: "lost" })
   expect((await cron.output(runId)).head).toBe(`${pid}\nafter\n`)
+})
+
+test("how a run ends that an upgrade in place went by is not known, or what it said is lost", async () => {
+  await using node = await new TestNode().join()
+  const cron = cronOf(node)
+  const agent = await startAgent(node)
+  const go = node.path("go")
+  const upgraded = "until tr '\\0' '\\n' < /proc/$PPID/environ | grep -q ^MUSTER_HANDED_ON=; do sleep 0.01; done"
+  await cron.apply(
+    1,
+    cronTask("long", { action: shell(`echo $$; while [ ! -e ${go} ]; do sleep 0.1; done; echo after; exit 4`) }),
+    cronTask("good", { action: shell(`echo $$; while [ ! -e ${go} ]; do sleep 0.1; done; echo after`) }),
+    // It ends between the two agents.
+    cronTask("between", { action: shell(`echo $$; ${upgraded}; echo between; exit 7`), retries: 1 }),
+  )
+  const runIds = [await cron.start("long"), await cron.start("good"), await cron.start("between")] as const
+  const pids = await waitFor(async () => {
+    const said = await Promise.all(runIds.map(async (id) => (await cron.output(id)).head))
+    return said.every((text) => text.endsWith("\n")) && said.map((text) => text.trim())
+  })
+  agent.kill("SIGHUP")
+  await attach(node, 2)
+  const [long, good, between] = runIds
+  expect(await cron.end("between", between)).toMatchObject({
+    state: "failed",
+    exitCode: 7,
+    reason: "exited with code 7",
+  })
+  expect((await cron.output(between)).head).toBe(`${pids[2]}\nbetween\n`)
+  // What is known to have failed is tried again.
+  await cron.ended("between", 2)
+  expect(await cron.status("long")).toMatchObject({ running: 1 })
+  await Bun.write(go, "")
+  expect(await cron.end("long", long)).toMatchObject({ state: "failed", exitCode: 4 })
+  expect(await cron.end("good", good)).toMatchObject({ state: "ok", exitCode: 0, reason: null })
+  expect((await cron.output(long)).head).toBe(`${pids[0]}\nafter\n`)
+  agent.kill("SIGTERM")
+  await agent.exited
 })
