@@ -23,6 +23,14 @@ export type Past = {
 /** `adopted`: it was started by an agent before this one. */
 type Alive = { readonly pid: number; readonly since: number; readonly adopted: boolean }
 
+/** One that has failed, and is tried again at `until`. */
+export type Failing = {
+  readonly state: "BACKOFF" | "FATAL"
+  readonly past: Past
+  readonly until: number | null
+  readonly reason: string
+}
+
 /** Supervisord's state names; each state carries only its own fields. Times are milliseconds of a monotonic clock. */
 export type ProcessState =
   | { readonly _tag: "STOPPED" }
@@ -73,9 +81,13 @@ export type ProcessEvent =
       readonly since: number
       readonly up: boolean
       readonly ready: boolean
+      /** Left out: nothing bad. */
+      readonly past?: Past
     }
   /** Under an agent before this one it has ended, and was to stay down. */
   | { readonly _tag: "Recalled"; readonly reason: string; readonly good: boolean }
+  /** Under an agent before this one it has failed. */
+  | ({ readonly _tag: "Remembered" } & Failing)
 
 /**
  * What the supervisor has to do after an event. `wait`: until the state's `until`. `kill`: it is of no use. `accompany`:
@@ -247,12 +259,19 @@ const waitOver = (state: ProcessState, at: number): Transition =>
 
 const adopted = (state: ProcessState, event: Extract<ProcessEvent, { _tag: "Adopted" }>): Transition => {
   if (state._tag !== "STOPPED") return stay(state)
-  const alive = { pid: event.pid, since: event.since, past: noPast, adopted: true }
+  const alive = { pid: event.pid, since: event.since, past: event.past ?? noPast, adopted: true }
   return stay(event.up ? { ...alive, _tag: "RUNNING", ready: event.ready } : { ...alive, _tag: "STARTING" })
 }
 
 const recalled = (state: ProcessState, { good, reason }: { good: boolean; reason: string }): Transition =>
   stay(state._tag === "STOPPED" ? { _tag: "EXITED", reason, good } : state)
+
+const remembered = (state: ProcessState, { past, reason, state: before, until }: Failing): Transition => {
+  if (state._tag !== "STOPPED") return stay(state)
+  if (before === "FATAL")
+    return { state: { _tag: before, past, until, reason }, action: until === null ? "none" : "wait" }
+  return { state: { _tag: before, past, until: until ?? 0, reason }, action: "wait" }
+}
 
 type Edges = {
   readonly [Tag in ProcessEvent["_tag"]]: (
@@ -279,6 +298,7 @@ const edges: Edges = {
   Succeeded: succeeded,
   Adopted: adopted,
   Recalled: recalled,
+  Remembered: remembered,
 }
 
 /**

@@ -58,6 +58,7 @@ export const scripted = () => {
     wentWell: () => Effect.sync(() => void (wells += 1)),
     left: () => Effect.void,
     exited: () => Effect.void,
+    failing: () => Effect.void,
   }
   const recipe = (generation: number): Recipe => ({ generation, startTimeoutMs: 10_000, launch })
   const options = {

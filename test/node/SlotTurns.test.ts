@@ -297,7 +297,10 @@ describe("what an agent before this one has left", () => {
     Effect.gen(function* () {
       const script = scripted()
       const run = yield* adopted(script)
-      const slot = yield* makeSlot({ ...script.options, begin: { current: { run, up: true }, leaving: [] } })
+      const slot = yield* makeSlot({
+        ...script.options,
+        begin: { current: { run, up: true, restarts: 0 }, leaving: [] },
+      })
       yield* slot.start
       yield* TestClock.adjust("1 hour")
       expect(slot.status).toMatchObject({ state: "RUNNING", pid: 1, ready: true, adopted: true, restarts: 0 })
@@ -318,7 +321,10 @@ describe("what an agent before this one has left", () => {
       const script = scripted()
       script.set({ restart: "unexpected" })
       const run = yield* adopted(script)
-      const slot = yield* makeSlot({ ...script.options, begin: { current: { run, up: true }, leaving: [] } })
+      const slot = yield* makeSlot({
+        ...script.options,
+        begin: { current: { run, up: true, restarts: 0 }, leaving: [] },
+      })
       script.started[0]?.end("it ended, and how is not known")
       yield* settle
       expect(slot.status).toMatchObject({ reason: "it ended, and how is not known", restarts: 1, adopted: false })
@@ -332,7 +338,10 @@ describe("what an agent before this one has left", () => {
     Effect.gen(function* () {
       const script = scripted()
       const run = yield* adopted(script)
-      const slot = yield* makeSlot({ ...script.options, begin: { current: { run, up: false }, leaving: [] } })
+      const slot = yield* makeSlot({
+        ...script.options,
+        begin: { current: { run, up: false, restarts: 0 }, leaving: [] },
+      })
       yield* settle
       expect(slot.status).toMatchObject({ state: "STARTING", adopted: true })
       yield* TestClock.adjust(10_000)
@@ -346,7 +355,10 @@ describe("what an agent before this one has left", () => {
       const script = scripted()
       const old = yield* adopted(script)
       const run = yield* adopted(script, 2)
-      const slot = yield* makeSlot({ ...script.options, begin: { current: { run, up: true }, leaving: [old] } })
+      const slot = yield* makeSlot({
+        ...script.options,
+        begin: { current: { run, up: true, restarts: 0 }, leaving: [{ run: old, drainMs: undefined }] },
+      })
       const alone = yield* Deferred.make<void>()
       yield* Effect.forkChild(Effect.andThen(slot.alone, Deferred.succeed(alone, undefined)))
       yield* TestClock.adjust(6_999)
@@ -363,7 +375,7 @@ describe("what an agent before this one has left", () => {
     "a job that had ended and was to stay down is not run again",
     Effect.gen(function* () {
       const script = scripted()
-      const ended = { reason: "exited with code 0", good: true }
+      const ended = { reason: "exited with code 0", good: true, generation: 1 }
       const slot = yield* makeSlot({ ...script.options, begin: { leaving: [], ended } })
       yield* TestClock.adjust("1 hour")
       expect(slot.status).toMatchObject({ state: "EXITED", pid: null })

@@ -14,7 +14,7 @@ import { SlotSockets } from "../supervisor/SlotSockets.ts"
 import { WorkerRegistry } from "../supervisor/WorkerRegistry.ts"
 import { TaskQueues } from "../tasks/TaskQueues.ts"
 import { keyLogPath } from "./RunFolder.ts"
-import { launchedFrom } from "./RunRecord.ts"
+import { launchedFrom, lineageOf } from "./RunRecord.ts"
 import { type LeftRun, Runs } from "./Runs.ts"
 
 const lostSocket = "socket-not-kept"
@@ -76,10 +76,19 @@ export const adopting = (folder: DataFolder) =>
       yield* Effect.addFinalizer(() => handOn)
 
       const adoptRun = Effect.fnUntraced(function* (left: LeftRun, assignment: ProcessAssignment, ledger: Ledger) {
-        const { count, isLeaving, isUp, kind, slot } = left.record
+        const { count, drainUntil, generation, isLeaving, isUp, kind, slot } = left.record
+        const { restarts } = lineageOf(left.record)
         const from = launchedFrom(left.record)
         const source = from ?? assignment
-        const launched = yield* launcher.adopt(left, { assignment: source, kind, slot, count, poison: [], ledger })
+        const launched = yield* launcher.adopt(left, {
+          ...lineageOf(left.record),
+          assignment: source,
+          kind,
+          slot,
+          count,
+          poison: [],
+          ledger,
+        })
         if (kind === "tasks" && isUp) yield* queues.expect({ name: assignment.name, pid: launched.pid })
         const run: AdoptedRun = {
           kind,
@@ -89,6 +98,9 @@ export const adopting = (folder: DataFolder) =>
           startedAt: (yield* monotonicMs) - ageMs(left.child.identity),
           up: isUp,
           leaving: isLeaving || !stands(from, assignment),
+          ...(drainUntil === undefined ? {} : { drainMs: Math.max(0, drainUntil - uptimeMs()) }),
+          ...(generation === undefined ? {} : { generation }),
+          restarts,
         }
         return run
       })
@@ -151,21 +163,28 @@ export const adopting = (folder: DataFolder) =>
       const adopt = Effect.fnUntraced(
         function* (assignment: ProcessAssignment, ledger: Ledger) {
           const set = setIdOf(assignment)
-          const { ended, runs: left, socketOrder } = runs.take(set)
+          const { ended, failed, runs: left, socketOrder } = runs.take(set)
+          const now = yield* monotonicMs
           const pids = new Set(left.map(({ child }) => child.identity.pid))
           const log = new KeyLog(
             keyLogPath(folder.socket.folder, set),
             (error) =>
               void fork(Effect.logWarning(`idempotency keys can't be kept for the next agent: ${String(error)}`)),
           )
-          ledger.keys.keepIn(log, { now: yield* monotonicMs, bootMs: uptimeMs(), isAlive: (pid) => pids.has(pid) })
+          ledger.keys.keepIn(log, { now, bootMs: uptimeMs(), isAlive: (pid) => pids.has(pid) })
           if (left.length > 0)
             yield* Effect.logInfo(`takes over ${left.length} processes that run: pid ${[...pids].join(", ")}`)
           const adopting = yield* Effect.forEach(left, (one) => adoptRun(one, assignment, ledger))
           // It may have been renamed meanwhile.
           registry.rename(ledger, assignment.name, assignment.spec.service)
           const adopted: Adopted = {
-            ended,
+            ended: ended.map((end) => ({ ...end, assignment: launchedFrom(end) })),
+            failing: failed.map(({ kind, past, reason, restarts, slot, state, until, ...record }) => ({
+              kind,
+              slot,
+              assignment: launchedFrom(record),
+              failing: { state, past, reason, restarts, until: until === null ? null : until - uptimeMs() + now },
+            })),
             sockets: yield* adoptSockets(assignment, left, socketOrder),
             runs: withOneEach(adopting),
           }
@@ -182,9 +201,16 @@ export const adopting = (folder: DataFolder) =>
             sockets.set(set, members)
             runs.keepOrder({ set, order: members.map(({ slot }) => slot) })
           }),
-        left: (_, pid) => Effect.sync(() => runs.find(pid)?.leaving()),
+        left: (_, pid, withinMs) => Effect.sync(() => runs.find(pid)?.leaving(withinMs)),
         exited: ({ assignment, kind, slot }, reason, good) =>
-          Effect.sync(() => runs.stayDown({ set: setIdOf(assignment), kind, slot, reason, good })),
+          Effect.sync(() => runs.stayDown({ set: setIdOf(assignment), kind, slot, reason, good, assignment })),
+        failing: ({ assignment, kind, slot }, failing) =>
+          Effect.map(monotonicMs, (now) => {
+            const place = { set: setIdOf(assignment), kind, slot }
+            if (failing === undefined) return runs.dropFailure(place)
+            const until = failing.until === null ? null : failing.until - now + uptimeMs()
+            runs.keepFailure({ ...failing, ...place, until, assignment })
+          }),
       }
     }),
   )

@@ -1,4 +1,5 @@
 import { Clock, Effect, Layer } from "effect"
+import { uptimeMs } from "../../platform/ProcessAge.ts"
 import { CurrentDeparture } from "../Departure.ts"
 import { Launcher } from "../supervisor/Launcher.ts"
 import { Ledger } from "../supervisor/Ledger.ts"
@@ -6,7 +7,7 @@ import { SlotSockets } from "../supervisor/SlotSockets.ts"
 import { Supervisor } from "../supervisor/Supervisor.ts"
 import { WorkerRegistry } from "../supervisor/WorkerRegistry.ts"
 import { drainRun, makeRun } from "../supervisor/WorkerRun.ts"
-import { launchedFrom } from "./RunRecord.ts"
+import { launchedFrom, lineageOf } from "./RunRecord.ts"
 import { type LeftRun, Runs } from "./Runs.ts"
 
 /** At the agent's own stop those that still drain are given so long. */
@@ -34,13 +35,22 @@ export const leftovers = Layer.effectDiscard(
           left.child.signal("SIGTERM")
           return
         }
-        const { count, kind, slot } = left.record
+        const { count, drainUntil, kind, slot } = left.record
         const ledger = new Ledger({ startedAt, keyWindowMs: () => 0 })
-        const launched = yield* launcher.adopt(left, { assignment, kind, slot, count, poison: [], ledger })
+        const launched = yield* launcher.adopt(left, {
+          ...lineageOf(left.record),
+          assignment,
+          kind,
+          slot,
+          count,
+          poison: [],
+          ledger,
+        })
         const run = yield* makeRun({ worker: launched, generation: 0, startedAt: 0, adopted: true })
         yield* Effect.logInfo(`the node does not run ${assignment.name} any more: it is to end`)
-        const { drainTimeoutMs } = assignment.spec
-        const ending = drainRun(run, launched.terminate, drainTimeoutMs, Effect.void)
+        const drainMs = drainUntil === undefined ? assignment.spec.drainTimeoutMs : Math.max(0, drainUntil - uptimeMs())
+        yield* Effect.sync(() => left.run.leaving(drainMs))
+        const ending = drainRun(run, launched.terminate, drainMs, Effect.void)
         const fiber = yield* Effect.forkScoped(ending)
         yield* Effect.addFinalizer(() =>
           departure.how === "stop" && fiber.pollUnsafe() === undefined

@@ -4,11 +4,11 @@ import { join } from "../../platform/Paths.ts"
 import { currentBootId } from "../../platform/ProcessTable.ts"
 import { readWhole, removeFile, writeWhole } from "../../platform/RecordFile.ts"
 import { fieldError } from "../FieldError.ts"
-import { EndRecord, RunRecord, SocketRecord } from "./RunRecord.ts"
+import { EndRecord, FailureRecord, RunRecord, SocketRecord } from "./RunRecord.ts"
 
 type Place = Pick<EndRecord, "set" | "kind" | "slot">
 
-const kinds = { run: RunRecord, end: EndRecord, sockets: SocketRecord } as const
+const kinds = { run: RunRecord, end: EndRecord, failure: FailureRecord, sockets: SocketRecord } as const
 
 /** A name for a file, whatever a set is called. */
 const short = (text: string) => sha256Hex(text).slice(0, 32)
@@ -21,6 +21,7 @@ export const makeRunFolder = (folder: string) => {
   const paths = {
     run: ({ run }: Pick<RunRecord, "run">) => join(folder, `${run}.run`),
     end: ({ kind, set, slot }: Place) => join(folder, `${short(`${set}/${kind}/${slot}`)}.end`),
+    failure: ({ kind, set, slot }: Place) => join(folder, `${short(`${set}/${kind}/${slot}`)}.failure`),
     sockets: ({ set }: Pick<SocketRecord, "set">) => join(folder, `${short(set)}.sockets`),
   }
 
@@ -42,11 +43,14 @@ export const makeRunFolder = (folder: string) => {
   return {
     runs: read("run"),
     ends: read("end"),
+    failures: read("failure"),
     sockets: read("sockets"),
     writeRun: (record: RunRecord) => writeWhole(paths.run(record), JSON.stringify(record)),
     removeRun: (record: Pick<RunRecord, "run">) => removeFile(paths.run(record)),
     writeEnd: (record: EndRecord) => writeWhole(paths.end(record), JSON.stringify(record)),
     removeEnd: (place: Place) => removeFile(paths.end(place)),
+    writeFailure: (record: FailureRecord) => writeWhole(paths.failure(record), JSON.stringify(record)),
+    removeFailure: (place: Place) => removeFile(paths.failure(place)),
     writeSockets: (record: SocketRecord) => writeWhole(paths.sockets(record), JSON.stringify(record)),
     removeSockets: (set: Pick<SocketRecord, "set">) => removeFile(paths.sockets(set)),
   }

@@ -5,12 +5,13 @@ import type { Child } from "../../platform/ChildProcess.ts"
 import { signalProcess } from "../../platform/ProcessTree.ts"
 import { randomHex, sha256Hex } from "../../platform/Ids.ts"
 import { type MarkedProcess, markedProcesses } from "../../platform/MarkedProcesses.ts"
+import { uptimeMs } from "../../platform/ProcessAge.ts"
 import { currentBootId, type ProcessIdentity } from "../../platform/ProcessTable.ts"
 import { removeJournalFiles } from "../../platform/RuntimeFolder.ts"
 import type { WorkerKind } from "../../protocol/WorkerLink.ts"
 import type { DataFolder } from "../DataFolder.ts"
 import { makeRunFolder, type RunFolder } from "./RunFolder.ts"
-import { type EndRecord, type RunRecord, type SocketRecord } from "./RunRecord.ts"
+import { type EndRecord, type FailureRecord, type RunRecord, type SocketRecord } from "./RunRecord.ts"
 
 /** A process that is to be started, or was. */
 export type Intent = {
@@ -19,6 +20,8 @@ export type Intent = {
   readonly slot: number
   readonly count: number
   readonly hasSocket: boolean
+  readonly generation: number
+  readonly restarts: number
 }
 
 /** What is kept of one process, from before its start until its end. */
@@ -28,7 +31,8 @@ export interface Run {
   readonly mark: string
   started(identity: ProcessIdentity): void
   up(): void
-  leaving(): void
+  /** `ms`: for so long at most. */
+  leaving(ms: number): void
   ended(): void
 }
 
@@ -38,6 +42,7 @@ export type LeftRun = { readonly run: Run; readonly record: RunRecord; readonly 
 export type LeftSet = {
   readonly runs: ReadonlyArray<LeftRun>
   readonly ended: ReadonlyArray<EndRecord>
+  readonly failed: ReadonlyArray<FailureRecord>
   /** Slots, in the kernel's order of their sockets; undefined: not known. */
   readonly socketOrder: ReadonlyArray<number> | undefined
 }
@@ -66,6 +71,10 @@ export class Runs extends Context.Service<
     readonly rest: () => ReadonlyArray<LeftRun>
     /** An instance has ended by itself, and is to stay down. */
     readonly stayDown: (end: Omit<EndRecord, "bootId">) => void
+    /** An instance has failed. */
+    readonly keepFailure: (failure: Omit<FailureRecord, "bootId">) => void
+    /** It is forgiven. */
+    readonly dropFailure: (place: Pick<FailureRecord, "set" | "kind" | "slot">) => void
     readonly keepOrder: (sockets: Omit<SocketRecord, "bootId">) => void
     /** A run that is its set's, by the pid of its process. */
     readonly find: (pid: number) => Run | undefined
@@ -105,7 +114,7 @@ const makeRuns = Effect.fnUntraced(function* ({ root, socket }: DataFolder) {
         set({ process: { pid, startTime } })
       },
       up: () => set({ isUp: true }),
-      leaving: () => set({ isLeaving: true }),
+      leaving: (ms) => set({ isLeaving: true, drainUntil: uptimeMs() + ms }),
       ended: () => {
         isOver = true
         if (record.process !== undefined && byPid.get(record.process.pid) === run) byPid.delete(record.process.pid)
@@ -118,6 +127,7 @@ const makeRuns = Effect.fnUntraced(function* ({ root, socket }: DataFolder) {
 
   const left = yield* findLeft(files, key, runOf)
   const ends = yield* files.ends
+  const failures = yield* files.failures
   const orders = yield* files.sockets
   yield* Effect.sync(() => removeJournalFiles(socket.folder, new Set(left.map(({ run }) => run.id))))
   const waiting = new Set(left)
@@ -125,7 +135,7 @@ const makeRuns = Effect.fnUntraced(function* ({ root, socket }: DataFolder) {
   return Runs.of({
     begin: (intent) =>
       Effect.map(Clock.currentTimeMillis, (startedAt) => {
-        const { assignment, count, hasSocket, kind, slot } = intent
+        const { assignment, count, generation, hasSocket, kind, restarts, slot } = intent
         const set = setIdOf(assignment)
         const id = `${idStart}${randomHex(16)}`
         const mark = `${key}/${assignment.name}/${placeOf(kind, slot)}/${id}`
@@ -140,6 +150,8 @@ const makeRuns = Effect.fnUntraced(function* ({ root, socket }: DataFolder) {
           count,
           startedAt,
           hasSocket,
+          generation,
+          restarts,
           assignment,
           ...state,
         }
@@ -155,6 +167,7 @@ const makeRuns = Effect.fnUntraced(function* ({ root, socket }: DataFolder) {
       return {
         runs,
         ended: ends.filter((end) => end.set === set),
+        failed: failures.filter((failure) => failure.set === set),
         socketOrder: orders.find((one) => one.set === set)?.order,
       }
     },
@@ -164,6 +177,8 @@ const makeRuns = Effect.fnUntraced(function* ({ root, socket }: DataFolder) {
       return runs
     },
     stayDown: (end) => attempt(() => files.writeEnd({ ...end, bootId: currentBootId() })),
+    keepFailure: (failure) => attempt(() => files.writeFailure({ ...failure, bootId: currentBootId() })),
+    dropFailure: (place) => attempt(() => files.removeFailure(place)),
     keepOrder: (sockets) =>
       attempt(() =>
         sockets.order.length === 0

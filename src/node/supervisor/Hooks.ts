@@ -1,4 +1,5 @@
 import { Context, Effect } from "effect"
+import type { Failing } from "../../domain/ProcessState.ts"
 import type { ProcessAssignment } from "../../domain/ProcessSpec.ts"
 import type { WorkerKind } from "../../protocol/WorkerLink.ts"
 import type { Ended, Launched } from "./Launched.ts"
@@ -67,7 +68,16 @@ export type AdoptedRun = {
   readonly up: boolean
   /** It had been asked to end, for another in its place or because the slot was to be stopped. */
   readonly leaving: boolean
+  /** It may still take so long; left out: as any other that is asked to end. */
+  readonly drainMs?: number
+  /** Left out: nobody has counted. */
+  readonly generation?: number
+  /** Bad ends in its slot before it. */
+  readonly restarts: number
 }
+
+/** An instance that has failed: how it stands, and how often it has ended badly. */
+export type FailingSlot = Failing & { readonly restarts: number }
 
 /** What an agent before this one has left of a set: asked once, when the set is made. */
 export type Adopted = {
@@ -78,11 +88,21 @@ export type Adopted = {
     readonly slot: number
     readonly reason: string
     readonly good: boolean
+    /** What had ended; undefined: not known. */
+    readonly assignment: ProcessAssignment | undefined
+  }>
+  /** Instances that had failed when they ended last. */
+  readonly failing: ReadonlyArray<{
+    readonly kind: WorkerKind
+    readonly slot: number
+    readonly failing: FailingSlot
+    /** What has failed; undefined: not known. */
+    readonly assignment: ProcessAssignment | undefined
   }>
   readonly sockets: AdoptedSockets
 }
 
-export const nothingAdopted: Adopted = { runs: [], ended: [], sockets: noSockets }
+export const nothingAdopted: Adopted = { runs: [], ended: [], failing: [], sockets: noSockets }
 
 /** What the agent before this one has left running. */
 export const Adoption = Context.Reference<{
@@ -90,13 +110,16 @@ export const Adoption = Context.Reference<{
   /** The set's listening sockets have changed; in the kernel's order. */
   readonly sockets: (assignment: ProcessAssignment, members: ReadonlyArray<Member>) => Effect.Effect<void>
   /** A process has begun to leave, or has ended and stays down: what the next agent has to know of it. */
-  readonly left: (instance: Instance, pid: number) => Effect.Effect<void>
+  readonly left: (instance: Instance, pid: number, withinMs: number) => Effect.Effect<void>
   readonly exited: (instance: Instance, reason: string, good: boolean) => Effect.Effect<void>
+  /** An instance has failed; undefined: that is forgiven. */
+  readonly failing: (instance: Instance, failing: FailingSlot | undefined) => Effect.Effect<void>
 }>("muster/node/supervisor/Adoption", {
   defaultValue: () => ({
     adopt: () => Effect.succeed(nothingAdopted),
     sockets: () => Effect.void,
     left: () => Effect.void,
     exited: () => Effect.void,
+    failing: () => Effect.void,
   }),
 })

@@ -23,6 +23,10 @@ export type LaunchRequest = {
   readonly poison: ReadonlyArray<string>
   /** Of its set. */
   readonly ledger: Ledger
+  /** Which version of the spec and of the module it is; later ones are larger. */
+  readonly generation: number
+  /** Bad ends in its slot before it. */
+  readonly restarts: number
 }
 
 /** The same with the run that it is. */

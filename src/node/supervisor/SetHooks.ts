@@ -50,28 +50,44 @@ export const makeSetHooks = Effect.fnUntraced(function* (
         }),
       crashed: (crash) =>
         Effect.andThen(refusePoison(crash.run.worker.inFlight()), crashes.crashed({ ...crash, ...instance() })),
-      wentWell: (run) => Effect.suspend(() => crashes.wentWell(instance(), run)),
-      left: ({ worker }) => Effect.suspend(() => adoption.left(instance(), worker.pid)),
+      wentWell: (run) =>
+        Effect.suspend(() =>
+          Effect.andThen(adoption.failing(instance(), undefined), crashes.wentWell(instance(), run)),
+        ),
+      left: ({ worker }, withinMs) => Effect.suspend(() => adoption.left(instance(), worker.pid, withinMs)),
       exited: (reason, good) => Effect.suspend(() => adoption.exited(instance(), reason, good)),
+      failing: (failing) => Effect.suspend(() => adoption.failing(instance(), failing)),
     }
   }
 
-  const runOf = Effect.fnUntraced(function* ({ assignment: from, launched, startedAt }: AdoptedRun) {
+  /** What was reloaded only in part is to be of this one too. */
+  const newest = Math.max(1, ...found.runs.map(({ generation = 1 }) => generation))
+  /** Of one that is not as the spec is now: before all others. */
+  const generationOf = (from: ProcessAssignment | undefined, counted = newest) =>
+    from !== undefined && needsNewWorkers(from.spec, initial.spec) ? 0 : counted
+
+  const runOf = Effect.fnUntraced(function* ({ assignment: from, generation, launched, startedAt }: AdoptedRun) {
     const worker = yield* care.adopt(launched, from)
-    const generation = needsNewWorkers(from.spec, initial.spec) ? 0 : 1
-    return yield* makeRun({ worker, startedAt, adopted: true, generation })
+    return yield* makeRun({ worker, startedAt, adopted: true, generation: generationOf(from, generation) })
   })
 
   /** What an agent before this one has left at a place of the set. */
   const beginningOf = Effect.fnUntraced(function* (kind: WorkerKind, slot: number) {
-    const here = found.runs.filter((one) => one.kind === kind && one.slot === slot)
+    const isHere = (one: { readonly kind: WorkerKind; readonly slot: number }) => one.kind === kind && one.slot === slot
+    const here = found.runs.filter(isHere)
     const current = here.find((one) => !one.leaving)
-    const ended = found.ended.find((one) => one.kind === kind && one.slot === slot)
+    const ended = found.ended.find(isHere)
+    const failed = found.failing.find(isHere)
     const leaving = here.filter((one) => one !== current)
     const begin: Beginning = {
-      ...(current === undefined ? {} : { current: { run: yield* runOf(current), up: current.up } }),
-      leaving: yield* Effect.forEach(leaving, runOf),
-      ...(ended === undefined ? {} : { ended }),
+      ...(current === undefined
+        ? {}
+        : { current: { run: yield* runOf(current), up: current.up, restarts: current.restarts } }),
+      leaving: yield* Effect.forEach(leaving, (one) =>
+        Effect.map(runOf(one), (run) => ({ run, drainMs: one.drainMs })),
+      ),
+      ...(ended === undefined ? {} : { ended: { ...ended, generation: generationOf(ended.assignment) } }),
+      ...(failed === undefined ? {} : { failing: { ...failed.failing, generation: generationOf(failed.assignment) } }),
     }
     return begin
   })
@@ -93,8 +109,9 @@ export const makeSetHooks = Effect.fnUntraced(function* (
     limitsMissing: () => care.missing(now().spec.run),
     hooksOf,
     beginningOf,
+    newest,
     /** Where an agent before this one has left something. */
-    foundAt: [...found.runs, ...found.ended].map(({ kind, slot }) => ({ kind, slot })),
+    foundAt: [...found.runs, ...found.ended, ...found.failing].map(({ kind, slot }) => ({ kind, slot })),
     sockets: found.sockets,
     socketsChanged: (members: ReadonlyArray<Member>) => Effect.suspend(() => adoption.sockets(now(), members)),
     crashes: () => crashes.countOf(setIdOf(now())),

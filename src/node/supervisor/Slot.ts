@@ -91,7 +91,7 @@ export const makeSlot = Effect.fnUntraced(function* (options: SlotOptions) {
   })
 
   const drain = Effect.fnUntraced(function* (run: WorkerRun, ask: Effect.Effect<void>, ms = options.drainTimeoutMs()) {
-    yield* hooks.left(run)
+    yield* hooks.left(run, ms)
     yield* Effect.forkScoped(drainRun(run, ask, ms, told(run)), { startImmediately: true })
   })
 
@@ -340,6 +340,24 @@ export const makeSlot = Effect.fnUntraced(function* (options: SlotOptions) {
     }
   }
 
+  /** What the next agent is to know, so that nothing is tried more often for a change of agents. */
+  let keptFor = now.state
+  let isKept = false
+  const keepFailing = Effect.suspend(() => {
+    const { restarts, state } = now
+    if (state === keptFor) return Effect.void
+    keptFor = state
+    if (state._tag === "BACKOFF" || state._tag === "FATAL") {
+      isKept = true
+      const { past, reason, until } = state
+      return hooks.failing({ state: state._tag, past, until, reason, restarts })
+    }
+    // Until it has been well for a while its failures count.
+    if (!isKept || ("past" in state && state.past.ends > 0)) return Effect.void
+    isKept = false
+    return hooks.failing(undefined)
+  })
+
   const watchEnd = (run: WorkerRun) =>
     run.worker.exited.pipe(
       Effect.flatMap((how) => offer({ _tag: "Exited", run, how: { ...how, reason: run.killedFor ?? how.reason } })),
@@ -347,19 +365,25 @@ export const makeSlot = Effect.fnUntraced(function* (options: SlotOptions) {
     )
 
   /** Takes over what an agent before this one has left. One that was ready counts as ready until its probe objects. */
-  const beginWith = Effect.fnUntraced(function* ({ current: known, ended, leaving: those }: Beginning) {
-    for (const run of those) {
+  const beginWith = Effect.fnUntraced(function* ({ current: known, ended, failing, leaving: those }: Beginning) {
+    for (const { drainMs, run } of those) {
       yield* leave(run)
       yield* watchEnd(run)
       // Asked once more it does nothing else, but it may be that it never was.
-      yield* drain(run, known === undefined ? run.worker.terminate : run.worker.retire)
+      yield* drain(run, known === undefined ? run.worker.terminate : run.worker.retire, drainMs)
     }
+    isKept = failing !== undefined
+    now.generation = ended?.generation ?? failing?.generation ?? 0
+    now.restarts = known?.restarts ?? failing?.restarts ?? 0
     if (ended !== undefined) yield* move({ _tag: "Recalled", ...ended })
+    else if (known === undefined && failing !== undefined)
+      yield* Effect.flatMap(move({ _tag: "Remembered", ...failing }), act)
     if (known === undefined) return
     const { run, up: isUp } = known
     now.current = run
     now.generation = run.generation
-    yield* move({ _tag: "Adopted", pid: run.worker.pid, since: run.startedAt, up: isUp, ready: true })
+    const past = failing === undefined ? {} : { past: failing.past }
+    yield* move({ _tag: "Adopted", pid: run.worker.pid, since: run.startedAt, up: isUp, ready: true, ...past })
     if (isUp) {
       yield* watchEnd(run)
       yield* isReadyNow(run)
@@ -369,7 +393,9 @@ export const makeSlot = Effect.fnUntraced(function* (options: SlotOptions) {
   if (options.begin !== undefined) yield* beginWith(options.begin)
 
   yield* Queue.take(events).pipe(
-    Effect.flatMap((event) => Effect.annotateLogs(handle(event), { service: options.service() })),
+    Effect.flatMap((event) =>
+      Effect.annotateLogs(Effect.andThen(handle(event), keepFailing), { service: options.service() }),
+    ),
     Effect.forever,
     Effect.tapCause((cause) => Effect.logError("the slot's supervision ended", cause)),
     Effect.annotateLogs({ slot: options.name }),

@@ -1,7 +1,7 @@
 import type { Effect } from "effect"
 import type { ProcessPolicy, ProcessState } from "../../domain/ProcessState.ts"
 import type { WorkerStatus } from "../../protocol/NodeManager.ts"
-import type { Crash, Instance, ProbeAnswers } from "./Hooks.ts"
+import type { Crash, FailingSlot, Instance, ProbeAnswers } from "./Hooks.ts"
 import type { Recipe, WorkerRun } from "./WorkerRun.ts"
 
 /** What others do with the processes of a slot. */
@@ -14,19 +14,24 @@ export type SlotHooks = {
   readonly crashed: (crash: Omit<Crash, keyof Instance>) => Effect.Effect<void>
   /** A process has been up for a minute, or has ended well by itself. */
   readonly wentWell: (run: WorkerRun) => Effect.Effect<void>
-  /** A process was asked to end. */
-  readonly left: (run: WorkerRun) => Effect.Effect<void>
+  /** A process was asked to end, and may take so long to do so. */
+  readonly left: (run: WorkerRun, withinMs: number) => Effect.Effect<void>
   /** The process has ended by itself, and stays down. */
   readonly exited: (reason: string, good: boolean) => Effect.Effect<void>
+  /** It has failed, and the next agent is to know; undefined: that is over. */
+  readonly failing: (failing: FailingSlot | undefined) => Effect.Effect<void>
 }
 
 /** What an agent before this one has left in the slot. */
 export type Beginning = {
   /** `up`: it had come up. */
-  readonly current?: { readonly run: WorkerRun; readonly up: boolean }
-  readonly leaving: ReadonlyArray<WorkerRun>
+  readonly current?: { readonly run: WorkerRun; readonly up: boolean; readonly restarts: number }
+  /** `drainMs`: so long each may still take. */
+  readonly leaving: ReadonlyArray<{ readonly run: WorkerRun; readonly drainMs: number | undefined }>
   /** It had ended by itself, and was to stay down. */
-  readonly ended?: { readonly reason: string; readonly good: boolean }
+  readonly ended?: { readonly reason: string; readonly good: boolean; readonly generation: number }
+  /** It had failed, when it ended last. */
+  readonly failing?: FailingSlot & { readonly generation: number }
 }
 
 export type SlotOptions = {

@@ -17,9 +17,6 @@ import { AgentSocket } from "./AgentSocket.ts"
 import { type Ended, type Launched, LaunchFailed, placeName, type RunRequest } from "./Launched.ts"
 import { type Registered, WorkerRegistry } from "./WorkerRegistry.ts"
 
-/** One that was asked to end by an agent before this one says so when it comes back; if it does not come, it is asked. */
-const greetingMs = 5_000
-
 const unknownEnd = "ended; how is not known, as another agent had started it"
 
 const endedBy = ({ code, signal }: Exit, failure: string | undefined): Ended => ({
@@ -100,6 +97,10 @@ export const workerLauncher = Effect.fnUntraced(function* (folder: DataFolder, e
     // Asked twice it would not wait for its open calls.
     Effect.sync(() => void (registered.isDraining || child.signal(signal)))
 
+  /** One that an agent before this one has asked, or was about to, is heard first: it may be too busy to say so soon. */
+  const askOnceHeard = (child: Child, registered: Registered, signal: Signal) =>
+    Effect.sync(() => void fork(Effect.andThen(Deferred.await(registered.greeted), ask(child, registered, signal))))
+
   const launched = (child: Child, { assignment, kind, ledger, run, slot }: RunRequest, known?: Known): Launched => {
     const { pid } = child.identity
     const registered = registry.add(pid, { name: assignment.name, kind, slot }, ledger)
@@ -120,16 +121,13 @@ export const workerLauncher = Effect.fnUntraced(function* (folder: DataFolder, e
       fork(Effect.map(monotonicMs, (now) => ledger.gone(pid, now)))
       Deferred.doneUnsafe(ended, Effect.succeed(endedBy(exit, registered.failure)))
     })
-    const mayDrain = known?.isLeaving === true
-    const greeted = mayDrain
-      ? Deferred.await(registered.greeted).pipe(Effect.timeoutOption(greetingMs), Effect.asVoid)
-      : Effect.void
+    const askBy = known?.isLeaving === true ? askOnceHeard : ask
     return {
       pid,
       ready: Deferred.await(registered.ready),
       exited: Deferred.await(ended),
-      terminate: Effect.andThen(greeted, ask(child, registered, "SIGTERM")),
-      retire: Effect.andThen(greeted, ask(child, registered, "SIGUSR2")),
+      terminate: askBy(child, registered, "SIGTERM"),
+      retire: askBy(child, registered, "SIGUSR2"),
       kill: Effect.sync(() => void child.tree.signal("SIGKILL")),
       report: () => registered.report,
       heard: () => registered.heard,

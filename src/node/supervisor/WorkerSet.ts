@@ -74,7 +74,7 @@ export const makeWorkerSet = Effect.fnUntraced(function* (options: WorkerSetOpti
   const changed = Effect.andThen(Effect.andThen(changes.announce, poke), options.changed)
 
   let removed = false
-  let newest: Version = { generation: 1, assignment }
+  let newest: Version = { generation: hooks.newest, assignment }
   /** What a worker is started from that comes for one that has failed: it is known to start, the newest may not. */
   let proven = newest
   const places = new Map<string, Place>()
@@ -117,7 +117,9 @@ export const makeWorkerSet = Effect.fnUntraced(function* (options: WorkerSetOpti
   const launch = Effect.fnUntraced(function* (kind: WorkerKind, index: number, version: Version) {
     // What ended workers of one version is let in to the next.
     const poison = version.generation > proven.generation ? [] : ledger.orders(yield* monotonicMs).poison
-    const request = { assignment: version.assignment, kind, slot: index, count: wanted(kind), poison, ledger }
+    const restarts = places.get(placeName(kind, index))?.slot.status.restarts ?? 0
+    const { assignment: from, generation } = version
+    const request = { assignment: from, kind, slot: index, count: wanted(kind), poison, ledger, generation, restarts }
     if (!hasSocket(kind)) return yield* hooks.launch(request)
     const fd = yield* sockets.open(index).pipe(Effect.mapError(({ message }) => new LaunchFailed({ reason: message })))
     return yield* hooks.launch({ ...request, fd })
@@ -146,7 +148,8 @@ export const makeWorkerSet = Effect.fnUntraced(function* (options: WorkerSetOpti
     }).pipe(Scope.provide(own))
     places.set(slot.name, { kind, slot, scope: own, retiring: false })
     portWatch.used()
-    const isThere = begin !== undefined && (begin.current !== undefined || begin.ended !== undefined)
+    const isThere =
+      begin !== undefined && (begin.current !== undefined || begin.ended !== undefined || begin.failing !== undefined)
     if (isWanted && !isThere) yield* slot.start
   })
 
@@ -312,8 +315,9 @@ export const makeWorkerSet = Effect.fnUntraced(function* (options: WorkerSetOpti
     Effect.tapCause((cause) => Effect.logError("the supervision ended", cause)),
     Effect.forkScoped,
   )
-  // The spec has changed while no agent was there.
-  if (staying().some(({ generation, state }) => generation < newest.generation && state !== "STOPPED")) yield* renewAll
+  // The spec has changed while no agent was there, or the one before was in the middle of a reload.
+  if (staying().some(({ generation, state }) => generation < newest.generation && state !== "STOPPED"))
+    yield* named(reloads.begin(newest))
   yield* hooks.limit(all())
   yield* poke
   yield* careForWorkers({

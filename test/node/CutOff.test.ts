@@ -1,0 +1,223 @@
+import { expect, setDefaultTimeout, test } from "bun:test"
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
+import type { ProcessAssignment } from "../../src/domain/ProcessSpec.ts"
+import { nodeMethods } from "../../src/protocol/NodeManager.ts"
+import { RpcConnection } from "../../src/rpc/RpcConnection.ts"
+import { freePort } from "../support/muster.ts"
+import { waitFor } from "../support/waitFor.ts"
+import { AgentProcess } from "./AgentProcess.ts"
+import { assignment, TestNode } from "./TestNode.ts"
+
+// What an agent was in the middle of when it was killed. Real processes on a busy machine.
+setDefaultTimeout(120_000)
+
+const ip = "127.42.7.1"
+
+const module = `
+  export const slow = async (ms) => { await new Promise((r) => setTimeout(r, ms)); return process.pid }
+  export const block = (ms) => { const until = Date.now() + ms; while (Date.now() < until); return process.pid }
+  export const version = () => 1`
+/** It takes its time, so that there is one to be killed in. */
+const nextVersion = `await new Promise((r) => setTimeout(r, 1_000))
+${module.replace("version = () => 1", "version = () => 2")}`
+
+const begin = async (over: Parameters<typeof assignment>[2] = {}) => {
+  const node = await new TestNode().join()
+  const listen = { ip, port: await freePort(ip) }
+  const agent = await AgentProcess.start(node)
+  const path = node.module("slow.js", module)
+  await node.apply(1, assignment(listen, path, { tls: "off", ...over }))
+  const pids = await node.running(over.workers ?? 2)
+  return { node, agent, listen, path, pids, name: `greeter@${listen.port}` }
+}
+
+const call = async (port: number, method: string, ...args: ReadonlyArray<unknown>) => {
+  const connection = await RpcConnection.open({ to: { host: ip, port }, client: "shop" })
+  try {
+    return await connection.call(method, args, { timeoutMs: 60_000 })
+  } finally {
+    connection.close()
+  }
+}
+
+type Kept = Record<string, unknown> & {
+  readonly process?: { readonly pid: number }
+  readonly past?: { readonly failures: number }
+}
+
+const filesOf = (node: TestNode, end: string) =>
+  readdirSync(node.path("run"))
+    .filter((name) => name.endsWith(end))
+    .map((name) => node.path("run", name))
+const kept = (node: TestNode, end = ".run") =>
+  filesOf(node, end).map((path) => JSON.parse(readFileSync(path, "utf8")) as Kept)
+
+const uptimeMs = () => Number.parseFloat(readFileSync("/proc/uptime", "utf8")) * 1_000
+
+/** Kills the agent when the first of three workers is of the next version. */
+const cutOffReload = async () => {
+  const one = await begin({ workers: 3 })
+  const { agent, name, node, path } = one
+  writeFileSync(path, nextVersion)
+  void node.reload(name).catch(() => undefined)
+  const next = await waitFor(
+    () => kept(node).find(({ generation, isUp }) => generation === 2 && isUp === true)?.process?.pid,
+  )
+  await agent.end("SIGKILL")
+  return { ...one, next }
+}
+
+test("a reload that was cut off is finished by the next agent, one worker after the other, and fails no call", async () => {
+  const { listen, next, node, pids } = await cutOffReload()
+  await using _ = node
+  let failed = 0
+  const enough = new AbortController()
+  const load = (async () => {
+    while (!enough.signal.aborted) await call(listen.port, "version").catch(() => failed++)
+  })()
+  await using agent = await AgentProcess.start(node)
+  const after = await waitFor(
+    async () => {
+      const now = await node.running(3)
+      return !now.some((pid) => pids.includes(pid)) && now
+    },
+    { timeoutMs: 30_000, what: "three new workers" },
+  )
+  enough.abort()
+  await load
+  expect(failed).toBe(0)
+  // What had been replaced is not replaced again.
+  expect(after).toContain(next)
+  await waitFor(() => agent.output.includes("2 of 3 workers replaced"))
+  expect(await call(listen.port, "version")).toBe(2)
+})
+
+test("workers whose agent has not counted reloads are taken over as they are", async () => {
+  const { node } = await cutOffReload()
+  await using _ = node
+  for (const path of filesOf(node, ".run")) {
+    const { generation: _generation, ...record } = JSON.parse(readFileSync(path, "utf8")) as Kept
+    writeFileSync(path, JSON.stringify(record))
+  }
+  const before = kept(node)
+    .filter(({ isLeaving, isUp }) => isUp === true && isLeaving !== true)
+    .flatMap(({ process }) => process?.pid ?? [])
+  await using _agent = await AgentProcess.start(node)
+  await waitFor(async () => (await node.process()).state === "RUNNING")
+  const { reload, workers } = await node.process()
+  expect(reload).toBeNull()
+  expect(workers.map(({ pid }) => pid ?? 0).toSorted()).toEqual(before.toSorted())
+})
+
+const leavingOne = (node: TestNode) => waitFor(() => kept(node).find(({ isLeaving }) => isLeaving === true))
+
+test("a worker too busy to say that it drains is not asked a second time, which would cut off its calls", async () => {
+  const { agent, listen, name, node, pids } = await begin({ workers: 1, drainTimeoutMs: 30_000 })
+  await using _ = node
+  const answer = call(listen.port, "slow", 10_000)
+  const busy = call(listen.port, "block", 9_000)
+  await Bun.sleep(300)
+  void node.reload(name).catch(() => undefined)
+  await leavingOne(node)
+  await agent.end("SIGKILL")
+  await using next = await AgentProcess.start(node)
+  expect(await busy).toBe(pids[0] ?? 0)
+  expect(await answer).toBe(pids[0] ?? 0)
+  await waitFor(() => kept(node).length === 1)
+  expect(next.output).not.toContain("killing it")
+})
+
+test("the time that a worker may take to end does not begin anew with each agent", async () => {
+  const { agent, listen, name, node, pids } = await begin({ workers: 1, drainTimeoutMs: 8_000 })
+  await using _ = node
+  void call(listen.port, "block", 90_000).catch(() => undefined)
+  await Bun.sleep(300)
+  void node.reload(name).catch(() => undefined)
+  const { drainUntil } = await leavingOne(node)
+  await agent.end("SIGKILL")
+  await Bun.sleep(4_000)
+  await using next = await AgentProcess.start(node)
+  await waitFor(() => kept(node).every(({ process }) => process?.pid !== pids[0]), { timeoutMs: 30_000 })
+  // It is given 2 s more than it was told.
+  const lateMs = uptimeMs() - Number(drainUntil)
+  expect(lateMs).toBeGreaterThan(1_500)
+  expect(lateMs).toBeLessThan(5_000)
+  expect(next.output).toContain("did not stop in time, killing it")
+})
+
+const program = (shell: string, run: Record<string, unknown>, over: Record<string, unknown> = {}) =>
+  ({
+    name: "loop",
+    specRevision: 1,
+    listen: null,
+    spec: { kind: "command", service: "loop", command: { shell }, instances: 1, startMs: 200, run, ...over },
+  }) as unknown as ProcessAssignment
+
+const linesOf = (path: string) => (existsSync(path) ? readFileSync(path, "utf8").trim().split("\n") : [])
+
+test("a program that is given up stays so when the agent is killed, until a person starts it", async () => {
+  await using node = await new TestNode().join()
+  const runs = node.path("runs")
+  const agent = await AgentProcess.start(node)
+  await node.apply(1, program(`echo run >> ${runs}; exit 3`, { startRetries: 2 }))
+  const fatal = async () => (await node.process()).state === "FATAL"
+  await waitFor(fatal, { timeoutMs: 30_000 })
+  const [before] = (await node.process()).workers
+  await waitFor(() => kept(node, ".failure")[0]?.["state"] === "FATAL")
+  await agent.end("SIGKILL")
+  await using next = await AgentProcess.start(node)
+  await waitFor(fatal)
+  expect((await node.process()).workers).toMatchObject([
+    { state: "FATAL", pid: null, restarts: before?.restarts, reason: before?.reason },
+  ])
+  expect(linesOf(runs)).toHaveLength(3)
+  expect(before?.restarts).toBe(3)
+
+  writeFileSync(runs, "")
+  await node.call(nodeMethods.restartProcess, { name: "loop" })
+  await waitFor(fatal, { timeoutMs: 30_000 })
+  expect(linesOf(runs)).toHaveLength(3)
+  // Another program is not to blame for it.
+  await next.end("SIGKILL")
+  const set = JSON.parse(readFileSync(node.path("processes.json"), "utf8")) as { revision: number }
+  const changed = program("exec sleep 300", { startRetries: 2 })
+  writeFileSync(node.path("processes.json"), JSON.stringify({ revision: set.revision + 1, processes: [changed] }))
+  await using _last = await AgentProcess.start(node)
+  await node.running(1)
+  expect(kept(node, ".failure")).toEqual([])
+})
+
+test("a program that fails again and again is not tried sooner, or as if for the first time, after a kill of the agent", async () => {
+  await using node = await new TestNode().join()
+  const runs = node.path("runs")
+  const agent = await AgentProcess.start(node)
+  await node.apply(1, program(`cut -d' ' -f1 /proc/uptime >> ${runs}; exit 3`, { startRetries: 0 }))
+  const failure = (least: number) =>
+    waitFor(
+      () => {
+        const [record] = kept(node, ".failure")
+        const { past, until } = record ?? {}
+        return past !== undefined && past.failures >= least && { failures: past.failures, until: Number(until) }
+      },
+      { timeoutMs: 60_000 },
+    )
+  const before = await failure(5)
+  await agent.end("SIGKILL")
+  const known = linesOf(runs).length
+  await using _next = await AgentProcess.start(node)
+  const after = await failure(before.failures + 1)
+  expect(after.failures).toBe(before.failures + 1)
+  expect(Number(linesOf(runs)[known]) * 1_000).toBeGreaterThan(before.until - 50)
+})
+
+test("a job that has ended and is to stay down is not run again by the next agent", async () => {
+  await using node = await new TestNode().join()
+  const runs = node.path("runs")
+  const agent = await AgentProcess.start(node)
+  await node.apply(1, program(`echo run >> ${runs}; sleep 0.5`, {}, { restart: "never" }))
+  await waitFor(async () => (await node.process()).state === "EXITED")
+  await agent.end("SIGKILL")
+  await using _next = await AgentProcess.start(node)
+  expect(await node.process()).toMatchObject({ state: "EXITED", reload: null })
+  expect(linesOf(runs)).toEqual(["run"])
+})
