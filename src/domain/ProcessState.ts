@@ -81,8 +81,8 @@ export type ProcessEvent =
       readonly since: number
       readonly up: boolean
       readonly ready: boolean
-      /** Left out: nothing bad. */
-      readonly past?: Past
+      /** Undefined: nothing bad. */
+      readonly past?: Past | undefined
     }
   /** Under an agent before this one it has ended, and was to stay down. */
   | { readonly _tag: "Recalled"; readonly reason: string; readonly good: boolean }

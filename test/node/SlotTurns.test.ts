@@ -3,7 +3,7 @@ import { Deferred, Effect, Exit, Fiber } from "effect"
 import { TestClock } from "effect/testing"
 import type { ProbeAnswers } from "../../src/node/supervisor/Hooks.ts"
 import { makeSlot } from "../../src/node/supervisor/Slot.ts"
-import { makeRun } from "../../src/node/supervisor/WorkerRun.ts"
+import { makeRun, type WorkerRun } from "../../src/node/supervisor/WorkerRun.ts"
 import { it, running, type Script, scripted, settle } from "./ScriptedProcesses.ts"
 
 /** A slot whose processes are ready when the test says so; `say` is what the newest one's probe may say. */
@@ -291,16 +291,14 @@ describe("what an agent before this one has left", () => {
     const worker = yield* script.recipe(generation).launch.pipe(Effect.orDie)
     return yield* makeRun({ worker, generation, startedAt: -60_000, adopted: true })
   })
+  const left = (run: WorkerRun, up = true) => ({ current: { run, up, restarts: 0 }, leaving: [] })
 
   it(
     "a process goes on as it is, known as adopted, and is supervised and replaced as any other",
     Effect.gen(function* () {
       const script = scripted()
       const run = yield* adopted(script)
-      const slot = yield* makeSlot({
-        ...script.options,
-        begin: { current: { run, up: true, restarts: 0 }, leaving: [] },
-      })
+      const slot = yield* makeSlot({ ...script.options, begin: left(run) })
       yield* slot.start
       yield* TestClock.adjust("1 hour")
       expect(slot.status).toMatchObject({ state: "RUNNING", pid: 1, ready: true, adopted: true, restarts: 0 })
@@ -321,10 +319,7 @@ describe("what an agent before this one has left", () => {
       const script = scripted()
       script.set({ restart: "unexpected" })
       const run = yield* adopted(script)
-      const slot = yield* makeSlot({
-        ...script.options,
-        begin: { current: { run, up: true, restarts: 0 }, leaving: [] },
-      })
+      const slot = yield* makeSlot({ ...script.options, begin: left(run) })
       script.started[0]?.end("it ended, and how is not known")
       yield* settle
       expect(slot.status).toMatchObject({ reason: "it ended, and how is not known", restarts: 1, adopted: false })
@@ -337,11 +332,7 @@ describe("what an agent before this one has left", () => {
     "one that was not up yet is waited for, and killed when that takes too long",
     Effect.gen(function* () {
       const script = scripted()
-      const run = yield* adopted(script)
-      const slot = yield* makeSlot({
-        ...script.options,
-        begin: { current: { run, up: false, restarts: 0 }, leaving: [] },
-      })
+      const slot = yield* makeSlot({ ...script.options, begin: left(yield* adopted(script), false) })
       yield* settle
       expect(slot.status).toMatchObject({ state: "STARTING", adopted: true })
       yield* TestClock.adjust(10_000)
@@ -357,7 +348,7 @@ describe("what an agent before this one has left", () => {
       const run = yield* adopted(script, 2)
       const slot = yield* makeSlot({
         ...script.options,
-        begin: { current: { run, up: true, restarts: 0 }, leaving: [{ run: old, drainMs: undefined }] },
+        begin: { ...left(run), leaving: [{ run: old, drainMs: undefined }] },
       })
       const alone = yield* Deferred.make<void>()
       yield* Effect.forkChild(Effect.andThen(slot.alone, Deferred.succeed(alone, undefined)))
@@ -375,8 +366,8 @@ describe("what an agent before this one has left", () => {
     "a job that had ended and was to stay down is not run again",
     Effect.gen(function* () {
       const script = scripted()
-      const ended = { reason: "exited with code 0", good: true, generation: 1 }
-      const slot = yield* makeSlot({ ...script.options, begin: { leaving: [], ended } })
+      const begin = { leaving: [], ended: { reason: "exited with code 0", good: true, generation: 1 } }
+      const slot = yield* makeSlot({ ...script.options, begin })
       yield* TestClock.adjust("1 hour")
       expect(slot.status).toMatchObject({ state: "EXITED", pid: null })
       expect(script.started.length).toBe(0)

@@ -1,11 +1,18 @@
 import { Clock, Deferred, Effect, FiberHandle, FiberMap, Latch, Queue, Random, type Scope } from "effect"
 import { restartBackoff } from "../../domain/Backoff.ts"
-import { type ProcessAction, type ProcessEvent, type ProcessState, transition } from "../../domain/ProcessState.ts"
+import {
+  type Past,
+  type ProcessAction,
+  type ProcessEvent,
+  type ProcessState,
+  transition,
+} from "../../domain/ProcessState.ts"
 import { monotonicMs } from "../Monotonic.ts"
 import type { ProbeAnswers } from "./Hooks.ts"
 import type { Ended } from "./Launched.ts"
+import { failuresOf } from "./SlotFailures.ts"
 import { logChange } from "./SlotLog.ts"
-import type { Beginning, Replacement, Slot, SlotOptions } from "./SlotOptions.ts"
+import type { Beginning, BeginningRun, Replacement, Slot, SlotOptions } from "./SlotOptions.ts"
 import { makeOrders, type Order, type Outcome, resolve } from "./SlotOrders.ts"
 import { type SlotNow, viewOfSlot } from "./SlotView.ts"
 import { leavingText } from "./StopReport.ts"
@@ -340,61 +347,49 @@ export const makeSlot = Effect.fnUntraced(function* (options: SlotOptions) {
     }
   }
 
-  /** What the next agent is to know, so that nothing is tried more often for a change of agents. */
-  let keptFor = now.state
-  let isKept = false
-  const keepFailing = Effect.suspend(() => {
-    const { restarts, state } = now
-    if (state === keptFor) return Effect.void
-    keptFor = state
-    if (state._tag === "BACKOFF" || state._tag === "FATAL") {
-      isKept = true
-      const { past, reason, until } = state
-      return hooks.failing({ state: state._tag, past, until, reason, restarts })
-    }
-    // Until it has been well for a while its failures count.
-    if (!isKept || ("past" in state && state.past.ends > 0)) return Effect.void
-    isKept = false
-    return hooks.failing(undefined)
-  })
-
   const watchEnd = (run: WorkerRun) =>
     run.worker.exited.pipe(
       Effect.flatMap((how) => offer({ _tag: "Exited", run, how: { ...how, reason: run.killedFor ?? how.reason } })),
       Effect.forkScoped,
     )
 
-  /** Takes over what an agent before this one has left. One that was ready counts as ready until its probe objects. */
-  const beginWith = Effect.fnUntraced(function* ({ current: known, ended, failing, leaving: those }: Beginning) {
-    for (const { drainMs, run } of those) {
-      yield* leave(run)
-      yield* watchEnd(run)
-      // Asked once more it does nothing else, but it may be that it never was.
-      yield* drain(run, known === undefined ? run.worker.terminate : run.worker.retire, drainMs)
-    }
-    isKept = failing !== undefined
-    now.generation = ended?.generation ?? failing?.generation ?? 0
-    now.restarts = known?.restarts ?? failing?.restarts ?? 0
-    if (ended !== undefined) yield* move({ _tag: "Recalled", ...ended })
-    else if (known === undefined && failing !== undefined)
-      yield* Effect.flatMap(move({ _tag: "Remembered", ...failing }), act)
-    if (known === undefined) return
-    const { run, up: isUp } = known
+  /** One that was ready counts as ready until its probe objects. */
+  const beginUp = Effect.fnUntraced(function* ({ restarts, run, up: isUp }: BeginningRun, past: Past | undefined) {
     now.current = run
     now.generation = run.generation
-    const past = failing === undefined ? {} : { past: failing.past }
-    yield* move({ _tag: "Adopted", pid: run.worker.pid, since: run.startedAt, up: isUp, ready: true, ...past })
+    now.restarts = restarts
+    yield* move({ _tag: "Adopted", pid: run.worker.pid, since: run.startedAt, up: isUp, ready: true, past })
     if (isUp) {
       yield* watchEnd(run)
       yield* isReadyNow(run)
       yield* accompanyUp(run)
     } else yield* watch(run, options.recipe(), false)
   })
+
+  const beginDown = Effect.fnUntraced(function* ({ ended, failing }: Beginning) {
+    now.generation = ended?.generation ?? failing?.generation ?? 0
+    now.restarts = failing?.restarts ?? 0
+    if (ended !== undefined) yield* move({ _tag: "Recalled", ...ended })
+    else if (failing !== undefined) yield* Effect.flatMap(move({ _tag: "Remembered", ...failing }), act)
+  })
+
+  /** Takes over what an agent before this one has left. */
+  const beginWith = Effect.fnUntraced(function* (begin: Beginning) {
+    const { current: known, failing, leaving: those } = begin
+    for (const { drainMs, run } of those) {
+      yield* leave(run)
+      yield* watchEnd(run)
+      // Asked once more it does nothing else, but it may be that it never was.
+      yield* drain(run, known === undefined ? run.worker.terminate : run.worker.retire, drainMs)
+    }
+    yield* known === undefined ? beginDown(begin) : beginUp(known, failing?.past)
+  })
   if (options.begin !== undefined) yield* beginWith(options.begin)
+  const tellFailures = failuresOf(now, options.begin?.failing !== undefined, hooks.failing)
 
   yield* Queue.take(events).pipe(
     Effect.flatMap((event) =>
-      Effect.annotateLogs(Effect.andThen(handle(event), keepFailing), { service: options.service() }),
+      Effect.annotateLogs(Effect.andThen(handle(event), tellFailures), { service: options.service() }),
     ),
     Effect.forever,
     Effect.tapCause((cause) => Effect.logError("the slot's supervision ended", cause)),

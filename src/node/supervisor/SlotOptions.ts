@@ -22,10 +22,12 @@ export type SlotHooks = {
   readonly failing: (failing: FailingSlot | undefined) => Effect.Effect<void>
 }
 
+/** `up`: it had come up. `restarts`: bad ends in the slot before it. */
+export type BeginningRun = { readonly run: WorkerRun; readonly up: boolean; readonly restarts: number }
+
 /** What an agent before this one has left in the slot. */
 export type Beginning = {
-  /** `up`: it had come up. */
-  readonly current?: { readonly run: WorkerRun; readonly up: boolean; readonly restarts: number }
+  readonly current?: BeginningRun
   /** `drainMs`: so long each may still take. */
   readonly leaving: ReadonlyArray<{ readonly run: WorkerRun; readonly drainMs: number | undefined }>
   /** It had ended by itself, and was to stay down. */
