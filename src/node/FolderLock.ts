@@ -9,7 +9,7 @@ export class FolderInUse extends Data.TaggedError("FolderInUse")<{ readonly mess
 
 const take = Effect.fnUntraced(function* ({ root, socket }: DataFolder, handedOn: number | undefined) {
   // Taken before this program took over in this process: nobody was in between.
-  if (handedOn !== undefined) return lockOf(handedOn)
+  if (handedOn !== undefined) return yield* Effect.promise(() => lockOf(handedOn))
   const path = join(socket.folder, "agent.lock")
   const lock = yield* Effect.tryPromise({
     try: () => lockFile(path),

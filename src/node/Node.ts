@@ -1,6 +1,6 @@
 import { Context, Data, Effect, Layer, References } from "effect"
 import { endpointKey } from "../domain/Endpoint.ts"
-import { closeDescriptor } from "../platform/LogFile.ts"
+import { closeFd } from "../platform/ListenSocket.ts"
 import { version } from "../platform/Version.ts"
 import { assertListenable, ControlPort } from "./control/ControlPort.ts"
 import { NodeMethods } from "./control/NodeMethods.ts"
@@ -116,7 +116,8 @@ const handle = (config: NodeConfig, member: Membership) =>
       const { port } = yield* ControlPort
       const { url: gatewayUrl } = yield* Gateway
       // Whose processes are there has opened them by now.
-      for (const fd of (yield* CurrentDeparture).foundPipes) closeDescriptor(fd)
+      const { foundPipes } = yield* CurrentDeparture
+      yield* Effect.promise(() => Promise.all(foundPipes.map(closeFd)))
       yield* Effect.logInfo(`listening on ${config.listen.host}:${port}`)
       const known = member.identity
       if (known.port !== port) {

@@ -1,4 +1,3 @@
-import { closeSync } from "node:fs"
 import { constants } from "node:os"
 import { type Child, isOwnChild, watch } from "./ChildProcess.ts"
 import { type Libc, libc } from "./Libc.ts"
@@ -102,7 +101,7 @@ export const adoptProcess = async (identity: ProcessIdentity, run: string): Prom
   // From here on the descriptor stands for the process that has this number now; is it the one that is meant?
   if (!isAlive(identity)) {
     if (!isRuntimes) reap(c, pid)
-    closeSync(pidfd)
+    c.close(pidfd)
     return undefined
   }
   watched ??= new Watch(c)
@@ -111,7 +110,7 @@ export const adoptProcess = async (identity: ProcessIdentity, run: string): Prom
     all.add({
       pidfd,
       ended: () => {
-        closeSync(pidfd)
+        c.close(pidfd)
         listener(isRuntimes ? unknown : reap(c, pid))
       },
     })

@@ -10,8 +10,6 @@ export interface FileLock {
   release(): void
 }
 
-const held = (fd: number): FileLock => ({ fd, release: () => closeSync(fd) })
-
 /**
  * Takes the only lock on a file, which is made where there is none; undefined: another process has it. What is started
  * meanwhile does not get it.
@@ -19,10 +17,14 @@ const held = (fd: number): FileLock => ({ fd, release: () => closeSync(fd) })
 export const lockFile = async (path: string): Promise<FileLock | undefined> => {
   const c = await libc()
   const fd = openSync(path, "a", 0o600)
-  if (c.flock(fd, LOCK_EX | LOCK_NB) === 0) return held(fd)
+  if (c.flock(fd, LOCK_EX | LOCK_NB) === 0) return { fd, release: () => closeSync(fd) }
   closeSync(fd)
   return undefined
 }
 
 /** The lock that the program before this one, in the same process, has handed on. */
-export const lockOf = (fd: number): FileLock => held(fd)
+export const lockOf = async (fd: number): Promise<FileLock> => {
+  const c = await libc()
+  // By itself Deno closes only what it has opened.
+  return { fd, release: () => void c.close(fd) }
+}

@@ -243,6 +243,35 @@ test("a reload by signal reaches the program behind a shell, and neither of them
   expect((await first(node)).pid).toBe(pid)
 })
 
+// Whether a shell becomes the last program of its line is the shell's own choice.
+const reloading: ReadonlyArray<readonly [what: string, line: (program: string) => string]> = [
+  ["that the shell has become", (program) => `exec ${program}`],
+  ["that is the whole line", (program) => program],
+  ["in a subshell", (program) => `(${program}; true); true`],
+]
+
+test.each(reloading)(
+  "a reload by signal reaches a program %s, and it alone: its children are its own",
+  async (_, line) => {
+    await using node = await started()
+    const said = node.path("said")
+    const script = (name: string, rest: string) => {
+      writeFileSync(node.path(name), `trap 'echo ${name} HUP >> ${said}' HUP\necho ${name} >> ${said}\n${rest}\n`)
+      return `sh ${node.path(name)}`
+    }
+    const child = script("child", "while :; do sleep 0.05; done")
+    const program = script("program", `${child} &\nwhile :; do sleep 0.05; done`)
+    await node.apply(1, command(line(program), { reloadSignal: "HUP" }))
+    await waitFor(() => existsSync(said) && readFileSync(said, "utf8").includes("child"))
+    const { pid } = await inState(node, "RUNNING")
+    expect(await node.reload("program")).toMatchObject({ outcome: "done" })
+    await waitFor(() => readFileSync(said, "utf8").includes("program HUP"))
+    await Bun.sleep(200)
+    expect(readFileSync(said, "utf8")).toBe("program\nchild\nprogram HUP\n")
+    expect((await first(node)).pid).toBe(pid)
+  },
+)
+
 test("a stop frees the port though a grandchild that left its session and ignores TERM listens on it", async () => {
   await using node = await started()
   const listen = { ip: "127.41.0.3", port: await freePort("127.41.0.3") }

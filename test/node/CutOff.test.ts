@@ -123,7 +123,8 @@ test("a worker too busy to say that it drains is not asked a second time, which 
   await using next = await AgentProcess.start(node)
   expect(await busy).toBe(pids[0] ?? 0)
   expect(await answer).toBe(pids[0] ?? 0)
-  await waitFor(() => kept(node).length === 1)
+  const isGone = () => kept(node).every(({ process }) => process?.pid !== pids[0])
+  await waitFor(isGone, { timeoutMs: 40_000, what: "the end of the worker that drained" })
   expect(next.output).not.toContain("killing it")
 })
 

@@ -35,7 +35,8 @@ export const launchedCommand = Effect.fnUntraced(function* (child: Child, run: C
   if (spec.kind === "module") return yield* Effect.die(new Error("a module is run by a worker"))
   const fork = Effect.runForkWith(yield* Effect.context<never>())
   const { identity, tree } = child
-  const isShell = "shell" in spec.command
+  const shellLine = "shell" in spec.command ? spec.command.shell.replaceAll("\0", " ").trim() : undefined
+  const isShell = shellLine !== undefined
   const ended = Deferred.makeUnsafe<Ended>()
   let hasExited = false
   let wasAsked = known?.isLeaving ?? false
@@ -61,10 +62,17 @@ export const launchedCommand = Effect.fnUntraced(function* (child: Child, run: C
 
   const send = (signal: Signal) => (isShell ? tree.signalGroup(signal) : child.signal(signal))
 
-  /** A shell would end of it. */
-  const sendBehindShell = (signal: Signal) => {
-    const others = tree.look().filter(({ group, pid }) => group === identity.pid && pid !== identity.pid)
-    return others.length === 0 ? child.signal(signal) : tree.signalEach(others, signal)
+  /**
+   * To what the shell has started, as it would end of it itself; what that has started hears of it from there. A shell
+   * becomes the last program of its line, if it need not come back from it, and then has another command line.
+   */
+  const sendBehindShell = (signal: Signal): void => {
+    const rows = tree.look()
+    const line = rows.find(({ pid }) => pid === identity.pid)?.command
+    if (line?.endsWith(` -c ${shellLine}`) !== true) return void child.signal(signal)
+    const shells = new Set(rows.filter(({ command }) => command === line).map(({ pid }) => pid))
+    const programs = rows.filter(({ parent, pid }) => shells.has(parent) && !shells.has(pid))
+    tree.signalEach(programs, signal)
   }
 
   const terminate = Effect.sync(() => {

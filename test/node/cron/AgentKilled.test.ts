@@ -2,7 +2,7 @@ import { expect, setDefaultTimeout, test } from "bun:test"
 import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { identityOf } from "../../../src/platform/ProcessTree.ts"
-import { root } from "../../support/executable.ts"
+import { denoPath, root } from "../../support/executable.ts"
 import { waitFor } from "../../support/waitFor.ts"
 import { entry, TestNode } from "../TestNode.ts"
 import { cronOf, cronTask, shell } from "./CronNode.ts"
@@ -11,10 +11,10 @@ import { cronOf, cronTask, shell } from "./CronNode.ts"
 setDefaultTimeout(120_000)
 
 /** The node's agent as a process of its own; it ends with the test's folder. */
-const startAgent = async (node: TestNode) => {
+const startAgent = async (node: TestNode, runtime: ReadonlyArray<string> = [process.execPath]) => {
   const log = node.path("agent.log")
   await Bun.write(log, "")
-  const child = Bun.spawn([process.execPath, join(root, "test/node/fixtures/agent.ts"), node.dataDir, entry], {
+  const child = Bun.spawn([...runtime, join(root, "test/node/fixtures/agent.ts"), node.dataDir, entry], {
     cwd: root,
     stdin: "ignore",
     stdout: Bun.file(log),
@@ -157,40 +157,48 @@ test("an agent that leaves its services running takes its cron runs with it", as
   expect((await cron.output(runId)).head).toBe(`${pid}\nafter\n`)
 })
 
-test("how a run ends that an upgrade in place went by is not known, or what it said is lost", async () => {
-  await using node = await new TestNode().join()
-  const cron = cronOf(node)
-  const agent = await startAgent(node)
-  const go = node.path("go")
-  const upgraded = "until tr '\\0' '\\n' < /proc/$PPID/environ | grep -q ^MUSTER_HANDED_ON=; do sleep 0.01; done"
-  await cron.apply(
-    1,
-    cronTask("long", { action: shell(`echo $$; while [ ! -e ${go} ]; do sleep 0.1; done; echo after; exit 4`) }),
-    cronTask("good", { action: shell(`echo $$; while [ ! -e ${go} ]; do sleep 0.1; done; echo after`) }),
-    // It ends between the two agents.
-    cronTask("between", { action: shell(`echo $$; ${upgraded}; echo between; exit 7`), retries: 1 }),
-  )
-  const runIds = [await cron.start("long"), await cron.start("good"), await cron.start("between")] as const
-  const pids = await waitFor(async () => {
-    const said = await Promise.all(runIds.map(async (id) => (await cron.output(id)).head))
-    return said.every((text) => text.endsWith("\n")) && said.map((text) => text.trim())
-  })
-  agent.kill("SIGHUP")
-  await attach(node, 2)
-  const [long, good, between] = runIds
-  expect(await cron.end("between", between)).toMatchObject({
-    state: "failed",
-    exitCode: 7,
-    reason: "exited with code 7",
-  })
-  expect((await cron.output(between)).head).toBe(`${pids[2]}\nbetween\n`)
-  // What is known to have failed is tried again.
-  await cron.ended("between", 2)
-  expect(await cron.status("long")).toMatchObject({ running: 1 })
-  await Bun.write(go, "")
-  expect(await cron.end("long", long)).toMatchObject({ state: "failed", exitCode: 4 })
-  expect(await cron.end("good", good)).toMatchObject({ state: "ok", exitCode: 0, reason: null })
-  expect((await cron.output(long)).head).toBe(`${pids[0]}\nafter\n`)
-  agent.kill("SIGTERM")
-  await agent.exited
-})
+const runtimes: ReadonlyArray<readonly [name: string, command: () => ReadonlyArray<string>]> = [
+  ["Bun", () => [process.execPath]],
+  ["Deno", () => [denoPath(), "run", "-A", "-q", "--unstable-net"]],
+]
+
+test.each(runtimes)(
+  "on %s how a run ends that an upgrade in place went by is not known, or what it said is lost",
+  async (_, runtime) => {
+    await using node = await new TestNode().join()
+    const cron = cronOf(node)
+    const agent = await startAgent(node, runtime())
+    const go = node.path("go")
+    const upgraded = "until tr '\\0' '\\n' < /proc/$PPID/environ | grep -q ^MUSTER_HANDED_ON=; do sleep 0.01; done"
+    await cron.apply(
+      1,
+      cronTask("long", { action: shell(`echo $$; while [ ! -e ${go} ]; do sleep 0.1; done; echo after; exit 4`) }),
+      cronTask("good", { action: shell(`echo $$; while [ ! -e ${go} ]; do sleep 0.1; done; echo after`) }),
+      // It ends between the two agents.
+      cronTask("between", { action: shell(`echo $$; ${upgraded}; echo between; exit 7`), retries: 1 }),
+    )
+    const runIds = [await cron.start("long"), await cron.start("good"), await cron.start("between")] as const
+    const pids = await waitFor(async () => {
+      const said = await Promise.all(runIds.map(async (id) => (await cron.output(id)).head))
+      return said.every((text) => text.endsWith("\n")) && said.map((text) => text.trim())
+    })
+    agent.kill("SIGHUP")
+    await attach(node, 2)
+    const [long, good, between] = runIds
+    expect(await cron.end("between", between)).toMatchObject({
+      state: "failed",
+      exitCode: 7,
+      reason: "exited with code 7",
+    })
+    expect((await cron.output(between)).head).toBe(`${pids[2]}\nbetween\n`)
+    // What is known to have failed is tried again.
+    await cron.ended("between", 2)
+    expect(await cron.status("long")).toMatchObject({ running: 1 })
+    await Bun.write(go, "")
+    expect(await cron.end("long", long)).toMatchObject({ state: "failed", exitCode: 4 })
+    expect(await cron.end("good", good)).toMatchObject({ state: "ok", exitCode: 0, reason: null })
+    expect((await cron.output(long)).head).toBe(`${pids[0]}\nafter\n`)
+    agent.kill("SIGTERM")
+    expect(await agent.exited).toBe(0)
+  },
+)
