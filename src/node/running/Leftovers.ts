@@ -35,7 +35,7 @@ export const leftovers = Layer.effectDiscard(
           return
         }
         const { count, kind, slot } = left.record
-        const ledger = new Ledger({ startedAt, keyWindowMs: () => 0 })
+        const ledger = new Ledger({ startedAt, keyWindowMs: () => 0, heartbeatTimeoutMs: () => 0 })
         const launched = yield* launcher.adopt(left, { assignment, kind, slot, count, poison: [], ledger })
         const run = yield* makeRun({ worker: launched, generation: 0, startedAt: 0, adopted: true })
         yield* Effect.logInfo(`the node does not run ${assignment.name} any more: it is to end`)
