@@ -3,7 +3,7 @@ import { Departure } from "../node/Departure.ts"
 import type { NodeConfig } from "../node/Node.ts"
 import { readText } from "../platform/DurableFile.ts"
 import { hostname, keepAlive, writeOut } from "../platform/Env.ts"
-import { releaseCode } from "../platform/MappedCode.ts"
+import { collectGarbage, releaseCode } from "../platform/Memory.ts"
 import { isStopping, onLeave, onStop, onUpgrade } from "../platform/Signals.ts"
 import { listen } from "../platform/Transport.ts"
 import { becomeSuccessor, successorVersion, takeHandedOn } from "../platform/Upgrade.ts"
@@ -62,7 +62,7 @@ const tryUpgrade = Effect.tryPromise({
 const runNoticed = Effect.fnUntraced(function* (settings: RoleSettings, departure: Departure) {
   const notice = yield* makeNotice
   yield* reapOrphans
-  yield* releaseStart
+  yield* staySmall
   const running = roles[settings.role](settings, departure).pipe(
     Effect.tap(notice.ready),
     Effect.andThen(Effect.never),
@@ -72,13 +72,18 @@ const runNoticed = Effect.fnUntraced(function* (settings: RoleSettings, departur
   return yield* Effect.scoped(running)
 })
 
-/** By then what a role starts with has run, and its code need not stay in memory. */
+/** By then what a role starts with has run. */
 const startIsOver = "10 seconds"
+const tidiedEvery = "1 minute"
 
-const releaseStart = Effect.promise(() => releaseCode().catch(() => undefined)).pipe(
-  Effect.delay(startIsOver),
-  Effect.forkScoped,
-)
+/**
+ * Keeps a process small that idles for months: garbage would wait for more of it before it is collected, and code that runs
+ * once an hour stay in memory.
+ */
+const staySmall = Effect.promise(async () => {
+  collectGarbage()
+  await releaseCode().catch(() => undefined)
+}).pipe(Effect.andThen(Effect.sleep(tidiedEvery)), Effect.forever, Effect.delay(startIsOver), Effect.forkScoped)
 
 /** Each answers, when it listens, what there is to say of it in one line. */
 const manager = Effect.fn("Roles.manager")(function* (settings: RoleSettings) {

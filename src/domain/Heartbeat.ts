@@ -1,7 +1,13 @@
 /** Each worker says how it does so often. */
 export const reportEveryMs = 1_000
+/** One that idles says so less often, as that is most of what an agent does while nothing happens. */
+const idleReportEveryMs = 5_000
 /** Fewer missing reports than this can't be told from late ones. */
 const reportsMin = 3
+
+/** How often one that idles has to report to a set with this `heartbeatTimeoutMs`. */
+export const idleReportMs = (timeoutMs: number): number =>
+  timeoutMs === 0 ? idleReportEveryMs : Math.max(reportEveryMs, Math.min(idleReportEveryMs, timeoutMs / reportsMin))
 
 /** How long a worker has said nothing. `heard`: its reports so far. */
 export type Silence = { readonly heard: number; readonly silentMs: number }

@@ -13,6 +13,7 @@ const signatures = {
   pipe2: ["buffer", "i32"],
   read: ["i32", "buffer", "usize"],
   waitpid: ["i32", "buffer", "i32"],
+  waitid: ["i32", "u32", "buffer", "i32"],
   madvise: ["u64", "u64", "i32"],
   prctl: ["i32", "u64", "i32", "i32", "i32"],
   getsockopt: ["i32", "i32", "i32", "buffer", "buffer"],

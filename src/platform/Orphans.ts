@@ -6,6 +6,9 @@ import { type Libc, libc } from "./Libc.ts"
 import type { Exit } from "./StartProcess.ts"
 
 const WNOHANG = 1
+const WEXITED = 4
+const WNOWAIT = 0x01000000
+const P_ALL = 0
 const PR_SET_CHILD_SUBREAPER = 36
 
 /**
@@ -62,7 +65,8 @@ export class Orphans {
 
   /** How many were let go. */
   async reap(): Promise<number> {
-    const all = children().filter(hasEnded)
+    const c = await libc()
+    const all = isAnyEnded(c) ? children().filter(hasEnded) : []
     const orphans = all.filter((pid) => !isOwnChild(pid))
     const looks = new Map(all.filter(isAwaited).map((pid) => [pid, (this.#missed.get(pid) ?? 0) + 1]))
     const waiting = [
@@ -71,11 +75,15 @@ export class Orphans {
     ]
     this.#ended = new Set(orphans)
     this.#missed = looks
-    if (waiting.length === 0) return 0
-    const c = await libc()
     // One by one: to wait for any child would take the end of a worker from the runtime.
     return waiting.filter((pid) => letGo(c, pid)).length
   }
+}
+
+/** One question about all children, which takes nothing from who waits for one. */
+const isAnyEnded = (c: Libc): boolean => {
+  const info = new Uint8Array(128)
+  return c.waitid(P_ALL, 0, info, WEXITED | WNOHANG | WNOWAIT) === 0 && info.some((byte) => byte !== 0)
 }
 
 const letGo = (c: Libc, pid: number): boolean => {

@@ -1,3 +1,10 @@
+import * as timers from "node:timers"
+
+/** A timer of which the process can be told whether to wait for it (`ref`, `unref`): not all runtimes have those anyway. */
+export type Timer = ReturnType<typeof timers.setTimeout>
+export const startTimer = (act: () => void, ms: number): Timer => timers.setTimeout(act, ms)
+export const stopTimer = (timer: Timer | undefined): void => timers.clearTimeout(timer)
+
 /** Waits so many milliseconds, or until the signal is aborted. */
 export const sleep = (ms: number, signal?: AbortSignal): Promise<void> =>
   new Promise((resolve) => {

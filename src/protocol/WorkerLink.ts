@@ -9,10 +9,12 @@ export const workerMethods = {
   ready: "Worker.ready",
   /** WorkerFailed: why it ends. */
   failed: "Worker.failed",
-  /** WorkerReport, each second; answers WorkerOrders. */
+  /** WorkerReport, each second in which something has changed. */
   report: "Worker.report",
-  /** WorkerBeat in place of a report, when nothing else has changed; answers WorkerOrders, or null: there are none. */
+  /** WorkerBeat, when nothing has, each `idleReportMs` of the orders. Sent without waiting for an answer. */
   beat: "Worker.beat",
+  /** OrdersWanted; waits for other orders than are known, at most `ordersWaitMs`, and answers WorkerOrders. */
+  orders: "Worker.orders",
   /** WorkerKey; answers the StatsSnapshot of the whole process set on this node. */
   stats: "Worker.stats",
   /**
@@ -91,7 +93,7 @@ export interface WorkerFailed extends WorkerKey {
   readonly reason: string
 }
 
-/** Sent each second. When the agent hears none for `heartbeatTimeoutMs` the worker is stuck. */
+/** When the agent hears neither this nor a beat for `heartbeatTimeoutMs` the worker is stuck. */
 export interface WorkerReport extends WorkerKey {
   /** Of this worker alone, since its start. */
   readonly stats: StatsSnapshot
@@ -108,12 +110,23 @@ export interface WorkerBeat extends WorkerKey {
   readonly loopLagMs: number
 }
 
-/** What the agent answers to a report. */
+/** A worker's wait for orders ends by then: it asks again. */
+export const ordersWaitMs = 20_000
+
+export interface OrdersWanted extends WorkerKey {
+  /** The revision of the last orders of this agent; 0: none yet. */
+  readonly known: number
+}
+
+/** What the agent tells its workers when it has changed. */
 export interface WorkerOrders {
+  /** Grows with each change. */
+  readonly revision: number
+  readonly idleReportMs: number
   /** As in WorkerSettings; the whole list each time. */
   readonly poison: ReadonlyArray<string>
   /** Calls that were in flight when a worker crashed: which of them end well is to be reported as `harmless`. */
-  readonly suspects?: ReadonlyArray<string>
+  readonly suspects: ReadonlyArray<string>
   /** What its service is called, when that has changed since its start: callers ask for it by this name now. */
   readonly service?: string
 }

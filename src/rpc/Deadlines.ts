@@ -1,3 +1,5 @@
+import { startTimer, stopTimer, type Timer } from "../platform/Time.ts"
+
 /** Milliseconds on a clock that is never set. */
 export const now = (): number => performance.now()
 
@@ -18,20 +20,22 @@ const slots = 512
 const lateMs = 16
 /** How often the sockets are looked at then, as this process may stand still again meanwhile. */
 const looksMax = 2
-/** The longest sleep. */
-const ticksMax = 8
 
 /** A wheel of deadlines: adding and removing take the same short time however many there are. Late by 8 ms at most. */
 class Wheel {
   readonly #heads: Array<Timed | undefined> = Array.from({ length: slots }, () => undefined)
   #count = 0
   #tick = 0
-  #timer: ReturnType<typeof setTimeout> | undefined
+  /** Keeps this process from its end only while there is something to wait for. */
+  #timer: Timer | undefined
   /** The tick that the timer waits for. */
   #wakeAt = 0
 
   add(timed: Timed, dueAt: number): void {
-    if (this.#count === 0) this.#tick = Math.floor(now() / tickMs)
+    if (this.#count === 0) {
+      this.#tick = Math.floor(now() / tickMs)
+      this.#timer?.ref()
+    }
     timed.dueAt = dueAt
     const tick = Math.max(Math.ceil(dueAt / tickMs), this.#tick + 1)
     const slot = tick & (slots - 1)
@@ -53,16 +57,13 @@ class Wheel {
     if (behind !== undefined) behind.before = before
     timed.slot = -1
     timed.behind = timed.before = undefined
-    this.#count--
+    if (--this.#count === 0) this.#timer?.unref()
   }
 
-  // Not at every tick: a call that waits for half a minute must not keep an idle process busy. Nor much later: the timer
-  // of calls that have ended keeps a program from its end.
-  #wake(next: number): void {
-    const tick = Math.min(next, Math.floor(now() / tickMs) + ticksMax)
-    if (this.#timer !== undefined) clearTimeout(this.#timer)
+  #wake(tick: number): void {
+    stopTimer(this.#timer)
     this.#wakeAt = tick
-    this.#timer = setTimeout(() => this.#due(tick * tickMs), Math.max(1, Math.ceil(tick * tickMs - now())))
+    this.#timer = startTimer(() => this.#due(tick * tickMs), Math.max(1, Math.ceil(tick * tickMs - now())))
   }
 
   /** After this process stood still, the answers that came meanwhile are read first: they were in time. */
@@ -74,12 +75,12 @@ class Wheel {
 
   #nextTick(): number {
     let tick = this.#tick + 1
-    while (tick < this.#tick + ticksMax && this.#heads[tick & (slots - 1)] === undefined) tick++
+    while (tick < this.#tick + slots && this.#heads[tick & (slots - 1)] === undefined) tick++
     return tick
   }
 
   #turn(): void {
-    clearTimeout(this.#timer)
+    stopTimer(this.#timer)
     this.#timer = undefined
     const time = now()
     const target = Math.floor(time / tickMs)

@@ -5,6 +5,7 @@ import {
   type KeyBegun,
   type KeyResult,
   type KeyToBegin,
+  type OrdersWanted,
   type TaskOutcome,
   type TaskQueued,
   taskTakeMs,
@@ -24,6 +25,10 @@ const answerMs = 5_000
 /** Between two attempts to reach the agent. */
 const firstRetryMs = 10
 const lastRetryMs = 1_000
+/** The loop of one that idles stood still for so long: that is told at once. */
+const notableLagMs = 100
+/** The timer of reports is late at times: a beat is rather sent early than a whole second late. */
+const reportSlackMs = 250
 
 export type LinkOptions = {
   readonly agentSocket: string
@@ -32,6 +37,8 @@ export type LinkOptions = {
   onLost(): void
   /** An agent is there again, and knows of this worker. */
   onBack(awayMs: number): void
+  /** From the time on when it is ready: at first, and whenever they have changed. */
+  onOrders(orders: WorkerOrders): void
 }
 
 /** What a message says beside whose it is. */
@@ -57,6 +64,9 @@ export class AgentLink {
   #greeting: (() => Of<WorkerReady>) | undefined
   /** What the agent has heard in the last report, but for what changes all the time. */
   #told: string | undefined
+  #idleReportMs = 0
+  /** When the next beat is due, on this process's clock. */
+  #beatAt = 0
   #closed = false
 
   private constructor(options: LinkOptions) {
@@ -74,6 +84,7 @@ export class AgentLink {
   async ready(greeting: () => Of<WorkerReady>): Promise<void> {
     this.#greeting = greeting
     await this.#ask(workerMethods.ready, greeting, Infinity)
+    if (this.#connection !== undefined) void this.#hear(this.#connection)
   }
 
   /** Best effort: the process ends right after it. */
@@ -83,17 +94,40 @@ export class AgentLink {
   }
 
   /** Says nothing while no agent is there to hear it. */
-  async report(figures: () => Of<WorkerReport>): Promise<WorkerOrders | undefined> {
-    if (this.#connection === undefined) return undefined
+  async report(figures: () => Of<WorkerReport>): Promise<void> {
+    const connection = this.#connection
+    if (connection === undefined) return
     const report = figures()
     const text = steadyText(report)
-    if (text !== undefined && text === this.#told) {
-      const beat: Of<WorkerBeat> = { rssBytes: report.stats.rss_bytes, loopLagMs: report.stats.loop_lag_ms }
-      return ((await this.#ask(workerMethods.beat, () => beat)) ?? undefined) as WorkerOrders | undefined
+    if (text === undefined || text !== this.#told) {
+      await this.#ask(workerMethods.report, () => report)
+      this.#told = text
+      return
     }
-    const orders = await this.#ask(workerMethods.report, () => report)
-    this.#told = text
-    return (orders ?? { poison: [] }) as WorkerOrders
+    const { loop_lag_ms: loopLagMs, rss_bytes: rssBytes } = report.stats
+    const clock = performance.now()
+    if (clock < this.#beatAt && loopLagMs < notableLagMs) return
+    this.#beatAt = clock + this.#idleReportMs - reportSlackMs
+    const beat: WorkerBeat = { ...this.#options.key, rssBytes, loopLagMs }
+    connection.send(workerMethods.beat, [beat])
+  }
+
+  /** Waits for orders for as long as this connection is the one. */
+  async #hear(connection: RpcConnection): Promise<void> {
+    let known = 0
+    while (this.#connection === connection) {
+      try {
+        const what: Of<OrdersWanted> = { known }
+        // Without a deadline, which would wake an idle process to look at it: the link itself notices its own end.
+        const orders = await this.#send(connection, workerMethods.orders, what, Infinity)
+        const { idleReportMs, revision } = orders as WorkerOrders
+        if (revision !== known) this.#options.onOrders(orders as WorkerOrders)
+        known = revision
+        this.#idleReportMs = idleReportMs
+      } catch {
+        await sleep(lastRetryMs)
+      }
+    }
   }
 
   /** The figures of the whole process set on this node. */
@@ -199,9 +233,12 @@ export class AgentLink {
     }
     this.#connection = connection
     this.#told = undefined
+    this.#idleReportMs = 0
     connection.onState(() => this.#lost(connection))
     for (const wake of this.#waiting) wake()
-    if (this.#greeting !== undefined) this.#options.onBack(awayMs)
+    if (this.#greeting === undefined) return
+    this.#options.onBack(awayMs)
+    void this.#hear(connection)
   }
 
   #lost(connection: RpcConnection): void {

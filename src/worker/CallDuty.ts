@@ -168,7 +168,7 @@ export class CallDuty implements Duty {
     if (path === undefined) return undefined
     try {
       const journal = Journal.open(service, path, { methods: this.#methods.keys(), now: this.#figures.now })
-      journal.obey({ poison })
+      journal.obey({ poison, suspects: [] })
       return journal
     } catch (error) {
       log("WARN", `no journal of the calls that run: ${firstLine(error)}`)

@@ -18,7 +18,7 @@ export interface Duty {
   start(): void
   /** How it does, each second. */
   report(): Omit<WorkerReport, keyof WorkerKey>
-  /** What the agent said to the last report. */
+  /** What the agent says; again whenever it has changed. */
   obey(orders: WorkerOrders): void
   /** Takes nothing more, and returns when what runs is done, or the time is up. */
   drain(options: DrainOptions): Promise<void>

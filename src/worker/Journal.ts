@@ -44,7 +44,7 @@ export class Journal implements CallGuard {
   }
 
   /** What the agent says of calls that were in flight when workers crashed: whole lists of hashes. */
-  obey({ poison, suspects = [] }: WorkerOrders): void {
+  obey({ poison, suspects }: Pick<WorkerOrders, "poison" | "suspects">): void {
     if (!isSame(poison, this.#poison)) this.#poison = new Set(poison)
     if (!isSame(suspects, this.#suspects)) this.#suspects = new Set(suspects)
     for (const hash of this.#harmless) if (!this.#suspects.has(hash)) this.#harmless.delete(hash)

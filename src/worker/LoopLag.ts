@@ -1,4 +1,4 @@
-const stepMs = 20
+const stepMs = 100
 
 /** How late this process's event loop is, sampled by one timer that sleeps in between. */
 export class LoopLag {

@@ -13,7 +13,7 @@ import {
   setTitle,
   takeSetting,
 } from "../platform/WorkerHost.ts"
-import { type WorkerSettings, workerSettingsVariable } from "../protocol/WorkerLink.ts"
+import { type WorkerOrders, type WorkerSettings, workerSettingsVariable } from "../protocol/WorkerLink.ts"
 import { setHost } from "../service/Host.ts"
 import * as service from "../service/index.ts"
 import { AgentLink } from "./AgentLink.ts"
@@ -85,16 +85,13 @@ class Worker {
     return this.#settings.kind === "tasks" ? `${offers.tasks.length} tasks` : `${offers.methods.length} methods`
   }
 
+  obey(orders: WorkerOrders): void {
+    this.#duty?.obey(orders)
+  }
+
   #reportForEver(duty: Duty): void {
-    setInterval(() => {
-      this.#link
-        .report(() => duty.report())
-        .then(
-          (orders) => orders !== undefined && duty.obey(orders),
-          // A lost link is noticed by the link itself.
-          () => undefined,
-        )
-    }, reportEveryMs)
+    // A lost link is noticed by the link itself.
+    setInterval(() => void this.#link.report(() => duty.report()).catch(() => undefined), reportEveryMs)
   }
 
   /** Finishes the open calls, within the drain timeout, and ends the process. */
@@ -162,6 +159,7 @@ export const runWorker = async (): Promise<void> => {
     key,
     // Whoever calls does not call the agent: this goes on without it.
     onLost: () => log("WARN", "the agent is gone: serving on without it"),
+    onOrders: (orders) => worker?.obey(orders),
     onBack: (awayMs) => log("INFO", `an agent is there again after ${Math.round(awayMs)} ms`),
   })
   worker = new Worker(settings, link)

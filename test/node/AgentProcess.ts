@@ -42,6 +42,10 @@ export class AgentProcess {
     return this.#child.exitCode !== null || this.#child.signalCode !== null
   }
 
+  get pid() {
+    return this.#child.pid
+  }
+
   get output() {
     return readFileSync(this.#log, "utf8")
   }

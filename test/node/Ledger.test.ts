@@ -11,7 +11,7 @@ const figures = (calls: number): StatsSnapshot => ({
   rss_bytes: 1_000,
   methods: { hello: { calls, running: 1, errors: {}, latency: [1, calls], maxMicros: 1, totalMicros: calls } },
 })
-const ledger = () => new Ledger({ startedAt: 100, keyWindowMs: () => 1_000 })
+const ledger = () => new Ledger({ startedAt: 100, keyWindowMs: () => 1_000, heartbeatTimeoutMs: () => 0 })
 
 test("what a worker has counted outlives it, and what it had does not", () => {
   const book = ledger()
@@ -58,10 +58,10 @@ test("a call that was in flight at two crashes is told to the workers, until it 
   const book = ledger()
   const inFlight = [{ hash: "h", method: "hello" }]
   expect(book.crashed(inFlight, 0)).toEqual([])
-  expect(book.orders(1)).toEqual({ poison: [], suspects: ["h"] })
+  expect(book.orders(1)).toMatchObject({ poison: [], suspects: ["h"] })
   expect(book.crashed(inFlight, 2)).toEqual(inFlight)
-  expect(book.orders(3)).toEqual({ poison: ["h"], suspects: [] })
+  expect(book.orders(3)).toMatchObject({ poison: ["h"], suspects: [] })
   expect(book.view(3).poison).toEqual([{ hash: "h", method: "hello", crashes: 2 }])
   book.forgive()
-  expect(book.orders(4)).toEqual({ poison: [], suspects: [] })
+  expect(book.orders(4)).toMatchObject({ poison: [], suspects: [] })
 })

@@ -3,6 +3,7 @@ import { killedReason, type Limits } from "../../domain/Limit.ts"
 import { type ProcessAssignment, setIdOf } from "../../domain/ProcessSpec.ts"
 import { oomKillsOfHost } from "../../platform/Cgroup.ts"
 import { randomHex } from "../../platform/Ids.ts"
+import { nextSecond } from "../Monotonic.ts"
 import type { Enclosure } from "../limits/Enclosures.ts"
 import { Limiting } from "../limits/Limiting.ts"
 import { type Ended, type Launched, type LaunchRequest, placeName } from "../supervisor/Launched.ts"
@@ -44,8 +45,7 @@ export const Care = Context.Reference<{
   }),
 })
 
-/** The kernel's count is looked at so often; a process that it has killed ends within this time. */
-const oomLookMs = 1_000
+/** The kernel's count is looked at each second; a process that it has killed ends within this time. */
 const oomRecentMs = 3_000
 
 const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error))
@@ -68,7 +68,7 @@ const live = Effect.gen(function* () {
     oomKills = now
     return (yield* Clock.currentTimeMillis) - oomKilledAt < oomRecentMs
   })
-  yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(oomLookMs), lookForOom)))
+  yield* Effect.forkScoped(Effect.forever(Effect.andThen(nextSecond, lookForOom)))
 
   /** What can be said of an end by a SIGKILL that we have not sent. */
   const explain = Effect.fnUntraced(function* (ended: Ended, enclosure: Enclosure | undefined, limits: Limits) {

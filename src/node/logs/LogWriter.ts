@@ -49,6 +49,8 @@ export class LogWriter {
   readonly #options: LogWriterOptions
   readonly #base: string
   #open: Open | undefined
+  /** The open file was where it belongs when something came last, a moment ago. */
+  #isInPlace = false
   #failure: WriterFailure | undefined
   #retryAt = 0
   #rotateAt = 0
@@ -65,6 +67,7 @@ export class LogWriter {
     if (this.#failure !== undefined) return this.#forget(from, this.#failure)
     let taken = 0
     try {
+      this.#leaveMoved()
       this.#look(this.#opened(now), now)
       while (taken < turnBytesMax) {
         const open = this.#opened(now)
@@ -85,9 +88,9 @@ export class LogWriter {
     try {
       if (this.#failure !== undefined) return this.#resume(this.#failure, now)
       const { maxAgeMs } = this.#options.limits()
+      this.#isInPlace = false
       const open = this.#open
       if (open === undefined) return
-      if (factsOf(this.#path(currentLog))?.inode !== open.file.facts().inode) return this.close()
       const { firstAt } = open.index ?? {}
       if (maxAgeMs > 0 && open.bytes > 0 && firstAt !== undefined && now - firstAt >= maxAgeMs) this.#rotate(now)
     } catch (error) {
@@ -134,6 +137,14 @@ export class LogWriter {
       // The disk is full. The log goes on without its times.
       return undefined
     }
+  }
+
+  /** Somebody may have moved the file, or removed it: what comes belongs into a new one. */
+  #leaveMoved(): void {
+    const open = this.#open
+    if (open === undefined || this.#isInPlace) return
+    if (factsOf(this.#path(currentLog))?.inode === open.file.facts().inode) this.#isInPlace = true
+    else this.close()
   }
 
   /** Somebody may have emptied the file, or written to it. */

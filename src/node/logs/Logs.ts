@@ -14,10 +14,14 @@ import { LogReading } from "./LogReading.ts"
 import { compress, removeIdle, renameFolder, retain, uncompressed } from "./Housekeeping.ts"
 import { Pump, type Sink } from "./Pump.ts"
 
-/** Between two looks at the pipes: when much comes, when something does, and when nothing has for a while. */
+/**
+ * Between two looks at the pipes: when much comes, when something does, and when nothing has for a while, with and without
+ * anybody who waits for it.
+ */
 const busyMs = 2
 const turnMs = 50
 const quietMs = 100
+const unwatchedMs = 250
 const muchBytes = 128 * 1024
 const quietAfterTurns = 20
 const settleMs = 1_000
@@ -91,6 +95,11 @@ export class Logs extends Context.Service<
             for (const resolve of waiting.get(name)?.splice(0) ?? []) resolve()
           },
         })
+        const pauseMs = (taken: number, quietTurns: number) => {
+          if (taken >= muchBytes) return busyMs
+          if (quietTurns <= quietAfterTurns) return turnMs
+          return [...waiting.values()].some(({ length }) => length > 0) ? quietMs : unwatchedMs
+        }
         const came = (name: string) =>
           new Promise<void>((resolve) => {
             const those = waiting.get(name) ?? []
@@ -138,7 +147,7 @@ export class Logs extends Context.Service<
               yield* attempt("look after the logs", () => pump.settle(now))
             }
             yield* tell
-            yield* Effect.sleep((taken ?? 0) >= muchBytes ? busyMs : quietTurns > quietAfterTurns ? quietMs : turnMs)
+            yield* Effect.sleep(pauseMs(taken ?? 0, quietTurns))
           }
         })
 

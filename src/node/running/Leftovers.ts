@@ -36,7 +36,7 @@ export const leftovers = Layer.effectDiscard(
           return
         }
         const { count, drainUntil, kind, slot } = left.record
-        const ledger = new Ledger({ startedAt, keyWindowMs: () => 0 })
+        const ledger = new Ledger({ startedAt, keyWindowMs: () => 0, heartbeatTimeoutMs: () => 0 })
         const launched = yield* launcher.adopt(left, {
           ...lineageOf(left.record),
           assignment,

@@ -1,4 +1,6 @@
-import { acquit, afterCrash, afterTime, type CallInFlight, emptyPoison } from "../../domain/Poison.ts"
+import { Deferred, Effect } from "effect"
+import { acquit, afterCrash, afterTime, type CallInFlight, emptyPoison, type PoisonBook } from "../../domain/Poison.ts"
+import { idleReportMs } from "../../domain/Heartbeat.ts"
 import { mergeStats, whatRemains } from "../../protocol/MergeStats.ts"
 import type { ProcessStats } from "../../protocol/NodeManager.ts"
 import type { MethodInfo } from "../../protocol/Reflection.ts"
@@ -15,8 +17,16 @@ type Member = {
 
 /** Of former versions of the module, methods are remembered up to this number. */
 const methodsMax = 1_000
-/** To each worker, with each answer to a report. */
+/** To each worker, with its orders. */
 const suspectsTold = 1_000
+
+export type LedgerOptions = {
+  /** Milliseconds since 1970. */
+  readonly startedAt: number
+  /** As they are now: their changes are told with `changeOrders`. */
+  readonly keyWindowMs: () => number
+  readonly heartbeatTimeoutMs: () => number
+}
 
 /**
  * What the agent remembers of one process set beyond its workers' lives: what they have counted, which calls end them,
@@ -24,13 +34,16 @@ const suspectsTold = 1_000
  */
 export class Ledger {
   readonly keys: KeyWindow
+  readonly #heartbeatTimeoutMs: () => number
   #left: StatsSnapshot
   #poison = emptyPoison
+  #ordersRevision = 1
+  #ordersChanged = Deferred.makeUnsafe<void>()
   #methods: ReadonlyArray<MethodInfo> = []
   readonly #members = new Map<number, Member>()
 
-  /** `startedAt`: milliseconds since 1970. */
-  constructor(options: { readonly startedAt: number; readonly keyWindowMs: () => number }) {
+  constructor(options: LedgerOptions) {
+    this.#heartbeatTimeoutMs = options.heartbeatTimeoutMs
     this.#left = { ...emptyStats, start_time: options.startedAt }
     this.keys = new KeyWindow(options.keyWindowMs)
   }
@@ -51,7 +64,7 @@ export class Ledger {
   reported(pid: number, stats: StatsSnapshot, harmless: ReadonlyArray<string>): void {
     const member = this.#members.get(pid)
     if (member !== undefined) member.stats = stats
-    this.#poison = acquit(this.#poison, harmless)
+    this.#keep(acquit(this.#poison, harmless))
   }
 
   gone(pid: number, now: number): void {
@@ -64,19 +77,32 @@ export class Ledger {
   /** A worker ended unexpectedly while these calls ran; answers those that are refused from now on. */
   crashed(inFlight: ReadonlyArray<CallInFlight>, now: number): ReadonlyArray<CallInFlight> {
     const { book, found } = afterCrash(this.#poison, inFlight, now)
-    this.#poison = book
+    this.#keep(book)
     return found
   }
 
   /** Another version of the module may bear what killed this one. */
   forgive(): void {
-    this.#poison = emptyPoison
+    this.#keep(emptyPoison)
   }
 
   orders(now: number): WorkerOrders {
-    this.#poison = afterTime(this.#poison, now)
+    this.#keep(afterTime(this.#poison, now))
     const suspects = [...this.#poison.suspects.keys()].slice(-suspectsTold)
-    return { poison: [...this.#poison.poison.keys()], suspects }
+    const idle = idleReportMs(this.#heartbeatTimeoutMs())
+    return { revision: this.#ordersRevision, idleReportMs: idle, poison: [...this.#poison.poison.keys()], suspects }
+  }
+
+  /** Returns when there are other orders than those of this revision, if not at once. */
+  otherOrders(known: number): Effect.Effect<void> {
+    return Effect.suspend(() => (this.#ordersRevision === known ? Deferred.await(this.#ordersChanged) : Effect.void))
+  }
+
+  /** Workers are to hear their orders again. */
+  changeOrders(): void {
+    this.#ordersRevision += 1
+    Deferred.doneUnsafe(this.#ordersChanged, Effect.void)
+    this.#ordersChanged = Deferred.makeUnsafe()
   }
 
   /** Of all workers together, those that have left included. */
@@ -93,7 +119,7 @@ export class Ledger {
   }
 
   view(now: number): Omit<ProcessStats, "name" | "at"> {
-    this.#poison = afterTime(this.#poison, now)
+    this.#keep(afterTime(this.#poison, now))
     const workers = [...this.#members].flatMap(([pid, { kind, slot, stats }]) =>
       stats === undefined ? [] : [{ slot, kind, pid, ...rowOf(stats) }],
     )
@@ -103,6 +129,12 @@ export class Ledger {
       methods: this.#methods,
       poison: Array.from(this.#poison.poison, ([hash, { crashes, method }]) => ({ hash, method, crashes })),
     }
+  }
+
+  #keep(book: PoisonBook): void {
+    if (book === this.#poison) return
+    this.#poison = book
+    this.changeOrders()
   }
 
   #bounded(stats: StatsSnapshot): StatsSnapshot {

@@ -1,7 +1,7 @@
 import { Deferred, Effect, Schema } from "effect"
 import { MethodDescription, Stats } from "../../protocol/NodeManager.ts"
 import type { StatsSnapshot } from "../../protocol/Stats.ts"
-import { type WorkerOrders, workerMethods } from "../../protocol/WorkerLink.ts"
+import { ordersWaitMs, type WorkerOrders, workerMethods } from "../../protocol/WorkerLink.ts"
 import { monotonicMs } from "../Monotonic.ts"
 import { TaskQueues } from "../tasks/TaskQueues.ts"
 import { Key, type WorkerMethod, workerMethod } from "./WorkerMethods.ts"
@@ -29,14 +29,11 @@ const ReportMessage = Schema.Struct({
 
 const BeatMessage = Schema.Struct({ ...Key.fields, rssBytes: Schema.Finite, loopLagMs: Schema.Finite })
 
-/** What a worker is told to do; null: nothing, as before. */
-const ordersOf = (worker: Registered, now: number): WorkerOrders | null => {
-  const orders = worker.ledger.orders(now)
-  const any = orders.poison.length > 0 || (orders.suspects ?? []).length > 0 || worker.service !== undefined
-  const told = worker.hasOrders
-  worker.hasOrders = any
-  if (!any && !told) return null
-  return worker.service === undefined ? orders : { ...orders, service: worker.service }
+const OrdersMessage = Schema.Struct({ ...Key.fields, known: Schema.Int })
+
+const ordersOf = ({ ledger, service }: Registered, now: number): WorkerOrders => {
+  const orders = ledger.orders(now)
+  return service === undefined ? orders : { ...orders, service }
 }
 
 /** What workers say of themselves over the agent's socket, and ask of their set. */
@@ -70,18 +67,18 @@ export const ownMethods = Effect.gen(function* () {
     [
       workerMethods.report,
       method(ReportMessage, (report, worker) =>
-        Effect.map(monotonicMs, (now) => {
+        Effect.sync(() => {
           worker.report = report
           worker.heard += 1
           worker.ledger.reported(report.pid, report.stats, report.harmless ?? [])
-          return ordersOf(worker, now)
+          return null
         }),
       ),
     ],
     [
       workerMethods.beat,
       method(BeatMessage, ({ loopLagMs, pid, rssBytes }, worker) =>
-        Effect.map(monotonicMs, (now) => {
+        Effect.sync(() => {
           worker.heard += 1
           const { report } = worker
           // Meant for the agent before this one, which had the report that it stands for.
@@ -89,8 +86,19 @@ export const ownMethods = Effect.gen(function* () {
           const stats = { ...report.stats, rss_bytes: rssBytes, loop_lag_ms: loopLagMs }
           worker.report = { ...report, stats }
           worker.ledger.reported(pid, stats, [])
-          return ordersOf(worker, now)
+          return null
         }),
+      ),
+    ],
+    [
+      workerMethods.orders,
+      method(OrdersMessage, ({ known }, worker) =>
+        worker.ledger
+          .otherOrders(known)
+          .pipe(
+            Effect.timeoutOption(ordersWaitMs),
+            Effect.andThen(Effect.map(monotonicMs, (now) => ordersOf(worker, now))),
+          ),
       ),
     ],
     [

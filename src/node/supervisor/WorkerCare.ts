@@ -1,8 +1,8 @@
 import { Effect } from "effect"
-import { lookAt, reportEveryMs, stuckReason } from "../../domain/Heartbeat.ts"
+import { lookAt, stuckReason } from "../../domain/Heartbeat.ts"
 import { recyclingReason, type RecyclingSettings } from "../../domain/Recycling.ts"
 import type { RpcSettings } from "../../domain/RpcSettings.ts"
-import { monotonicMs } from "../Monotonic.ts"
+import { monotonicMs, nextSecond } from "../Monotonic.ts"
 import type { Slot } from "./SlotOptions.ts"
 import { killFor, type WorkerRun } from "./WorkerRun.ts"
 
@@ -25,13 +25,18 @@ const ageOf = ({ startedAt, worker }: WorkerRun, now: number, treeRssBytes = 0) 
 
 /** Looks at the workers that serve, each second: kills those that are stuck, has those replaced that have grown old. */
 export const careForWorkers = Effect.fnUntraced(function* (options: WorkerCareOptions) {
+  let timeoutMs = options.settings().heartbeatTimeoutMs
   const look = Effect.fnUntraced(function* (now: number, elapsedMs: number) {
+    const { heartbeatTimeoutMs } = options.settings()
+    const isOther = heartbeatTimeoutMs !== timeoutMs
+    timeoutMs = heartbeatTimeoutMs
     for (const { running } of options.slots()) {
       if (running === undefined) continue
       const heard = running.worker.heard()
       if (heard === undefined) continue
-      running.silence = lookAt(running.silence, heard, elapsedMs)
-      const stuck = stuckReason(running.silence, options.settings().heartbeatTimeoutMs)
+      // One that reported as often as was asked before has not been silent.
+      running.silence = isOther ? { heard, silentMs: 0 } : lookAt(running.silence, heard, elapsedMs)
+      const stuck = stuckReason(running.silence, timeoutMs)
       if (stuck !== undefined) yield* killFor(running, stuck)
     }
     for (const slot of options.slots()) {
@@ -45,7 +50,7 @@ export const careForWorkers = Effect.fnUntraced(function* (options: WorkerCareOp
 
   let before = yield* monotonicMs
   return yield* Effect.gen(function* () {
-    yield* Effect.sleep(reportEveryMs)
+    yield* nextSecond
     const now = yield* monotonicMs
     const elapsedMs = now - before
     before = now

@@ -26,8 +26,6 @@ export type Registered = {
   report: WorkerFigures | undefined
   /** How many reports have come. */
   heard: number
-  /** The last answer to a report had something in it. */
-  hasOrders: boolean
 }
 
 type Place = Omit<WorkerKey, "pid">
@@ -66,7 +64,6 @@ export class WorkerRegistry extends Context.Service<
           failure: undefined,
           report: undefined,
           heard: 0,
-          hasOrders: false,
         }
         workers.set(pid, worker)
         return worker
@@ -82,6 +79,7 @@ export class WorkerRegistry extends Context.Service<
           worker.name = name
           worker.service = service
         }
+        ledger.changeOrders()
       },
       find: ({ kind, name, pid, slot }) => {
         const worker = workers.get(pid)

@@ -50,6 +50,7 @@ export const makeWorkerSet = Effect.fnUntraced(function* (options: WorkerSetOpti
   const ledger = new Ledger({
     startedAt: yield* Clock.currentTimeMillis,
     keyWindowMs: () => rpcOf(assignment.spec).idempotencyWindowMs,
+    heartbeatTimeoutMs: () => rpcOf(assignment.spec).heartbeatTimeoutMs,
   })
   /** What it still answers it is to answer, so its successor is started beside it. */
   const replaceDead = Effect.fnUntraced(function* (name: string, run: WorkerRun, why: string) {
@@ -349,6 +350,7 @@ export const makeWorkerSet = Effect.fnUntraced(function* (options: WorkerSetOpti
         proven = calledAs(proven, next)
         const asksAnew = needsNewProbes(assignment.spec, next.spec)
         assignment = next
+        ledger.changeOrders()
         const limitAnew = hooks.limit(all())
         const probeAnew = asksAnew
           ? Effect.forEach(all(), ({ slot }) => slot.probeAnew, { discard: true })

@@ -8,11 +8,12 @@ import {
   ProcessTable,
   treeOf,
 } from "../../platform/ProcessTable.ts"
-import { monotonicMs } from "../Monotonic.ts"
+import { monotonicMs, nextSecond } from "../Monotonic.ts"
 
-const sampleEveryMs = 1_000
+/** They are measured each so-manieth second. */
+const sampleEvery = 2
 /** A minute of them. */
-const samplesMax = 60
+const samplesMax = 30
 /** All processes of the host are read at each so-manieth look, and in between those only that are known: it is most of the cost. */
 const wholeEvery = 5
 
@@ -86,7 +87,7 @@ class Entry implements Watched {
   }
 }
 
-/** Measures what the instances of this node use: one look each second at all processes, as long as any are watched. */
+/** Measures what the instances of this node use: one look each two seconds at all processes, as long as any are watched. */
 export class Usage extends Context.Service<
   Usage,
   {
@@ -109,7 +110,7 @@ export class Usage extends Context.Service<
         for (const entry of entries) entry.sample(table, at, now)
       })
 
-      yield* Effect.sleep(sampleEveryMs).pipe(
+      yield* Effect.repeat(nextSecond, { times: sampleEvery - 1 }).pipe(
         Effect.andThen(look),
         Effect.forever,
         Effect.tapCause((cause) => Effect.logError("nobody measures the processes any more", cause)),

@@ -29,7 +29,7 @@ const socket = async () => {
     makeFolders(folder).pipe(Effect.andThen(Layer.buildWithScope(layer, scope)), Effect.provide(Disk.layer)),
   )
   const registry = Context.get(context, WorkerRegistry)
-  const ledger = new Ledger({ startedAt: 0, keyWindowMs: () => 60_000 })
+  const ledger = new Ledger({ startedAt: 0, keyWindowMs: () => 60_000, heartbeatTimeoutMs: () => 0 })
   for (const { pid, ...place } of [one, two]) registry.add(pid, place, ledger)
   await Effect.runPromise(registry.settle)
   const to = { path: Context.get(context, AgentSocket).path }

@@ -16,7 +16,7 @@ const name = "mailer@9000"
 const caller = { name, kind: "calls", slot: 0, pid: 11 } as const
 const tasker = { name, kind: "tasks", slot: 0, pid: 12 } as const
 const options = {}
-const ledger = new Ledger({ startedAt: 0, keyWindowMs: () => 0 })
+const ledger = new Ledger({ startedAt: 0, keyWindowMs: () => 0, heartbeatTimeoutMs: () => 0 })
 
 /** The agent's socket with its queues, and a connection of a worker to it. */
 const socket = async (over: Partial<typeof defaultRpcSettings> = {}) => {

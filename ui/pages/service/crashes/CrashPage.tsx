@@ -12,8 +12,8 @@ import { formatLong, placeText } from "./Places.tsx"
 type Props = { page: PageContext; crash: CrashDetail }
 
 const minuteMs = 60_000
-/** Samples come each second. */
-const gapMs = 5_000
+/** Samples come each two seconds. */
+const gapMs = 10_000
 
 /** How one process ended: why, what it used before, what it was doing, and what it said last. */
 export const CrashPage = ({ page, service, crash }: Props & { service: ServiceDetail }) => (
