@@ -2,7 +2,7 @@ import type { PropsWithChildren } from "hono/jsx"
 import { endpointKey, type EndpointStatus } from "../src/domain/Endpoint.ts"
 import { clientName } from "./pages/service/ClientRow.tsx"
 import { Partial } from "./parts/Partial.tsx"
-import { Toast } from "./parts/Toast.tsx"
+import { Toast, UndoButton } from "./parts/Toast.tsx"
 import { paths } from "./Paths.ts"
 import type { ClientView, PageContext } from "./ViewModels.ts"
 
@@ -47,14 +47,7 @@ export const ClientRemoved = ({ page, serviceId, client }: OfClient) => (
   <>
     <Partial target={`#client-${client.id}`} swap="delete"></Partial>
     <Toast page={page} tone="info" text={page.t.clients.removed(clientName(client))}>
-      <button
-        type="button"
-        class="button button-small"
-        data-dismiss=""
-        hx-post={paths.restoreClient(serviceId, client.id)}
-      >
-        {page.t.action.undo}
-      </button>
+      <UndoButton page={page} path={paths.restoreClient(serviceId, client.id)} />
     </Toast>
   </>
 )

@@ -73,6 +73,7 @@ export const paths = {
   startCron: (id: string) => `/cron/${id}/start`, // POST -> toast
   enableCron: (id: string) => `/cron/${id}/enable`, // POST -> toast with Undo
   disableCron: (id: string) => `/cron/${id}/disable`, // the same
+  restoreCron: (id: string) => `/cron/${id}/restore`, // POST: brings back what was deleted -> toast
   releaseCron: (id: string) => `/cron/${id}/release`, // POST: moves it though its former node is away -> toast
   cronRun: (id: string, run: string) => `/cron/${id}/runs/${encodeURIComponent(run)}`, // GET page: the output
   stopCronRun: (id: string, run: string) => `/cron/${id}/runs/${encodeURIComponent(run)}/stop`, // POST -> toast

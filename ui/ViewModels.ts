@@ -49,7 +49,8 @@ export type PageContext = {
   readonly user: { readonly name: string } | null
   readonly now: number
   /** A message of the request that led here by a redirect; shown as a toast. */
-  readonly flash?: { readonly tone: "ok" | "bad" | "info"; readonly text: string } | undefined
+  /** `undo`: what to POST to take it back. */
+  readonly flash?: { readonly tone: "ok" | "bad" | "info"; readonly text: string; readonly undo?: string } | undefined
 }
 
 export type Health = "healthy" | "degraded" | "down" | "off" | "unknown"

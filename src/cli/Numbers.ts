@@ -15,16 +15,21 @@ export const micros = (value: number | undefined): string => {
   return duration(ms)
 }
 
-/** Milliseconds, in the unit that a person would use: `850 ms`, `2.31 s`, `4 min 10 s`, `3 h 20 min`. */
+/** Milliseconds, in the unit that a person would use: `850 ms`, `2.31 s`, `4 min 10 s`, `3 h 20 min`, `5 min`. */
 export const duration = (ms: number): string => {
   if (ms < 1_000) return `${ms.toFixed(0)} ms`
   const seconds = ms / 1_000
   if (seconds < 60) return `${seconds < 10 ? seconds.toFixed(2) : seconds.toFixed(1)} s`
   const whole = Math.round(seconds)
-  if (whole < 3_600) return `${Math.floor(whole / 60)} min ${whole % 60} s`
+  if (whole < 3_600) return inTwo([Math.floor(whole / 60), "min"], [whole % 60, "s"])
   const hours = Math.floor(whole / 3_600)
-  return hours < 48 ? `${hours} h ${Math.floor((whole % 3_600) / 60)} min` : `${Math.floor(hours / 24)} days`
+  if (hours >= 48) return `${Math.floor(hours / 24)} days`
+  return inTwo([hours, "h"], [Math.floor((whole % 3_600) / 60), "min"])
 }
+
+type Amount = readonly [value: number, unit: string]
+
+const inTwo = (large: Amount, small: Amount) => [large, ...(small[0] === 0 ? [] : [small])].flat().join(" ")
 
 /** `48.2 MB` */
 export const bytes = (value: number): string => {

@@ -34,10 +34,12 @@ describe("muster cron", () => {
     )
     expect(added).toMatchObject({ code: 0 })
     expect(added.stdout).toContain("hello is added: every 1 h")
-    await waitFor(async () => (await muster("cron")).stdout.includes("waiting"))
-    const lines = (await muster("cron")).stdout.split("\n")
+    const lines = await waitFor(async () => {
+      const lines = (await muster("cron")).stdout.split("\n")
+      return / in .* +waiting$/.test(lines[1] ?? "") && lines
+    })
     expect(lines[0]).toMatch(/^NAME +NODE +SCHEDULE +LAST +NEXT +STATE$/)
-    expect(lines[1]).toMatch(/^hello +web-01 +every 1 h 0 min +never +in .* +waiting$/)
+    expect(lines[1]).toMatch(/^hello +web-01 +every 1 h +never +in .* +waiting$/)
     const shown = (await muster("cron", "show", "hello")).stdout
     expect(shown).toContain("/bin/sh -c 'echo 你好; exit 3'")
     expect(shown).toContain("It has not run yet")
@@ -86,8 +88,13 @@ describe("muster cron", () => {
     expect((await muster("cron", "stop", "hello")).output).toContain("hello does not run")
     expect((await muster("cron", "disable", "hello")).stdout).toBe("hello runs by hand only\n")
     expect((await muster("cron", "enable", "hello")).code).toBe(0)
-    expect((await muster("cron", "remove", "hello")).stdout).toBe("hello is deleted\n")
+    const { stdout } = await muster("cron", "remove", "hello")
+    const [restore, id = ""] = /cron restore (\w{26})\n$/.exec(stdout) ?? []
+    expect(stdout).toBe(`hello is deleted; within a day this brings it back: muster ${restore}`)
     expect((await json<ReadonlyArray<unknown>>("cron")).length).toBe(0)
+    expect((await muster("cron", "restore", id)).stdout).toBe("hello is back\n")
+    expect((await muster("cron", "restore", "nothing")).code).toBe(1)
+    expect((await json<{ id: string }>("cron", "remove", "hello")).id).toBe(id)
   })
 
   test("names what was meant, and what is wrong", async () => {

@@ -1,5 +1,5 @@
 import type { PropsWithChildren } from "hono/jsx"
-import { ToastBox } from "../parts/Toast.tsx"
+import { ToastBox, UndoButton } from "../parts/Toast.tsx"
 import { paths } from "../Paths.ts"
 import type { PageContext } from "../ViewModels.ts"
 import { Document } from "./Document.tsx"
@@ -38,7 +38,11 @@ export const Shell = ({ page, title, crumbs = [], topics = "", children }: Props
 export const Corner = ({ page }: { page: PageContext }) => (
   <>
     <div id="toasts" role="status" aria-live="polite">
-      {page.flash !== undefined && <ToastBox page={page} tone={page.flash.tone} text={page.flash.text} />}
+      {page.flash !== undefined && (
+        <ToastBox page={page} tone={page.flash.tone} text={page.flash.text}>
+          {page.flash.undo !== undefined && <UndoButton page={page} path={page.flash.undo} />}
+        </ToastBox>
+      )}
     </div>
     <div id="dialogs"></div>
   </>

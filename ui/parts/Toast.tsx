@@ -23,6 +23,13 @@ export const ToastBox = ({ page, tone, text, children }: PropsWithChildren<Toast
   </div>
 )
 
+/** Takes back what the toast tells of. */
+export const UndoButton = ({ page, path }: { page: PageContext; path: string }) => (
+  <button type="button" class="button button-small" data-dismiss="" hx-post={path}>
+    {page.t.action.undo}
+  </button>
+)
+
 /** The same, as part of an answer. Every answer, an error too, brings its own. */
 export const Toast = ({ children, ...props }: PropsWithChildren<ToastProps>) => (
   <Partial target="#toasts" swap="beforeend">

@@ -192,11 +192,29 @@ const removeCommand = command({
   summary: "delete a cron task; what runs of it is ended",
   arguments: [named],
   flags: common,
-  examples: [["muster cron remove nightly-report", "for good"]],
+  examples: [["muster cron remove nightly-report", "prints how to get it back within a day"]],
   notes,
   run: async ({ data, json, url }, [name = ""]) => {
-    await askOf(Schema.Unknown, name, { method: "DELETE", path: pathOf(name) }, { url, dataDir: data })
-    writeOut(json ? `${JSON.stringify({ deleted: name })}\n` : `${name} is deleted\n`)
+    const options = { url, dataDir: data }
+    const { id, name: deleted } = await askOf(Task, name, { method: "GET", path: pathOf(name) }, options)
+    await ask(Schema.Unknown, { method: "DELETE", path: pathOf(id) }, options)
+    const text = `${deleted} is deleted; within a day this brings it back: muster cron restore ${id}`
+    writeOut(json ? `${JSON.stringify({ deleted, id })}\n` : `${text}\n`)
+    return exitCodes.done
+  },
+})
+
+const restoreCommand = command({
+  words: ["cron", "restore"],
+  summary: "bring back a cron task that was deleted less than a day ago, with its history",
+  arguments: [{ name: "ID", about: "the id of the task, as muster cron remove printed it", kind: "one" }],
+  flags: common,
+  examples: [["muster cron restore 01KB3V7Z5M6Y8Q2D4F9T1XWJ0C", "it runs by its schedule again"]],
+  notes,
+  run: async ({ data, json, url }, [id = ""]) => {
+    const call = { method: "POST", path: `${pathOf(id)}/restore`, body: {} } as const
+    const task = await ask(Task, call, { url, dataDir: data })
+    writeOut(json ? `${JSON.stringify(task)}\n` : `${task.name} is back\n`)
     return exitCodes.done
   },
 })
@@ -212,4 +230,5 @@ export const cronCommands: ReadonlyArray<Command> = [
   switchCommand("enable", "let a cron task run by its schedule", "runs by its schedule"),
   switchCommand("disable", "let a cron task run by hand only", "runs by hand only"),
   removeCommand,
+  restoreCommand,
 ]

@@ -38,6 +38,12 @@ export const remove = Effect.fn("CronApi.remove")(function* (ask: SignedAsk) {
   return noContent()
 })
 
+/** One that was deleted, by its id, is there again with its history. */
+export const restore = Effect.fn("CronApi.restore")(function* (ask: SignedAsk) {
+  const id = yield* param(ask, "name")
+  return json(yield* CronTasks.use((cron) => cron.restore(id, ask.by)))
+})
+
 /** Its new node gets it though the former one, which is away, may go on with it. */
 export const release = Effect.fn("CronApi.release")(function* (ask: SignedAsk) {
   const { cron, task } = yield* taskOf(ask)

@@ -79,8 +79,16 @@ export const remove = Effect.fn("Cron.remove")(function* (ask: SignedAsk) {
   const { cron, task } = yield* taskOf(ask)
   const { name, staysAt } = yield* cron.remove(task.id, ask.by)
   const texts = ask.page.t.cron
-  flash.leave(ask.c, { tone: "ok", text: staysAt === null ? texts.deleted(name) : texts.deletedAway(name, staysAt) })
+  const text = staysAt === null ? texts.deleted(name) : texts.deletedAway(name, staysAt)
+  flash.leave(ask.c, { tone: "ok", text, undo: paths.restoreCron(task.id) })
   return goTo(ask, paths.cron)
+})
+
+/** The list is asked for again when the stream tells of its new member. */
+export const restore = Effect.fn("Cron.restore")(function* (ask: SignedAsk) {
+  const id = yield* param(ask, "id")
+  const task = yield* CronTasks.use((cron) => cron.restore(id, ask.by))
+  return parts([toast(ask.page, "ok", ask.page.t.cron.restored(task.name))])
 })
 
 export const release = Effect.fn("Cron.release")(function* (ask: SignedAsk) {

@@ -7,11 +7,13 @@ type FlashMessage = NonNullable<PageContext["flash"]>
 const name = "muster-flash"
 const tones: ReadonlyArray<FlashMessage["tone"]> = ["ok", "bad", "info"]
 const textMax = 500
+const path = /^\/[\w/-]+$/
+const noPath = "-"
 
 /** A message that the next page shows: for answers that lead to another page. It travels in a cookie of one minute. */
 export const flash = {
   leave: (c: Context, message: FlashMessage) =>
-    setCookie(c, name, `${message.tone} ${message.text.slice(0, textMax)}`, {
+    setCookie(c, name, `${message.tone} ${message.undo ?? noPath} ${message.text.slice(0, textMax)}`, {
       path: "/",
       httpOnly: true,
       sameSite: "Strict",
@@ -22,8 +24,9 @@ export const flash = {
     const kept = getCookie(c, name)
     if (kept === undefined) return undefined
     deleteCookie(c, name, { path: "/" })
-    const space = kept.indexOf(" ")
-    const tone = tones.find((one) => one === kept.slice(0, space))
-    return tone === undefined ? undefined : { tone, text: kept.slice(space + 1, space + 1 + textMax) }
+    const [, said, undo = "", text = ""] = /^(\w+) (\S+) (.*)$/s.exec(kept) ?? []
+    const tone = tones.find((one) => one === said)
+    if (tone === undefined) return undefined
+    return { tone, text: text.slice(0, textMax), ...(path.test(undo) ? { undo } : {}) }
   },
 }

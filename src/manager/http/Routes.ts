@@ -170,6 +170,7 @@ export const makeRoutes = (): ReadonlyArray<PageRoute> => {
     page("POST", "/cron/:id/enable", cronTask.enable),
     page("POST", "/cron/:id/disable", cronTask.disable),
     page("POST", "/cron/:id/release", cronTask.release),
+    page("POST", "/cron/:id/restore", cronTask.restore),
     page("GET", "/cron/:id/runs/:run", cronTask.outputPage),
     page("POST", "/cron/:id/runs/:run/stop", cronTask.stop),
 
@@ -218,6 +219,7 @@ export const makeRoutes = (): ReadonlyArray<PageRoute> => {
     json("DELETE", "/api/cron/:name", cronApi.remove),
     json("POST", "/api/cron/:name/start", cronApi.start),
     json("POST", "/api/cron/:name/release", cronApi.release),
+    json("POST", "/api/cron/:name/restore", cronApi.restore),
     json("GET", "/api/cron/:name/runs", cronApi.runs),
     json("GET", "/api/cron/:name/runs/:run/output", cronApi.output),
     json("POST", "/api/cron/:name/runs/:run/stop", cronApi.stop),

@@ -44,6 +44,14 @@ describe("cron tasks", () => {
     expect((await call("DELETE", "/cron/api")).status).toBe(204)
     expect((await call("GET", "/cron/api")).status).toBe(404)
     await waitFor(() => has(id) === undefined)
+    expect((await call("POST", `/cron/${id}/restore`)).body).toMatchObject({ id, name: "api", retries: 3 })
+    await waitFor(() => has(id) !== undefined)
+    expect((await call("DELETE", `/cron/${id}`)).status).toBe(204)
+    await create("api")
+    const taken = await call("POST", `/cron/${id}/restore`)
+    expect(taken).toMatchObject({ status: 409, body: { message: expect.stringContaining("api") } })
+    expect((await call("POST", "/cron/none/restore")).status).toBe(404)
+    expect((await call("DELETE", "/cron/api")).status).toBe(204)
   })
 
   test("are refused with the field, the value and what is expected", async () => {
@@ -143,8 +151,15 @@ describe("cron tasks", () => {
     expect(page).toContain("/bin/true")
     expect((await admin.ask(`${path}/edit`)).text).toContain("*/5 * * * *")
     expect((await admin.htmx(path, { method: "DELETE" })).headers.get("hx-redirect")).toBe("/cron")
-    expect((await admin.ask("/cron")).text).not.toContain(id)
+    const document = { headers: { accept: "text/html" } }
+    const list = (await admin.ask("/cron", document)).text
+    expect(list).toContain(`hx-post="${path}/restore"`)
+    expect(list).not.toContain(`id="cron-${id}"`)
     expect((await admin.ask(path)).status).toBe(404)
+    expect((await admin.ask("/cron", document)).text).not.toContain("/restore")
+    expect((await admin.htmx(`${path}/restore`, { method: "POST" })).text).toContain("is back, with its history")
+    expect((await admin.ask("/cron")).text).toContain(`id="cron-${id}"`)
+    expect((await admin.htmx(path, { method: "DELETE" })).status).toBe(200)
   })
 
   test("are live on the list and on their page", async () => {

@@ -109,8 +109,10 @@ export const cronEn = {
     disabledNow: (name: string) => `${name} is disabled: it runs by hand only`,
     remove: "Delete",
     removeTitle: (name: string) => `Delete ${name}?`,
-    removeHelp: "What runs of it is ended, and it does not run again. Its history goes with it a day later.",
+    removeHelp:
+      "What runs of it is ended, and it does not run again. It can be brought back, with its history, within a day.",
     deleted: (name: string) => `${name} is deleted`,
+    restored: (name: string) => `${name} is back, with its history`,
     deletedAway: (name: string, node: string) =>
       `${name} is deleted, but goes on at ${node} until that node can be reached`,
 

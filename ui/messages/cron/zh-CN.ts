@@ -106,8 +106,9 @@ export const cronZhCN: Pick<Messages, "cron"> = {
     disabledNow: (name) => `${name} 已停用：只能手动运行`,
     remove: "删除",
     removeTitle: (name) => `删除 ${name}？`,
-    removeHelp: "正在进行的运行会被结束，之后不再运行。一天后运行历史随之清除。",
+    removeHelp: "正在进行的运行会被结束，之后不再运行。一天之内可以恢复，之后运行历史随之清除。",
     deleted: (name) => `已删除 ${name}`,
+    restored: (name) => `已恢复 ${name} 及其运行历史`,
     deletedAway: (name, node) => `已删除 ${name}，但在能够连接 ${node} 之前，它仍会在那里运行`,
 
     facts: {

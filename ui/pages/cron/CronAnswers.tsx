@@ -1,5 +1,5 @@
 import type { CronTaskView } from "../../../src/domain/CronView.ts"
-import { Toast } from "../../parts/Toast.tsx"
+import { Toast, UndoButton } from "../../parts/Toast.tsx"
 import { paths } from "../../Paths.ts"
 import type { PageContext } from "../../ViewModels.ts"
 
@@ -8,14 +8,7 @@ export const CronSwitched = ({ page, task }: { page: PageContext; task: CronTask
   const { cron } = page.t
   return (
     <Toast page={page} tone="ok" text={task.enabled ? cron.enabled(task.name) : cron.disabledNow(task.name)}>
-      <button
-        type="button"
-        class="button button-small"
-        data-dismiss=""
-        hx-post={task.enabled ? paths.disableCron(task.id) : paths.enableCron(task.id)}
-      >
-        {page.t.action.undo}
-      </button>
+      <UndoButton page={page} path={task.enabled ? paths.disableCron(task.id) : paths.enableCron(task.id)} />
     </Toast>
   )
 }
