@@ -1,3 +1,4 @@
+/** An idle worker wakes so often for it: of a loop that is stuck for less than this not every time is seen. */
 const stepMs = 100
 
 /** How late this process's event loop is, sampled by one timer that sleeps in between. */

@@ -10,13 +10,14 @@ const block = (ms: number) => {
 test("the longest time that the loop was stuck is told once, also when it ends in the asking itself", async () => {
   const lag = new LoopLag()
   try {
-    block(150)
-    expect(lag.take()).toBeGreaterThanOrEqual(130)
-    block(200)
+    // Up to a sample of it, which was due anyway, does not count.
+    block(300)
+    expect(lag.take()).toBeGreaterThanOrEqual(190)
+    block(400)
     // By its own timer, before anybody asks.
     const asked = Promise.withResolvers<number>()
     setTimeout(() => asked.resolve(lag.take()), 40)
-    expect(await asked.promise).toBeGreaterThanOrEqual(170)
+    expect(await asked.promise).toBeGreaterThanOrEqual(290)
     await waitFor(() => lag.take() < 100)
   } finally {
     lag.stop()
