@@ -16,7 +16,11 @@ export type Placeable = {
 export const processName = (service: string, port?: number): string =>
   port === undefined ? service : `${service}@${port}`
 
-const places = (address: string, { endpoints, spec }: Placeable): ReadonlyArray<ProcessAssignment["listen"]> => {
+/** Where the process sets of a service listen that an address has; null: one that listens nowhere. */
+export const listensAt = (
+  address: string,
+  { endpoints, spec }: Pick<Placeable, "endpoints" | "spec">,
+): ReadonlyArray<ProcessAssignment["listen"]> => {
   const here = endpoints.filter(({ ip }) => ip === address).map(({ ip, port }) => ({ ip, port }))
   return here.length === 0 && spec.kind === "command" && spec.nodes.includes(address) ? [null] : here
 }
@@ -28,7 +32,7 @@ const places = (address: string, { endpoints, spec }: Placeable): ReadonlyArray<
 export const placement = (address: string, services: ReadonlyArray<Placeable>): ReadonlyArray<ProcessAssignment> =>
   services
     .flatMap((placeable) =>
-      places(address, placeable).map((listen) => {
+      listensAt(address, placeable).map((listen) => {
         const { desiredAt, serviceId, spec, specRevision } = placeable
         return {
           id: processName(serviceId, listen?.port),

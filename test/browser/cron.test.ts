@@ -62,6 +62,10 @@ describe("a cron task", () => {
     await shows(page, "h1", "hello")
     await waitFor(async () => (await page.locator("#cron-place").textContent()) === "", { what: "it is on its node" })
     await shows(page, "#cron-facts", cron.at.weekdays("03:30"))
+    const places = await page
+      .locator("#cron-facts .fact")
+      .evaluateAll((facts) => facts.map((fact) => fact.getBoundingClientRect().top))
+    expect(new Set(places).size).toBeLessThan(places.length)
     await shows(page, "#cron-runs", cron.noRuns)
     expect(await violations(page)).toEqual([])
   }, 90_000)
@@ -85,13 +89,24 @@ describe("a cron task", () => {
 
   test("is stopped with all that it started", async () => {
     await page.getByRole("link", { name: en.action.edit }).click()
-    await page.locator("#shell").fill("sleep 600 & sleep 600")
+    await page.locator("#shell").fill("echo one; sleep 5; echo two; sleep 600 & sleep 600")
     await press(page, cron.form.save)
     await shows(page, "#cron-facts", "sleep 600")
     await waitFor(async () => (await page.locator("#cron-place").textContent()) === "", { what: "the edit is there" })
     await press(page, cron.start)
     await confirm(cron.start)
     await shows(page, "#cron-runs tr", cron.state.running)
+    // What it prints comes by itself.
+    const task = page.url()
+    await page
+      .locator("#cron-runs")
+      .getByRole("link", { name: /Output/ })
+      .first()
+      .click()
+    await shows(page, "pre.code-tall", "one")
+    expect(await page.locator("pre.code-tall").textContent()).not.toContain("two")
+    await shows(page, "pre.code-tall", /one\s+two/)
+    await page.goto(task)
     await page.locator("#cron-runs").getByRole("button", { name: /Stop/ }).click()
     await confirm(cron.stop)
     await shows(page, "#cron-runs tr", cron.state.stopped)

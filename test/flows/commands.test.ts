@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test"
 import { chmodSync } from "node:fs"
 import { type ProcessRow, processRow, ProcessTable } from "../../src/platform/ProcessTable.ts"
 import { Cluster } from "../support/cluster.ts"
+import { run } from "../support/muster.ts"
 import { waitFor } from "../support/waitFor.ts"
 
 // Real processes on a busy machine.
@@ -58,6 +59,18 @@ test("what leaves its parents becomes the agent's child, is ended with its servi
         .every((row) => !row.hasEnded),
     { timeoutMs: 30_000 },
   )
+})
+
+test("what a command without an endpoint says is shown, of all nodes that run it", async () => {
+  await start("talker", { command: { shell: "echo here I am; exec sleep 410915" } })
+  await found("sleep 410915")
+  const said = await waitFor(async () => {
+    const { output } = await run(["logs", "talker", "--data", cluster.data, "--url", cluster.url])
+    return output.includes("here I am") && output
+  })
+  expect(said).toContain("/0")
+  const { nodes } = await cluster.api.call<{ nodes: ReadonlyArray<object> }>("GET", "/services/talker/logs/files")
+  expect(nodes).toHaveLength(1)
 })
 
 test("an agent that ends takes its commands with it", async () => {

@@ -1,7 +1,8 @@
 import { Clock, Context, Deferred, Effect, Layer, type Scope } from "effect"
 import type { CallsView } from "../../domain/CallFigures.ts"
-import { processName } from "../../domain/Placement.ts"
+import { listensAt, processName } from "../../domain/Placement.ts"
 import type { Problem } from "../../domain/Problem.ts"
+import { addressesOf, planAt } from "../../domain/ProcessPlan.ts"
 import type { ProcessStats } from "../../protocol/NodeManager.ts"
 import type { MethodInfo } from "../../protocol/Reflection.ts"
 import { NodesRepo } from "../store/NodesRepo.ts"
@@ -73,16 +74,20 @@ const make = Effect.gen(function* () {
 
   const places = Effect.fn("Calls.places")(function* (serviceId: string) {
     const { released, specs } = yield* desired.index
-    const spec = specs.get(serviceId)?.spec
-    if (spec === undefined) return []
+    const plan = specs.get(serviceId)
+    if (plan === undefined) return []
+    const endpoints = released.get(serviceId)?.endpoints ?? []
     const known = yield* nodes.list
-    return (released.get(serviceId)?.endpoints ?? []).flatMap(({ ip, port }): ReadonlyArray<Place> => {
+    return [...addressesOf(plan, endpoints)].flatMap((ip): ReadonlyArray<Place> => {
       const session = sessions.at(ip)
       if (session === undefined) return []
+      const spec = planAt(plan, ip)?.spec ?? plan.spec
       const node = known.find(({ id }) => id === session.node.id)
       const nodeName = node === undefined ? ip : distinctName(known, node)
       const meant = [session.node.id, ip, nodeName, ...(node === undefined ? [] : [node.name])]
-      return [{ session, nodeName, meant, name: processName(spec.service, port) }]
+      return listensAt(ip, { endpoints, spec }).map((listen) => {
+        return { session, nodeName, meant, name: processName(spec.service, listen?.port) }
+      })
     })
   })
 

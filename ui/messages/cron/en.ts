@@ -61,7 +61,6 @@ export const cronEn = {
     why: "Why",
     output: "Output",
     outputOf: (when: string) => `Output of the run of ${when}`,
-    reload: "Load again",
     outputEnd: "End of the output",
     noOutput: "It printed nothing",
     omitted: (size: string) => `${size} between are not kept: only the first and the last 64 KiB are`,

@@ -60,7 +60,6 @@ export const cronZhCN: Pick<Messages, "cron"> = {
     why: "触发",
     output: "输出",
     outputOf: (when) => `${when} 运行的输出`,
-    reload: "重新加载",
     outputEnd: "输出的末尾",
     noOutput: "没有任何输出",
     omitted: (size) => `中间的 ${size} 未保留：仅保留最前和最后各 64 KiB`,

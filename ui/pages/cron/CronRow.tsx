@@ -64,7 +64,10 @@ const When = ({ page, task }: Props) => {
 
 const Last = ({ page, task }: Props) => {
   const { last, running } = task
-  if (last === null) return <span class="quiet">{page.t.cron.never}</span>
+  if (last === null) {
+    if (running > 0) return <RunStatus page={page} state="running" />
+    return <span class="quiet">{page.t.cron.never}</span>
+  }
   return (
     <>
       <RunStatus page={page} state={last.state} />{" "}

@@ -3,7 +3,6 @@ import { PageHead } from "../../layout/PageHead.tsx"
 import { Shell } from "../../layout/Shell.tsx"
 import { Callout } from "../../parts/Field.tsx"
 import { formatAbsolute, formatBytes } from "../../parts/Format.ts"
-import { Icon } from "../../parts/Icon.tsx"
 import { Time } from "../../parts/Time.tsx"
 import { paths } from "../../Paths.ts"
 import type { PageContext } from "../../ViewModels.ts"
@@ -30,24 +29,23 @@ export const OutputPage = ({ page, task, run, output }: Props) => {
         title={cron.outputOf(title)}
         beside={<RunStatus page={page} state={run.state} />}
         subtitle={<Facts page={page} run={run} />}
-        actions={run.state === "running" ? <Running page={page} task={task} run={run} /> : undefined}
+        actions={run.state === "running" ? <StopButton page={page} taskId={task.id} run={run} /> : undefined}
       />
-      <section class="card" aria-label={cron.output}>
+      <section class="card" aria-label={cron.output} {...(run.state === "running" ? follow(task, run) : {})}>
         <Output page={page} run={run} output={output} />
       </section>
     </Shell>
   )
 }
 
-const Running = ({ page, task, run }: Omit<Props, "output">) => (
-  <>
-    <a class="button" href={paths.cronRun(task.id, run.id)}>
-      <Icon name="refresh" />
-      {page.t.cron.reload}
-    </a>
-    <StopButton page={page} taskId={task.id} run={run} />
-  </>
-)
+/** What it prints comes by asking the node again, until an answer says that it has ended. */
+const follow = (task: CronTaskView, run: CronRunView) => ({
+  "hx-get": paths.cronRun(task.id, run.id),
+  "hx-trigger": "every 2s",
+  "hx-target": "#main",
+  "hx-select": "#main",
+  "hx-swap": "outerMorph",
+})
 
 const Facts = ({ page, run }: Pick<Props, "page" | "run">) => {
   const parts = [causeText(page, run), run.nodeName, exitText(page, run), reasonText(page, run)]
