@@ -1,4 +1,5 @@
 import type { MissedRuns, Overlap } from "../src/domain/Cron.ts"
+import type { ScheduleFault } from "../src/domain/CronExpression.ts"
 
 /** The form of a cron task, as it was typed. Times and sizes are texts such as `30 s`. */
 export type CronFormValues = {
@@ -42,8 +43,7 @@ export type CronFormErrors = {
   readonly method?: "syntax"
   readonly args?: "json"
   readonly every?: "time"
-  /** What is wrong with the expression, in the words of the one who reads it. */
-  readonly expression?: string
+  readonly expression?: ScheduleFault
   readonly timeZone?: "unknown"
   readonly cwd?: "path"
   /** The first line that is not NAME=value, from 1. */

@@ -74,7 +74,7 @@ const counts = (page: PageContext, list: string, segments: ReadonlyArray<Segment
 const members = (list: string, version: string) =>
   fragment(`${list}-members`, <Members list={list} version={version} />)
 
-/** The dashboard; topics `services` and `nodes`. */
+/** The dashboard; topics `services`, `nodes` and `cron`. */
 export const liveDashboard = (page: PageContext, model: DashboardModel): ReadonlyArray<LiveFragment> => [
   fragment("tiles", <Tiles page={page} model={model} />),
   fragment("first-steps", <FirstSteps page={page} model={model} />),

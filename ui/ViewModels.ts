@@ -1,3 +1,4 @@
+import type { CronTaskView } from "../src/domain/CronView.ts"
 import type { Effective, Observed } from "../src/domain/Effective.ts"
 import type { Endpoint, EndpointStatus } from "../src/domain/Endpoint.ts"
 import type { TlsMode } from "../src/domain/EndpointList.ts"
@@ -21,7 +22,7 @@ import type { ActionView, NodeNotice, ProcessSummary, SpecDelivery } from "./Pro
  *   ErrorPage {status}
  *
  * Live updates (ui/Live.tsx): the view of a topic becomes `LiveFragment`s, and the stream sends those that changed.
- *   liveDashboard(page, model)           topics services, nodes  #tiles #first-steps #attention #dashboard-services
+ *   liveDashboard(page, model)           topics services, nodes, cron  #tiles #first-steps #attention #dashboard-services
  *   liveServices(page, services)         topic services          #services-members #service-<id> #services-count-<filter> #bulk-job
  *   liveService(page, service, job)      topic service:<id>      #service-status #tab-count-<tab> #draft #push
  *                                        #endpoints-members #endpoints-summary #endpoint-<key> #clients-members
@@ -278,6 +279,7 @@ export type DashboardModel = {
   readonly counts: DashboardCounts
   readonly services: ReadonlyArray<ServiceSummary>
   readonly nodes: ReadonlyArray<NodeView>
+  readonly cron: ReadonlyArray<CronTaskView>
 }
 
 /** View state of a list; it lives in the URL (`?f=&q=`). */

@@ -9,8 +9,13 @@ export interface ScheduleFault {
   readonly field: "expression" | "timeZone"
   /** Of the expression. */
   readonly part?: CronField
+  /** What is wrong as such: one of its fields, how many it has, its `@name`, or that such a day never comes. */
+  readonly kind?: FaultKind
+  /** What was written there. */
+  readonly value: string
   readonly message: string
 }
+export type FaultKind = "field" | "count" | "name" | "never"
 
 /** What an expression asks for. Lists are sorted; days of the week begin with Sunday as 0. */
 export interface CronExpression {
@@ -60,10 +65,10 @@ const nicknames: Readonly<Record<string, string>> = {
 const monthDays = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
 
 class Refused extends Error {
-  readonly part: CronField | undefined
-  constructor(message: string, part?: CronField) {
+  readonly fault: Omit<ScheduleFault, "message" | "field">
+  constructor(message: string, fault: Omit<ScheduleFault, "message" | "field">) {
     super(message)
-    this.part = part
+    this.fault = fault
   }
 }
 
@@ -73,8 +78,7 @@ export const readExpression = (text: string): Result.Result<CronExpression, Sche
     return Result.succeed(parse(text))
   } catch (error) {
     if (!(error instanceof Refused)) throw error
-    const { message, part } = error
-    return Result.fail({ field: "expression", message, ...(part === undefined ? {} : { part }) })
+    return Result.fail({ field: "expression", message: error.message, ...error.fault })
   }
 }
 
@@ -102,10 +106,12 @@ const fieldsOf = (text: string): ReadonlyArray<string> => {
   const fields = text === "" ? [] : text.split(/\s+/)
   if (fields.length === 5) return fields
   const given = `${JSON.stringify(text)} has ${fields.length} field${fields.length === 1 ? "" : "s"}, expected 5: minute, hour, day of the month, month, day of the week`
-  if (fields.length < 6) throw new Refused(given)
+  const fault = { kind: "count", value: text } as const
+  if (fields.length < 6) throw new Refused(given, fault)
   const rest = fields.slice(1, 6).join(" ")
   throw new Refused(
     `${given}; seconds and years can't be given: write ${rest}, or an interval for every so many seconds`,
+    fault,
   )
 }
 
@@ -113,8 +119,9 @@ const nickname = (text: string): string => {
   const meaning = nicknames[text]
   if (meaning !== undefined) return meaning
   const known = Object.keys(nicknames).join(", ")
-  if (text === "@reboot") throw new Refused(`"@reboot" is no time: make it a service, or use one of ${known}`)
-  throw new Refused(`${JSON.stringify(text)} is not known, expected one of ${known}`)
+  const fault = { kind: "name", value: text } as const
+  if (text === "@reboot") throw new Refused(`"@reboot" is no time: make it a service, or use one of ${known}`, fault)
+  throw new Refused(`${JSON.stringify(text)} is not known, expected one of ${known}`, fault)
 }
 
 const readField = (text: string, rule: FieldRule): ReadonlyArray<number> => {
@@ -123,7 +130,7 @@ const readField = (text: string, rule: FieldRule): ReadonlyArray<number> => {
 }
 
 const refuse = ({ name, part }: FieldRule, value: string, expected: string): never => {
-  throw new Refused(`${name} is ${JSON.stringify(value)}, expected ${expected}`, part)
+  throw new Refused(`${name} is ${JSON.stringify(value)}, expected ${expected}`, { kind: "field", part, value })
 }
 
 /** One of a list: `*`, `5`, `1-5`, each with a step or without. */
@@ -182,7 +189,7 @@ const refuseNever = ({ days, eitherDay, months }: CronExpression, day: string, m
   if (eitherDay || days.some((one) => months.some((in_) => one <= (monthDays[in_ - 1] ?? 0)))) return
   throw new Refused(
     `day of the month is ${JSON.stringify(day)} and month is ${JSON.stringify(month)}, a day that never comes: it would never run`,
-    "day",
+    { kind: "never", part: "day", value: `${day} ${month}` },
   )
 }
 

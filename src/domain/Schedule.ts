@@ -48,7 +48,8 @@ const findZone = (name: string): Result.Result<TimeZone, ScheduleFault> => {
   if (zone !== undefined) return Result.succeed(zone)
   const like = zonesLike(name)
   const hint = like.length === 0 ? "an IANA name such as Europe/Berlin, Asia/Shanghai or UTC" : like.join(" or ")
-  return Result.fail({ field: "timeZone", message: `${JSON.stringify(name)} is no time zone, expected ${hint}` })
+  const message = `${JSON.stringify(name)} is no time zone, expected ${hint}`
+  return Result.fail({ field: "timeZone", value: name, message })
 }
 
 /**

@@ -175,6 +175,7 @@ test.each(refusals)("%p is refused, and told how it is written", (expression, me
 test("a time zone that there is not is refused, with one that was meant", () => {
   expect(scheduleFault(cron("* * * * *", "Berlin"))).toEqual({
     field: "timeZone",
+    value: "Berlin",
     message: '"Berlin" is no time zone, expected Europe/Berlin',
   })
   for (const zone of ["", "Mars/Base", "+05:00", "../etc"]) {

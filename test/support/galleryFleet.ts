@@ -1,3 +1,4 @@
+import { tasks } from "./galleryCron.ts"
 import type { DashboardModel, NodeView, ServiceSummary, TokenView } from "../../ui/ViewModels.ts"
 import { services, summary } from "./galleryFixtures.ts"
 import { hour, minute, now, second, ulid } from "./galleryTimes.ts"
@@ -85,9 +86,11 @@ export const dashboard: DashboardModel = {
   },
   services,
   nodes,
+  cron: tasks,
 }
 
 export const emptyDashboard: DashboardModel = {
+  cron: [],
   counts: {
     services: { total: 1, healthy: 0, degraded: 0, down: 0 },
     nodes: { total: 0, connected: 0 },
@@ -108,6 +111,7 @@ export const emptyDashboard: DashboardModel = {
 }
 
 export const calmDashboard: DashboardModel = {
+  cron: [],
   counts: {
     services: { total: 2, healthy: 2, degraded: 0, down: 0 },
     nodes: { total: 3, connected: 3 },

@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test"
 import { checkCronForm, cronErrorCount, cronValues, newCron, readCronForm } from "../../ui/forms/CronFields.ts"
 import type { CronFormValues } from "../../ui/CronModels.ts"
 import { filterCron, readCronQuery } from "../../ui/Lists.ts"
+import { zhCN } from "../../ui/messages/zh-CN.ts"
 import { report, tasks } from "../support/galleryCron.ts"
 
 const good: CronFormValues = {
@@ -73,7 +74,17 @@ describe("the form of a cron task", () => {
     expect(errorsOf({ kind: "method", service: "a", method: "b.c", args: "{}" })).toEqual({ args: "json" })
     expect(errorsOf({ when: "interval", every: "1500 ms", expression: "" })).toEqual({ every: "time" })
     expect(errorsOf({ when: "interval", every: "90" })).toEqual({ every: "time" })
-    expect(errorsOf({ expression: "61 * * * *" }).expression).toContain('"61"')
+    expect(errorsOf({ expression: "61 * * * *" }).expression?.message).toContain('"61"')
+    // In Chinese too it says which field, what was written, and what can be.
+    const inChinese = (expression: string) => {
+      const fault = errorsOf({ expression }).expression
+      return fault === undefined ? "" : zhCN.cron.form.expressionWrong(fault)
+    }
+    expect(inChinese("61 * * * *")).toBe("分（0 到 59）不能是“61”；可写列表 1,5、范围 1-5 和步长 */5")
+    expect(inChinese("* * * * mon-x")).toContain("星期（0 到 7，0 和 7 都是星期日，或 sun 到 sat）不能是“mon-x”")
+    expect(inChinese("0 0 * *")).toContain("不是 5 个字段")
+    expect(inChinese("@noon")).toContain("不认识“@noon”")
+    expect(inChinese("0 0 31 2 *")).toContain("“31 2”的日期不存在")
     expect(errorsOf({ timeZone: "Asia/Peking" })).toEqual({ timeZone: "unknown" })
     expect(errorsOf({ cwd: "here", env: "A=1\n\nB" })).toEqual({ cwd: "path", env: { line: 3 } })
     const wrong = errorsOf({ timeout: "soon", retryDelay: "2 d", keep: "1 s", retries: "101", keepRuns: "0" })

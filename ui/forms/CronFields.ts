@@ -147,7 +147,7 @@ export const readSchedule = (
   const schedule = { kind: "cron", expression, timeZone } as const
   const fault = scheduleFault(schedule)
   if (fault === undefined) return { value: schedule }
-  return { errors: fault.field === "timeZone" ? { timeZone: "unknown" } : { expression: fault.message } }
+  return { errors: fault.field === "timeZone" ? { timeZone: "unknown" } : { expression: fault } }
 }
 
 const assignment = /^([A-Za-z_][A-Za-z0-9_]*)=(.*)$/

@@ -171,6 +171,7 @@ export const en = {
       serviceDown: "No endpoint answers",
       serviceDegraded: (up: number, online: number) => `${up} of ${online} online endpoints are up`,
       clientsFailed: (count: number) => `${counted(count, "client", "clients")} did not take the endpoint list`,
+      cronFailed: "Its last run failed",
       clientsBehind: (count: number) =>
         count === 1 ? "1 client has an old endpoint list" : `${count} clients have an old endpoint list`,
       nodeAway: "Agent can't be reached",

@@ -158,6 +158,7 @@ export const zhCN: Messages = {
       serviceDown: "没有可用的端点",
       serviceDegraded: (up, online) => `${online} 个在线端点中 ${up} 个正常`,
       clientsFailed: (count) => `${count} 个客户端未能接收端点列表`,
+      cronFailed: "上次运行失败",
       clientsBehind: (count) => `${count} 个客户端的端点列表已过期`,
       nodeAway: "无法连接到代理",
     },

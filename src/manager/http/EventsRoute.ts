@@ -11,7 +11,7 @@ import { Live, type View } from "./Live.ts"
 
 const views: Readonly<Record<string, View>> = {
   dash: "dash",
-  "services,nodes": "dash",
+  "services,nodes,cron": "dash",
   services: "services",
   nodes: "nodes",
   cron: "cron",

@@ -31,7 +31,7 @@ const pingMs = 15_000
 const coalesceMs = 80
 
 const viewsOf = (topic: Topic): ReadonlyArray<View> => {
-  if (topic === "services" || topic === "nodes") return [topic, "dash"]
+  if (topic === "services" || topic === "nodes" || topic === "cron") return [topic, "dash"]
   if (!topic.startsWith("service:")) return [topic]
   const id = topic.slice("service:".length)
   return [topic, `calls:${id}`, `tasks:${id}`, `care:${id}`]

@@ -176,6 +176,9 @@ describe("cron tasks", () => {
     await waitFor(() => seen["list"]?.includes(`#cron-${id}`) && seen["page"]?.includes("#cron-runs"))
     agent.tellRun({ id: "live-1", taskId: id, state: "failed", exitCode: 3, reason: "no disk" })
     await waitFor(() => seen["page"]?.includes("no disk") && seen["list"]?.includes("Failed"))
+    const dashboard = (await admin.ask("/")).text
+    expect(dashboard).toContain("Its last run failed")
+    expect(dashboard).toContain("no disk")
     leaving.abort()
     await Promise.all(following)
     expect((await fetch(`${manager.url}/events?t=cron:none`, { headers: { cookie } })).status).toBe(404)

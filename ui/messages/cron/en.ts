@@ -1,3 +1,4 @@
+import type { ScheduleFault } from "../../../src/domain/CronExpression.ts"
 import { counted } from "../Counted.ts"
 
 /** Texts of the cron tasks. */
@@ -199,7 +200,7 @@ export const cronEn = {
       cron: "Cron expression",
       cronHelp:
         "Minute, hour, day, month, day of the week: 30 3 * * 1-5 is 3:30 from Monday to Friday. Or @daily, @hourly, …",
-      expressionWrong: (detail: string) => detail,
+      expressionWrong: ({ message }: ScheduleFault) => message,
       timeZone: "Time zone",
       timeZoneHelp: "Its clock rules, through summer and winter time.",
       timeZoneWrong: "There is no such time zone: use a name such as Asia/Shanghai, Europe/Berlin or UTC.",

@@ -1,4 +1,13 @@
+import type { CronField } from "../../../src/domain/CronExpression.ts"
 import type { Messages } from "../Messages.ts"
+
+const fieldWords: Readonly<Record<CronField, string>> = {
+  minute: "分（0 到 59）",
+  hour: "时（0 到 23）",
+  day: "日（1 到 31）",
+  month: "月（1 到 12，或 jan 到 dec）",
+  weekday: "星期（0 到 7，0 和 7 都是星期日，或 sun 到 sat）",
+}
 
 export const cronZhCN: Pick<Messages, "cron"> = {
   cron: {
@@ -192,7 +201,12 @@ export const cronZhCN: Pick<Messages, "cron"> = {
       everyWrong: "请使用 1 s 到 365 d，例如 30 s、5 min 或 1 h。",
       cron: "cron 表达式",
       cronHelp: "分、时、日、月、星期：30 3 * * 1-5 表示周一至周五 3:30。也可用 @daily、@hourly 等。",
-      expressionWrong: (detail) => `无法理解此表达式：${detail}`,
+      expressionWrong: ({ kind, part = "minute", value }) => {
+        if (kind === "count") return `“${value}”不是 5 个字段：依次写分、时、日、月、星期，不能写秒和年`
+        if (kind === "name") return `不认识“${value}”：可用 @hourly、@daily、@weekly、@monthly、@yearly`
+        if (kind === "never") return `日和月为“${value}”的日期不存在，永远不会运行`
+        return `${fieldWords[part]}不能是“${value}”；可写列表 1,5、范围 1-5 和步长 */5`
+      },
       timeZone: "时区",
       timeZoneHelp: "以该时区的时钟为准，包括夏令时。",
       timeZoneWrong: "没有这个时区：请使用 Asia/Shanghai、Europe/Berlin 或 UTC 这样的名称。",

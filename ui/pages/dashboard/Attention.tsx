@@ -1,3 +1,5 @@
+import { type CronTaskView, runAt } from "../../../src/domain/CronView.ts"
+import { cronIs } from "../../Lists.ts"
 import { Card } from "../../parts/Card.tsx"
 import { Empty } from "../../parts/Empty.tsx"
 import { formatNumber } from "../../parts/Format.ts"
@@ -5,6 +7,8 @@ import { Status } from "../../parts/Status.tsx"
 import { Time } from "../../parts/Time.tsx"
 import { told } from "../../parts/Trouble.ts"
 import { paths } from "../../Paths.ts"
+import { exitText, reasonText } from "../cron/CronRuns.tsx"
+import { placeText, placeTone } from "../cron/PlaceText.ts"
 import type { DashboardModel, NodeView, PageContext, ServiceSummary } from "../../ViewModels.ts"
 
 type Concern = {
@@ -136,8 +140,24 @@ const noticeConcerns = (page: PageContext, node: NodeView): ReadonlyArray<Concer
     href: paths.nodes,
   }))
 
+/** A task that is not where it should be says that; else how its last run ended, when that was badly. */
+const cronConcerns = (page: PageContext, task: CronTaskView): ReadonlyArray<Concern> => {
+  if (!cronIs(task, "failing")) return []
+  const { last, name: subject, place } = task
+  const href = paths.cronTask(task.id)
+  if (place.state !== "here" && place.state !== "sending") {
+    const tone = placeTone(task)
+    const problem = placeText(page, task) ?? ""
+    return tone === "info" ? [] : [{ tone, subject, problem, detail: null, since: null, href }]
+  }
+  if (last === null) return []
+  const detail = reasonText(page, last) ?? exitText(page, last)
+  return [{ tone: "bad", subject, problem: page.t.dashboard.problem.cronFailed, detail, since: runAt(last), href }]
+}
+
 const concernsOf = (page: PageContext, model: DashboardModel): ReadonlyArray<Concern> =>
   [
     ...model.nodes.flatMap((node) => [...nodeConcerns(page, node), ...noticeConcerns(page, node)]),
     ...model.services.flatMap((service) => serviceConcerns(page, service)),
+    ...model.cron.flatMap((task) => cronConcerns(page, task)),
   ].toSorted((a, b) => Number(a.tone === "warn") - Number(b.tone === "warn"))

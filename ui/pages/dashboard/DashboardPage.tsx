@@ -7,7 +7,7 @@ import { ServicesCard } from "./ServicesCard.tsx"
 import { Tiles } from "./Tiles.tsx"
 
 export const DashboardPage = ({ page, model }: { page: PageContext; model: DashboardModel }) => (
-  <Shell page={page} title={page.t.dashboard.title} topics="services,nodes">
+  <Shell page={page} title={page.t.dashboard.title} topics="services,nodes,cron">
     <PageHead title={page.t.dashboard.title} subtitle={page.t.dashboard.subtitle} />
     <Tiles page={page} model={model} />
     <FirstSteps page={page} model={model} />
