@@ -84,6 +84,10 @@ export type SpecFormErrors = {
 export type SpecFormModel = {
   /** `null`: the service has no process spec yet. */
   readonly revision: number | null
+  /** The revision that the form was filled from; 0: there was none. */
+  readonly base: number
+  /** Who has made another one since. */
+  readonly stale?: { readonly revision: number; readonly by: string }
   readonly values: SpecFormValues
   readonly errors: SpecFormErrors
   /** The group of fields that was just changed, and stays open. */

@@ -106,7 +106,9 @@ test("workers whose agent has not counted reloads are taken over as they are", a
   await waitFor(async () => (await node.process()).state === "RUNNING")
   const { reload, workers } = await node.process()
   expect(reload).toBeNull()
-  expect(workers.map(({ pid }) => pid ?? 0).toSorted()).toEqual(before.toSorted())
+  // Of two in one place the agent was just about to let the older one go.
+  for (const { pid } of workers) expect(before).toContain(pid ?? 0)
+  expect(new Set(workers.map(({ slot }) => slot)).size).toBe(workers.length)
 })
 
 const leavingOne = (node: TestNode) => waitFor(() => kept(node).find(({ isLeaving }) => isLeaving === true))

@@ -4,7 +4,7 @@ import { AuditRepo } from "../store/AuditRepo.ts"
 import { ClientsRepo } from "../store/ClientsRepo.ts"
 import { Database } from "../store/Database.ts"
 import { ListsRepo } from "../store/ListsRepo.ts"
-import { ProcessSpecsRepo } from "../store/ProcessSpecsRepo.ts"
+import { ProcessSpecsRepo, type SetOptions } from "../store/ProcessSpecsRepo.ts"
 import { ServicesRepo } from "../store/ServicesRepo.ts"
 import { Aftermath } from "./Aftermath.ts"
 import { KernelService } from "./Errors.ts"
@@ -50,13 +50,13 @@ export const ownCommands = Effect.gen(function* () {
     id: string,
     input: ProcessInput,
     by: string,
-    { pushed = true }: { readonly pushed?: boolean } = {},
+    { base, pushed = true }: SetOptions = {},
   ) {
     yield* ownService(id, "run")
     const before = yield* places(id)
     const { desired, kind } = input
     const stored = yield* database.transaction(
-      Effect.tap(specs.set(id, input, by, { pushed }), ({ revision }) =>
+      Effect.tap(specs.set(id, input, by, { base, pushed }), ({ revision }) =>
         note("process.set", id, by, { revision, kind, desired, pushed }),
       ),
     )

@@ -1,3 +1,4 @@
+import type { SetOptions } from "../store/ProcessSpecsRepo.ts"
 import { Context, Effect, Layer } from "effect"
 import type { Endpoint } from "../../domain/Endpoint.ts"
 import type { Conflict, GuardRefused, KernelService, NotFound, Stale } from "./Errors.ts"
@@ -52,13 +53,13 @@ export class Services extends Context.Service<
       override: boolean,
       by: string,
     ) => Effect.Effect<{ readonly revision: number }, NotFound | Stale | GuardRefused | KernelService>
-    /** Saves it, and pushes it to all of its nodes unless `pushed` is false. */
+    /** Saves it, and pushes it to all of its nodes unless `pushed` is false. Stale when it is not at the revision `base` any more. */
     readonly setProcess: (
       id: string,
       input: ProcessInput,
       by: string,
-      options?: { readonly pushed?: boolean },
-    ) => Effect.Effect<{ readonly revision: number }, NotFound | KernelService>
+      options?: SetOptions,
+    ) => Effect.Effect<{ readonly revision: number }, NotFound | Stale | KernelService>
     readonly removeProcess: (id: string, by: string) => Effect.Effect<void, NotFound | KernelService>
     /** A removed client that is added again is restored, with what it had acked. */
     readonly addClients: (

@@ -15,22 +15,31 @@ import { readSpec } from "./SpecInput.ts"
 
 /** The API of processes: how they are run, what they do, and what is done with them. */
 
-const pushFlag = decoder(
-  Schema.Struct({ push: Schema.Boolean.pipe(Schema.withDecodingDefaultKey(Effect.succeed(true))) }),
+const saving = decoder(
+  Schema.Struct({
+    push: Schema.Boolean.pipe(Schema.withDecodingDefaultKey(Effect.succeed(true))),
+    revision: Schema.optionalKey(Schema.Int),
+  }),
 )
 
-/** Saves a spec. `push: false` keeps it for a push of its own; else every node of the service gets it. */
+/**
+ * Saves a spec. `push: false` keeps it for a push of its own; else every node of the service gets it. `revision`: the one
+ * that the edit began from, 0: there was none; left out: whatever there is.
+ */
 export const setProcess = Effect.fn("Api.setProcess")(function* (ask: SignedAsk) {
   const { services, service } = yield* serviceOf(ask)
-  const { push, ...body } = Object(yield* jsonBody(ask)) as Record<string, unknown>
-  const { push: pushed } = yield* pushFlag(push === undefined ? {} : { push })
+  const { push, revision: from, ...body } = Object(yield* jsonBody(ask)) as Record<string, unknown>
+  const { push: pushed, revision: base } = yield* saving({
+    ...(push === undefined ? {} : { push }),
+    ...(from === undefined ? {} : { revision: from }),
+  })
   // What is left out is not what is asked for: who saves a spec does not start what was stopped.
   const desired = body["desired"] ?? service.process?.spec.desired ?? "running"
   const input = yield* readSpec({ ...body, desired })
   const ips = service.endpointsList.map(({ ip }) => ip)
   if (input.kind === "module" && legacyOverTls(input, ips))
     return yield* new InvalidInput({ fields: { "rpc.legacy": legacyOverTlsProblem } })
-  const { revision } = yield* services.setProcess(service.id, input, ask.by, { pushed })
+  const { revision } = yield* services.setProcess(service.id, input, ask.by, { base, pushed })
   return json({ revision, pushed })
 })
 

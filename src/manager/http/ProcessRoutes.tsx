@@ -1,3 +1,4 @@
+import { wholeNumber } from "../../../ui/forms/Fields.ts"
 import { Effect } from "effect"
 import { legacyOverTls, legacyOverTlsProblem } from "../../domain/LegacyPort.ts"
 import type { NamelessSpec } from "../../domain/ProcessSpec.ts"
@@ -17,7 +18,7 @@ import { Instances } from "../../../ui/pages/service/process/Instances.tsx"
 import { ProcessPage } from "../../../ui/pages/service/process/ProcessPage.tsx"
 import { Rollout } from "../../../ui/pages/service/process/Rollout.tsx"
 import { Partial } from "../../../ui/parts/Partial.tsx"
-import type { SpecFormErrors, SpecFormValues } from "../../../ui/ProcessModels.ts"
+import type { SpecFormErrors, SpecFormModel, SpecFormValues } from "../../../ui/ProcessModels.ts"
 import { Fleet } from "../fleet/Fleet.ts"
 import { Inspections } from "../fleet/Inspections.ts"
 import { Services } from "../fleet/Services.ts"
@@ -80,22 +81,35 @@ export const setProcess = Effect.fn("Process.set")(function* (ask: SignedAsk) {
   const { endpointsList, id, process } = service
   const fields = yield* formFields(ask)
   const values = readSpecForm(fields)
+  const base = baseOf(fields)
+  const again = Effect.fnUntraced(function* (rest: Pick<SpecFormModel, "base" | "errors" | "stale">, status: number) {
+    const revision = process?.revision ?? null
+    const model = { revision, values, candidates: candidatesOf(yield* allNodes), ...rest }
+    return parts([<SpecForm page={ask.page} serviceId={id} model={model} />], status)
+  })
   const { errors, spec } = yield* specOf(
     values,
     endpointsList.map(({ ip }) => ip),
   )
-  if (spec === undefined) {
-    const revision = process?.revision ?? null
-    const model = { revision, values, errors, candidates: candidatesOf(yield* allNodes) }
-    return parts([<SpecForm page={ask.page} serviceId={id} model={model} />], 422)
-  }
+  if (spec === undefined) return yield* again({ base: base ?? 0, errors }, 422)
   const pushed = fields.get("push") !== "no"
   const desired = spec.desired === values.desiredWas && process !== null ? process.spec.desired : spec.desired
-  const { revision } = yield* services.setProcess(id, { ...spec, desired }, ask.by, { pushed })
-  const { cards, form } = yield* processNow(ask, id)
-  const text = ask.page.t.spec
-  return parts([form, cards, toast(ask.page, "ok", pushed ? text.saved(revision) : text.savedOnly(revision))])
+  return yield* services.setProcess(id, { ...spec, desired }, ask.by, { base, pushed }).pipe(
+    Effect.flatMap(
+      Effect.fnUntraced(function* ({ revision }) {
+        const { cards, form } = yield* processNow(ask, id)
+        const text = ask.page.t.spec
+        return parts([form, cards, toast(ask.page, "ok", pushed ? text.saved(revision) : text.savedOnly(revision))])
+      }),
+    ),
+    // Saved once more it replaces the other one: whoever reads the message has decided so.
+    Effect.catchTag("Stale", ({ by, revision }) =>
+      again({ base: revision, errors: faultless, stale: { by, revision } }, 409),
+    ),
+  )
 })
+
+const baseOf = (fields: URLSearchParams) => wholeNumber(fields.get("base") ?? "", 0, 999_999_999)
 
 /** The form's own buttons: another kind, the other form, a group that has to show other fields. */
 export const specEditor = Effect.fn("Process.editor")(function* (ask: SignedAsk) {
@@ -105,7 +119,7 @@ export const specEditor = Effect.fn("Process.editor")(function* (ask: SignedAsk)
   const candidates = candidatesOf(yield* allNodes)
   const open = String(fields.get("open") ?? "")
   const show = (values: SpecFormValues, errors: SpecFormErrors = faultless) => {
-    const model = { revision: process?.revision ?? null, values, errors, candidates, open }
+    const model = { revision: process?.revision ?? null, base: baseOf(fields) ?? 0, values, errors, candidates, open }
     return parts([<SpecForm page={ask.page} serviceId={id} model={model} />])
   }
   const kind = fields.get("as")

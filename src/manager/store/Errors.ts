@@ -38,13 +38,14 @@ export class Conflict extends Data.TaggedError("Conflict")<{
   }
 }
 
-/** Someone released in between: `baseRevision` is what the edit began from, `revision` what there is now (0: none). */
+/** Someone released a list, or saved a spec, in between: `baseRevision` is what the edit began from, `revision` what there is now (0: none). */
 export class Stale extends Data.TaggedError("Stale")<{
   readonly baseRevision: number
   readonly revision: number
   readonly by: string
 }> {
   override get message() {
-    return `The list was changed meanwhile: the edit began from revision ${this.baseRevision}, and ${this.by} released revision ${this.revision}`
+    const now = this.revision === 0 ? "there is none any more" : `${this.by} made revision ${this.revision}`
+    return `It was changed meanwhile: the edit began from revision ${this.baseRevision}, and ${now}`
   }
 }

@@ -4,7 +4,7 @@ import { type PlacePlan, type ProcessPlan, revisionsInUse } from "../../domain/P
 import { Desired, NamelessSpec, type ProcessSpec } from "../../domain/ProcessSpec.ts"
 import { ServiceName } from "../../domain/ServiceName.ts"
 import { Database, upsert } from "./Database.ts"
-import { NotFound } from "./Errors.ts"
+import { NotFound, Stale } from "./Errors.ts"
 import { decodeRows } from "./Rows.ts"
 
 const encodeSpec = Schema.encodeEffect(Schema.fromJsonString(NamelessSpec))
@@ -223,17 +223,32 @@ const make = Effect.gen(function* () {
     return yield* existing(serviceId)
   }, database.transaction)
 
+  const savedBy = Effect.fnUntraced(function* (serviceId: string, revision: number) {
+    const saved = yield* database.run((db) =>
+      db
+        .selectFrom("process_revision")
+        .select("created_by")
+        .where("service_id", "=", serviceId)
+        .where("revision", "=", revision)
+        .executeTakeFirst(),
+    )
+    return saved?.created_by ?? ""
+  })
+
   const set = Effect.fn("ProcessSpecsRepo.set")(function* (
     serviceId: string,
     spec: NamelessSpec,
     by: string,
-    { pushed = true }: { readonly pushed?: boolean } = {},
+    { base, pushed = true }: SetOptions = {},
   ) {
     const { desired } = spec
     const revision = yield* save(serviceId, spec, by)
     const before = yield* database.run((db) =>
-      db.selectFrom("process").select("desired").where("service_id", "=", serviceId).executeTakeFirst(),
+      db.selectFrom("process").select(["desired", "revision"]).where("service_id", "=", serviceId).executeTakeFirst(),
     )
+    const newest = Number(before?.revision ?? 0)
+    if (base !== undefined && base !== newest)
+      return yield* new Stale({ baseRevision: base, revision: newest, by: yield* savedBy(serviceId, newest) })
     if (before === undefined)
       yield* database.run((db) =>
         db.insertInto("process").values({ service_id: serviceId, revision, pushed_revision: null, desired }).execute(),
@@ -275,6 +290,12 @@ const make = Effect.gen(function* () {
   return ProcessSpecsRepo.of({ all: read(undefined), get, set, push, want, change, remove })
 })
 
+export type SetOptions = {
+  readonly pushed?: boolean
+  /** The revision that the edit began from, 0: there was none; left out: whatever there is. */
+  readonly base?: number | undefined
+}
+
 /** How the processes of services are run, and where otherwise than everywhere. */
 export class ProcessSpecsRepo extends Context.Service<
   ProcessSpecsRepo,
@@ -290,8 +311,8 @@ export class ProcessSpecsRepo extends Context.Service<
       serviceId: string,
       spec: NamelessSpec,
       by: string,
-      options?: { readonly pushed?: boolean },
-    ) => Effect.Effect<StoredSpec, NotFound>
+      options?: SetOptions,
+    ) => Effect.Effect<StoredSpec, NotFound | Stale>
     /** Gives a saved revision to places, or to all, which then have it alike. */
     readonly push: (
       serviceId: string,

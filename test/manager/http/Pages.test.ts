@@ -102,7 +102,7 @@ describe("the service form", () => {
     const mine = (base: string) => fields("shared", [node(100), node(103)], { baseRevision: base })
     const stale = await admin.htmx(`/services/${id}`, { method: "PUT", form: mine("1") })
     expect(stale.status).toBe(409)
-    expect(stale.text).toContain("cli released revision 2")
+    expect(stale.text).toContain("cli made revision 2")
     expect(stale.text).toContain('name="baseRevision" value="2"')
   })
 
@@ -260,6 +260,28 @@ describe("the process of a service", () => {
     expect((await put({ module: "/a.ts", tls: "on", rpc: { legacy: true } })).body.fields).toEqual({
       "rpc.legacy": "needs plain TCP: set tls to off, or to auto where every endpoint is on a loopback address",
     })
+  })
+
+  test("an edit that somebody overtook is told of the other one, and replaces it when it is saved once more", async () => {
+    const { id } = await make("edited", [node(100)])
+    const put = (form: Record<string, string>) =>
+      admin.htmx(`/services/${id}/process`, { method: "PUT", form: { ...spec, ...form } })
+    const program = (body: object) => api(manager)("PUT", "/services/edited/process", { module: "/b.ts", ...body })
+    expect((await put({ base: "0" })).status).toBe(200)
+    expect((await admin.ask(`/services/${id}/process`)).text).toContain('name="base" value="1"')
+    expect((await program({ revision: 1, workers: 3 })).body).toEqual({ revision: 2, pushed: true })
+    const late = await put({ base: "1", workers: "7" })
+    expect(late.status).toBe(409)
+    expect(late.text).toContain("Meanwhile cli made revision 2.")
+    // What was typed is still there, and so is what the next save is compared with.
+    expect(late.text).toMatch(/name="workers"[^>]* value="7"/)
+    expect(late.text).toContain('name="base" value="2"')
+    expect((await get("edited")).process).toMatchObject({ revision: 2, spec: { workers: 3 } })
+    expect((await put({ base: "2", workers: "7" })).status).toBe(200)
+    const refused = await program({ revision: 2 })
+    expect(refused).toMatchObject({ status: 409, body: { error: "Stale", revision: 3, by: "admin" } })
+    expect((await program({ revision: "x" })).status).toBe(422)
+    expect((await program({})).body.revision).toBe(4)
   })
 
   test("is set by its form, which names each wrong field, and removed", async () => {

@@ -67,6 +67,7 @@ export const candidatesOf = (nodes: ReadonlyArray<NodeView>): SpecFormModel["can
 /** The form of a process spec as it is, or of none. */
 export const openSpecForm = (process: ProcessView | null, nodes: ReadonlyArray<NodeView>): SpecFormModel => ({
   revision: process?.revision ?? null,
+  base: process?.revision ?? 0,
   values: process === null ? nothingYet : valuesOf(process.spec),
   errors: { fields: {} },
   candidates: candidatesOf(nodes),

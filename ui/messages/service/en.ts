@@ -71,7 +71,7 @@ export const serviceEn = {
     refused: "Not released",
   },
   stale: (revision: number, by: string) =>
-    `Meanwhile ${by} released revision ${revision}. Your changes are still in this form: compare them, then save again to replace that revision.`,
+    `Meanwhile ${by} made revision ${revision}. Your changes are still in this form: compare them, then save again to replace that revision.`,
 
   clients: {
     title: "Clients",

@@ -63,7 +63,7 @@ export const serviceZhCN: Pick<
     refused: "未发布",
   },
   stale: (revision, by) =>
-    `期间 ${by} 发布了版本 ${revision}。您的修改仍保留在此表单中：请对照后再次保存，以替换该版本。`,
+    `期间 ${by} 提交了版本 ${revision}。您的修改仍保留在此表单中：请对照后再次保存，以替换该版本。`,
 
   clients: {
     title: "客户端",

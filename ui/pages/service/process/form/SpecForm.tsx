@@ -17,7 +17,7 @@ type Props = FormProps & { serviceId: string }
 /** `#process-form`: a process spec as fields or as JSON; answers 422 with itself, or 200 with itself and a toast. */
 export const SpecForm = ({ page, serviceId, model }: Props) => {
   const { process, form, push, spec } = page.t
-  const { values, errors, revision } = model
+  const { base, values, errors, revision, stale } = model
   const wrong = specErrorCount(errors)
   return (
     <form
@@ -31,6 +31,7 @@ export const SpecForm = ({ page, serviceId, model }: Props) => {
     >
       <input type="hidden" name="kind" value={values.kind} />
       <input type="hidden" name="mode" value={values.mode} />
+      <input type="hidden" name="base" value={String(base)} />
       <input type="hidden" name="desiredWas" value={values.desiredWas} />
       <header class="card-head">
         <h2 id="process-title">{process.title}</h2>
@@ -40,6 +41,7 @@ export const SpecForm = ({ page, serviceId, model }: Props) => {
         </div>
       </header>
       <div class="form">
+        {stale !== undefined && <ErrorSummary text={page.t.stale(stale.revision, stale.by)} />}
         {wrong > 0 ? (
           <ErrorSummary text={form.summary(wrong)} />
         ) : (
