@@ -73,10 +73,10 @@ export class AgentLink {
     this.#options = options
   }
 
-  /** Resolves when the agent is there, however long that takes. */
-  static async open(options: LinkOptions): Promise<AgentLink> {
+  /** Reaches out for the agent, however long that takes; the worker goes on with its start meanwhile. */
+  static open(options: LinkOptions): AgentLink {
     const link = new AgentLink(options)
-    await link.#connect()
+    void link.#connect()
     return link
   }
 

@@ -154,7 +154,7 @@ export const runWorker = async (): Promise<void> => {
     } else void worker.fail(firstLine(error), `${kind}: ${describe(error)}`)
   })
   const key = { name: settings.name, kind: settings.kind, slot: settings.slot, pid: ownPid() }
-  const link = await AgentLink.open({
+  const link = AgentLink.open({
     agentSocket: settings.agentSocket,
     key,
     // Whoever calls does not call the agent: this goes on without it.
