@@ -135,9 +135,12 @@ export const isDamaged = (error: unknown): boolean =>
   typeof error.errcode === "number" &&
   damagedCodes.has(error.errcode & 0xff)
 
-/** Renames a file that can't be used, and what SQLite keeps beside it, to `<path>.corrupt…`. Gives the new path. */
+/**
+ * Renames a file that can't be used, and what SQLite keeps beside it, to `<path>.corrupt…`. Gives the new path. The file
+ * itself comes last: a log that was left without it would be written into the next one.
+ */
 export const setDatabaseAside = (path: string): string => {
-  for (const suffix of ["", "-wal", "-shm"])
+  for (const suffix of ["-wal", "-shm", ""])
     if (existsSync(path + suffix)) renameSync(path + suffix, `${path}.corrupt${suffix}`)
   return `${path}.corrupt`
 }

@@ -17,10 +17,12 @@ import { Disk, readState, stateText } from "../../src/node/Disk.ts"
 import { makeRunFolder } from "../../src/node/running/RunFolder.ts"
 import { openTaskStore } from "../../src/node/tasks/TaskStore.ts"
 import { currentBootId } from "../../src/platform/ProcessTable.ts"
+import { nodeMethods } from "../../src/protocol/NodeManager.ts"
 import { encode } from "../../src/protocol/Encode.ts"
 import { freePort, sweep, temporaryFolder } from "../support/muster.ts"
 import { waitFor } from "../support/waitFor.ts"
 import { AgentProcess } from "./AgentProcess.ts"
+import { cronOf, cronTask, shell } from "./cron/CronNode.ts"
 import { assignment, callOnce, TestNode } from "./TestNode.ts"
 
 // Real processes on a busy machine.
@@ -182,3 +184,60 @@ test("a node whose power was lost in the middle of its writes starts with its la
 
 const edit = (path: string, change: (record: Record<string, unknown>) => Record<string, unknown>) =>
   writeFileSync(path, JSON.stringify(change(JSON.parse(readFileSync(path, "utf8")) as Record<string, unknown>)))
+
+test("a cron history that was cut off anywhere keeps no agent from its start, and no task from its runs", async () => {
+  await using node = await new TestNode().join()
+  const cron = cronOf(node)
+  const mark = node.path("mark")
+  const [database, log] = [node.path("cron.db"), node.path("cron.db-wal")]
+  const ran = () => (existsSync(mark) ? readFileSync(mark).length : 0)
+  const begin = await AgentProcess.start(node)
+  await cron.apply(
+    1,
+    cronTask("each", { schedule: { kind: "interval", everySeconds: 1 }, action: shell(`printf x >> ${mark}`) }),
+  )
+  await waitFor(() => ran() >= 2, { timeoutMs: 30_000 })
+  await begin.end("SIGKILL")
+  const whole = [database, log].map((path) => [path, readFileSync(path)] as const)
+  const cuts = whole.flatMap(([path, { length }]) =>
+    [0, 100, Math.floor(length / 2), length - 1].map((at) => [path, at] as const),
+  )
+  for (const [path, at] of cuts) {
+    for (const [place, bytes] of whole) writeFileSync(place, place === path ? bytes.subarray(0, at) : bytes)
+    const before = ran()
+    await using agent = await AgentProcess.start(node)
+    await waitFor(() => ran() > before, { timeoutMs: 30_000, what: `a run after ${path} was cut off at ${at}` })
+    await agent.end("SIGKILL")
+  }
+}, 120_000)
+
+test("nothing that was acked is gone or older after agent and services were killed together, at whatever moment", async () => {
+  await using node = await new TestNode().join()
+  const path = node.module("greeter.ts", `export const hello = () => "hello"`)
+  const endpoints = [{ ip, port: 9_100, weight: 100, status: "online" }]
+  let acked = { list: 0, spec: 0 }
+  let revision = 0
+  for (let kill = 0; kill < 12; kill++) {
+    await using agent = await AgentProcess.start(node)
+    const { lists, processes } = await node.status()
+    expect(lists.find(({ service }) => service === "greeter")?.revision ?? 0).toBeGreaterThanOrEqual(acked.list)
+    expect(processes[0]?.specRevision ?? 0).toBeGreaterThanOrEqual(acked.spec)
+    const until = performance.now() + Math.random() * 150
+    const push = async () => {
+      for (;;) {
+        revision += 1
+        const list = { service: "greeter", revision, tls: "auto", endpoints, releasedAt: 0, releasedBy: "test" }
+        await node.call(nodeMethods.applyList, { list })
+        acked = { ...acked, list: revision }
+        await node.apply(revision, assignment({ ip, port: await freePort() }, path, { specRevision: revision }))
+        acked = { ...acked, spec: revision }
+      }
+    }
+    const pushing = push().catch(() => undefined)
+    await waitFor(() => performance.now() > until)
+    await agent.end("SIGKILL")
+    sweep(node.dataDir)
+    await pushing
+  }
+  expect(acked.spec).toBeGreaterThan(12)
+}, 120_000)

@@ -62,8 +62,8 @@ export const readMembership = Effect.fn("Join.readMembership")(function* (dataDi
   const [key, cert, ca] = yield* Effect.forEach([at.key, at.cert, at.ca], (path) =>
     onDisk(path, () => readText(path)).pipe(
       Effect.filterOrFail(
-        (text) => text !== undefined,
-        () => new JoinFailed({ reason: "disk", message: `${path} is missing: join again with a new token` }),
+        (text) => text !== undefined && text.trim() !== "",
+        () => new JoinFailed({ reason: "disk", message: `${path} is missing or empty: join again with a new token` }),
       ),
     ),
   )

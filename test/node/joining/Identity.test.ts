@@ -40,5 +40,7 @@ test("a damaged or incomplete identity is named with its file and what to do", a
   await expect(read(dataDir)).rejects.toThrow("node.json is damaged")
   await writeFile(join(dataDir, "node.json"), text)
   await rm(join(dataDir, "tls", "key.pem"))
-  await expect(read(dataDir)).rejects.toThrow("key.pem is missing: join again")
+  await expect(read(dataDir)).rejects.toThrow("key.pem is missing or empty: join again")
+  await writeFile(join(dataDir, "tls", "key.pem"), "")
+  await expect(read(dataDir)).rejects.toThrow("key.pem is missing or empty: join again")
 })

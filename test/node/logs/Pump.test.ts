@@ -49,7 +49,7 @@ test("no line is lost, split or doubled by rotations while a process writes", as
 
 test("no line is lost, split or doubled when the agent is killed again and again while a process writes", async () => {
   using pump = await TestPump.make()
-  const lines = 400_000
+  const lines = 200_000
   const [said, go] = [join(pump.logs, "said"), join(pump.logs, "go")]
   mkdirSync(pump.logs)
   // It has the pipes from an agent that is gone. What it says last, with no agent there, would end with it.
