@@ -215,7 +215,7 @@ test("nothing that was acked is gone or older after agent and services were kill
   await using node = await new TestNode().join()
   const path = node.module("greeter.ts", `export const hello = () => "hello"`)
   const endpoints = [{ ip, port: 9_100, weight: 100, status: "online" }]
-  let acked = { list: 0, spec: 0 }
+  const acked = { list: 0, spec: 0 }
   let revision = 0
   for (let kill = 0; kill < 12; kill++) {
     await using agent = await AgentProcess.start(node)
@@ -228,9 +228,9 @@ test("nothing that was acked is gone or older after agent and services were kill
         revision += 1
         const list = { service: "greeter", revision, tls: "auto", endpoints, releasedAt: 0, releasedBy: "test" }
         await node.call(nodeMethods.applyList, { list })
-        acked = { ...acked, list: revision }
+        acked.list = revision
         await node.apply(revision, assignment({ ip, port: await freePort() }, path, { specRevision: revision }))
-        acked = { ...acked, spec: revision }
+        acked.spec = revision
       }
     }
     const pushing = push().catch(() => undefined)
