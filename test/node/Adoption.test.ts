@@ -323,7 +323,7 @@ test("a task that runs when the agent is killed does not run twice, and none is 
   await using _next = await AgentProcess.start(node)
   expect(await queued).toBeString()
   await waitFor(() => said("meanwhile").length === 2)
-  expect(await waiting()).toBe(1)
+  await waitFor(async () => (await waiting()) === 1)
   writeFileSync(late, "")
   await waitFor(async () => (await waiting()) === 0)
   const begun = (name: string) => said(name).filter((line) => line.startsWith("begun"))
