@@ -64,6 +64,9 @@ export class AgentLink {
   #greeting: (() => Of<WorkerReady>) | undefined
   /** What the agent has heard in the last report, but for what changes all the time. */
   #told: string | undefined
+  #wasConnected = false
+  /** The one whose orders are waited for. */
+  #heard: RpcConnection | undefined
   #idleReportMs = 0
   /** When the next beat is due, on this process's clock. */
   #beatAt = 0
@@ -114,6 +117,8 @@ export class AgentLink {
 
   /** Waits for orders for as long as this connection is the one. */
   async #hear(connection: RpcConnection): Promise<void> {
+    if (this.#heard === connection) return
+    this.#heard = connection
     let known = 0
     while (this.#connection === connection) {
       try {
@@ -236,8 +241,10 @@ export class AgentLink {
     this.#idleReportMs = 0
     connection.onState(() => this.#lost(connection))
     for (const wake of this.#waiting) wake()
+    const isFirst = !this.#wasConnected
+    this.#wasConnected = true
     if (this.#greeting === undefined) return
-    this.#options.onBack(awayMs)
+    if (!isFirst) this.#options.onBack(awayMs)
     void this.#hear(connection)
   }
 
