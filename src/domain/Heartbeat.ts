@@ -9,6 +9,15 @@ const reportsMin = 3
 export const idleReportMs = (timeoutMs: number): number =>
   timeoutMs === 0 ? idleReportEveryMs : Math.max(reportEveryMs, Math.min(idleReportEveryMs, timeoutMs / reportsMin))
 
+/** The loop of one that idles stood still for so long: that is told at once. */
+const notableLagMs = 100
+/** Its timer is late at times: a report is rather sent early than a whole second late. */
+const slackMs = 250
+
+/** Whether one that idles has to report now. `sinceMs`: since its last report; `idleMs`: of `idleReportMs`. */
+export const isIdleReportDue = (sinceMs: number, idleMs: number, loopLagMs: number): boolean =>
+  sinceMs >= idleMs - slackMs || loopLagMs >= notableLagMs
+
 /** How long a worker has said nothing. `heard`: its reports so far. */
 export type Silence = { readonly heard: number; readonly silentMs: number }
 

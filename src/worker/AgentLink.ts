@@ -1,3 +1,4 @@
+import { isIdleReportDue } from "../domain/Heartbeat.ts"
 import { RpcError } from "../protocol/RpcError.ts"
 import type { StatsSnapshot } from "../protocol/Stats.ts"
 import {
@@ -25,10 +26,6 @@ const answerMs = 5_000
 /** Between two attempts to reach the agent. */
 const firstRetryMs = 10
 const lastRetryMs = 1_000
-/** The loop of one that idles stood still for so long: that is told at once. */
-const notableLagMs = 100
-/** The timer of reports is late at times: a beat is rather sent early than a whole second late. */
-const reportSlackMs = 250
 
 export type LinkOptions = {
   readonly agentSocket: string
@@ -68,7 +65,7 @@ export class AgentLink {
   /** The one whose orders are waited for. */
   #heard: RpcConnection | undefined
   #idleReportMs = 0
-  /** When the next beat is due, on this process's clock. */
+  /** When the last beat was sent, on this process's clock. */
   #beatAt = 0
   #closed = false
 
@@ -109,8 +106,8 @@ export class AgentLink {
     }
     const { loop_lag_ms: loopLagMs, rss_bytes: rssBytes } = report.stats
     const clock = performance.now()
-    if (clock < this.#beatAt && loopLagMs < notableLagMs) return
-    this.#beatAt = clock + this.#idleReportMs - reportSlackMs
+    if (!isIdleReportDue(clock - this.#beatAt, this.#idleReportMs, loopLagMs)) return
+    this.#beatAt = clock
     const beat: WorkerBeat = { ...this.#options.key, rssBytes, loopLagMs }
     connection.send(workerMethods.beat, [beat])
   }

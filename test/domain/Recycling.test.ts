@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test"
-import { lookAt, noSilence, stuckReason } from "../../src/domain/Heartbeat.ts"
+import { idleReportMs, isIdleReportDue, lookAt, noSilence, stuckReason } from "../../src/domain/Heartbeat.ts"
 import { hasteMs, recyclingReason, type WorkerAge } from "../../src/domain/Recycling.ts"
 import { rpcDefaults, type RpcNumbers } from "../../src/domain/Setting.ts"
 
@@ -94,6 +94,30 @@ test("a timeout below three reports counts as three, and 0 as none", () => {
   expect(afterLooks([[7, 1_000], ...silent(2)], 100)).toBeUndefined()
   expect(afterLooks([[7, 1_000], ...silent(3)], 100)).toBe("stuck: its event loop did not turn for 3.0 s")
   expect(afterLooks(silent(1_000), 0)).toBeUndefined()
+})
+
+test("a worker that idles reports often enough not to be taken for stuck, and seldom where it may", () => {
+  for (const [timeoutMs, seconds] of [
+    [0, 5],
+    [100, 1],
+    [3_000, 1],
+    [4_000, 2],
+    [10_000, 4],
+    [3_600_000, 5],
+  ] as const) {
+    // Its timer is up to 200 ms late at times.
+    let [heard, sentAt] = [0, 0]
+    let silence = noSilence
+    for (let second = 1; second <= 60; second++) {
+      const at = second * 1_000 + (second % 3) * 100
+      if (isIdleReportDue(at - sentAt, idleReportMs(timeoutMs), 3)) [heard, sentAt] = [heard + 1, at]
+      silence = lookAt(silence, heard, 1_000)
+      expect(stuckReason(silence, timeoutMs)).toBeUndefined()
+    }
+    expect(heard).toBeGreaterThanOrEqual(Math.floor(60 / seconds) - 1)
+    expect(heard).toBeLessThanOrEqual(60 / Math.max(1, seconds - 1))
+  }
+  expect(isIdleReportDue(0, 5_000, 100)).toBe(true)
 })
 
 test("workers that are too old as soon as they are up are replaced ever more slowly, others without a wait", () => {

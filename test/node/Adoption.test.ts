@@ -5,6 +5,7 @@ import { defaultRpcSettings } from "../../src/domain/RpcSettings.ts"
 import { nodeMethods, type ProcessStatus, type TaskPage } from "../../src/protocol/NodeManager.ts"
 import { RpcConnection } from "../../src/rpc/RpcConnection.ts"
 import { freePort } from "../support/muster.ts"
+import { steadyCalls } from "../support/steadyCalls.ts"
 import { waitFor } from "../support/waitFor.ts"
 import { AgentProcess } from "./AgentProcess.ts"
 import { assignment, callOnce, TestNode } from "./TestNode.ts"
@@ -154,11 +155,7 @@ test("a spec that changed while no agent was there is not left as it was: the wo
   await using _ = node
   await agent.end("SIGKILL")
   editSet(node, ([one]) => [{ ...one, spec: { ...one?.spec, env: { CHANGED: "yes" } } }])
-  let failed = 0
-  const enough = new AbortController()
-  const load = (async () => {
-    while (!enough.signal.aborted) await call(listen.port, "whoami").catch(() => failed++)
-  })()
+  const load = steadyCalls(() => call(listen.port, "whoami"))
   await using _next = await AgentProcess.start(node)
   const after = await waitFor(
     async () => {
@@ -167,9 +164,7 @@ test("a spec that changed while no agent was there is not left as it was: the wo
     },
     { timeoutMs: 30_000 },
   )
-  enough.abort()
-  await load
-  expect(failed).toBe(0)
+  expect(await load.stop()).toBe(0)
   expect(after).toHaveLength(2)
   expect(adopted(await node.process())).toEqual([false, false])
 })

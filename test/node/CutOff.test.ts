@@ -4,6 +4,7 @@ import type { ProcessAssignment } from "../../src/domain/ProcessSpec.ts"
 import { nodeMethods } from "../../src/protocol/NodeManager.ts"
 import { RpcConnection } from "../../src/rpc/RpcConnection.ts"
 import { freePort } from "../support/muster.ts"
+import { steadyCalls } from "../support/steadyCalls.ts"
 import { waitFor } from "../support/waitFor.ts"
 import { AgentProcess } from "./AgentProcess.ts"
 import { assignment, TestNode } from "./TestNode.ts"
@@ -70,11 +71,7 @@ const cutOffReload = async () => {
 test("a reload that was cut off is finished by the next agent, one worker after the other, and fails no call", async () => {
   const { listen, next, node, pids } = await cutOffReload()
   await using _ = node
-  let failed = 0
-  const enough = new AbortController()
-  const load = (async () => {
-    while (!enough.signal.aborted) await call(listen.port, "version").catch(() => failed++)
-  })()
+  const load = steadyCalls(() => call(listen.port, "version"))
   await using agent = await AgentProcess.start(node)
   const after = await waitFor(
     async () => {
@@ -83,9 +80,7 @@ test("a reload that was cut off is finished by the next agent, one worker after 
     },
     { timeoutMs: 30_000, what: "three new workers" },
   )
-  enough.abort()
-  await load
-  expect(failed).toBe(0)
+  expect(await load.stop()).toBe(0)
   // What had been replaced is not replaced again.
   expect(after).toContain(next)
   await waitFor(() => agent.output.includes("2 of 3 workers replaced"))

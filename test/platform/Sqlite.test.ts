@@ -1,9 +1,9 @@
-import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
 import { Kysely, sql } from "kysely"
-import { isDamaged, openSqlite, sqliteDialect } from "../../src/platform/Sqlite.ts"
+import { isDamaged, openSqlite, setDatabaseAside, sqliteDialect } from "../../src/platform/Sqlite.ts"
 import { temporaryFolder } from "../support/muster.ts"
 
 describe("an SQLite file", () => {
@@ -85,4 +85,14 @@ describe("an SQLite file with one user", () => {
     expect(missing).toBeInstanceOf(Error)
     expect(isDamaged(missing)).toBe(false)
   })
+})
+
+test("a database that can only in part be set aside leaves no log that would be written into the next one", () => {
+  using folder = temporaryFolder()
+  const path = join(folder.path, "tasks.db")
+  for (const suffix of ["", "-wal", "-shm"]) writeFileSync(path + suffix, "damaged")
+  // As if power was lost before the last of them: the place of the file itself is taken.
+  mkdirSync(join(`${path}.corrupt`, "in the way"), { recursive: true })
+  expect(() => setDatabaseAside(path)).toThrow()
+  expect([path, `${path}-wal`, `${path}-shm`].map((file) => existsSync(file))).toEqual([true, false, false])
 })

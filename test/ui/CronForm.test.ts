@@ -83,6 +83,7 @@ describe("the form of a cron task", () => {
     expect(inChinese("61 * * * *")).toBe("分（0 到 59）不能是“61”；可写列表 1,5、范围 1-5 和步长 */5")
     expect(inChinese("* * * * mon-x")).toContain("星期（0 到 7，0 和 7 都是星期日，或 sun 到 sat）不能是“mon-x”")
     expect(inChinese("0 0 * *")).toContain("不是 5 个字段")
+    expect(inChinese("@reboot")).toContain("请改为服务")
     expect(inChinese("@noon")).toContain("不认识“@noon”")
     expect(inChinese("0 0 31 2 *")).toContain("“31 2”的日期不存在")
     expect(errorsOf({ timeZone: "Asia/Peking" })).toEqual({ timeZone: "unknown" })

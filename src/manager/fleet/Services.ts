@@ -1,6 +1,6 @@
-import type { SetOptions } from "../store/ProcessSpecsRepo.ts"
 import { Context, Effect, Layer } from "effect"
 import type { Endpoint } from "../../domain/Endpoint.ts"
+import type { SetOptions } from "../store/ProcessSpecsRepo.ts"
 import type { Conflict, GuardRefused, KernelService, NotFound, Stale } from "./Errors.ts"
 import type { EndpointStatusInput, ProcessInput, ServiceInput, ServiceUpdate } from "./Inputs.ts"
 import { Overview } from "./Overview.ts"

@@ -1,7 +1,7 @@
-import { wholeNumber } from "../../../ui/forms/Fields.ts"
 import { Effect } from "effect"
 import { legacyOverTls, legacyOverTlsProblem } from "../../domain/LegacyPort.ts"
 import type { NamelessSpec } from "../../domain/ProcessSpec.ts"
+import { wholeNumber } from "../../../ui/forms/Fields.ts"
 import {
   candidatesOf,
   hasErrors,

@@ -203,6 +203,7 @@ export const cronZhCN: Pick<Messages, "cron"> = {
       cronHelp: "分、时、日、月、星期：30 3 * * 1-5 表示周一至周五 3:30。也可用 @daily、@hourly 等。",
       expressionWrong: ({ kind, part = "minute", value }) => {
         if (kind === "count") return `“${value}”不是 5 个字段：依次写分、时、日、月、星期，不能写秒和年`
+        if (value === "@reboot") return "“@reboot”不是时间：请改为服务，或使用 @hourly、@daily 等"
         if (kind === "name") return `不认识“${value}”：可用 @hourly、@daily、@weekly、@monthly、@yearly`
         if (kind === "never") return `日和月为“${value}”的日期不存在，永远不会运行`
         return `${fieldWords[part]}不能是“${value}”；可写列表 1,5、范围 1-5 和步长 */5`
