@@ -1,6 +1,10 @@
 import { existsSync } from "node:fs"
 import { fileURLToPath, pathToFileURL } from "node:url"
-import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker, workerData } from "node:worker_threads"
+import { getBuiltinModule } from "node:process"
+import type { MessagePort, Worker } from "node:worker_threads"
+
+/** When there is to be a thread: each worker would wait 2 ms for it. */
+const workerThreads = () => getBuiltinModule("node:worker_threads")
 
 /** What a thread runs: a file that calls `serveThread`, and what stands in its `process.argv` after the file's name. */
 export interface ThreadEntry {
@@ -75,6 +79,7 @@ export class BlockingThread {
     if (url.protocol !== "file:" || (argv.length === 0 && !existsSync(fileURLToPath(url)))) {
       throw new ThreadFailed(`there is no file ${url.href}`, { isMissing: true })
     }
+    const { MessageChannel } = workerThreads()
     const { port1, port2 } = new MessageChannel()
     const buffer = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT)
     const link: ThreadLink = { port: port2, signal: buffer }
@@ -122,6 +127,7 @@ export class BlockingThread {
 
   /** The answer to `id`, if it is there. Those before it came too late for whoever asked. */
   #take(id: number): Answer | undefined {
+    const { receiveMessageOnPort } = workerThreads()
     for (;;) {
       const received = receiveMessageOnPort(this.#port) as { readonly message: Answer } | undefined
       if (received === undefined || received.message.id === id) return received?.message
@@ -132,7 +138,12 @@ export class BlockingThread {
 const makeWorker = ({ argv = [], url }: ThreadEntry, link: ThreadLink): Worker => {
   try {
     // Without the flags of the process: of `node --input-type=module -` and its like no thread can be made.
-    return new Worker(url, { argv: [...argv], execArgv: [], workerData: link, transferList: [link.port] })
+    return new (workerThreads().Worker)(url, {
+      argv: [...argv],
+      execArgv: [],
+      workerData: link,
+      transferList: [link.port],
+    })
   } catch (cause) {
     throw new ThreadFailed(cause instanceof Error ? cause.message : String(cause), { cause })
   }
@@ -140,7 +151,7 @@ const makeWorker = ({ argv = [], url }: ThreadEntry, link: ThreadLink): Worker =
 
 /** The thread's side: gives every message to `answer`, which must not reject, and what it resolves to back. */
 export const serveThread = (answer: (message: unknown) => Promise<unknown>): void => {
-  const link = workerData as ThreadLink | null
+  const link = workerThreads().workerData as ThreadLink | null
   if (!(link?.signal instanceof SharedArrayBuffer)) throw new ThreadFailed("this is started by a program, as a thread")
   const { port } = link
   const signal = new Int32Array(link.signal)

@@ -1,7 +1,7 @@
-import { randomBytes } from "node:crypto"
 import { constants } from "node:fs"
 import { access, chmod, lstat, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises"
 import { basename, dirname, join } from "node:path"
+import { randomHex } from "./Ids.ts"
 
 const temporaryPattern = /^\..+\.[0-9a-f]{16}\.tmp$/
 
@@ -20,7 +20,7 @@ const syncFolder = async (folder: string) => {
  */
 export const writeDurably = async (path: string, text: string, mode = 0o600): Promise<void> => {
   const folder = dirname(path)
-  const temporary = join(folder, `.${basename(path)}.${randomBytes(8).toString("hex")}.tmp`)
+  const temporary = join(folder, `.${basename(path)}.${randomHex(8)}.tmp`)
   const handle = await open(temporary, "wx", mode)
   try {
     try {

@@ -1,14 +1,8 @@
-import { createHash } from "node:crypto"
 import { closeSync, ftruncateSync, openSync, readdirSync, readFileSync, rmSync } from "node:fs"
-import { rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-
-/** sun_path holds 108 bytes, the last of them 0. */
-const socketPathMax = 107
-
-/** Whether a unix socket can have this path. */
-export const fitsSocket = (path: string): boolean => Buffer.byteLength(path) <= socketPathMax
+import { sha256Hex } from "./Hash.ts"
+import { fitsSocket } from "./SocketFile.ts"
 
 /**
  * Where the agent of a data folder listens for its workers: `<data>/run/agent.sock`, or below the temporary folder
@@ -18,7 +12,7 @@ export const agentSocketPath = (dataDir: string): { readonly folder: string; rea
   const folder = join(dataDir, "run")
   const path = join(folder, "agent.sock")
   if (fitsSocket(path)) return { folder, path }
-  const short = join(tmpdir(), `muster-${createHash("sha256").update(dataDir).digest("hex").slice(0, 24)}`)
+  const short = join(tmpdir(), `muster-${sha256Hex(dataDir).slice(0, 24)}`)
   return { folder: short, path: join(short, "agent.sock") }
 }
 
@@ -56,6 +50,3 @@ export const removeJournalFiles = (folder: string, names: ReadonlySet<string>): 
     if (name.endsWith(journalEnd) && !names.has(name.slice(0, -journalEnd.length)))
       rmSync(join(folder, name), { force: true })
 }
-
-/** A socket file outlives its listener; it must go before the next one can listen. */
-export const removeSocketFile = (path: string): Promise<void> => rm(path, { force: true })

@@ -1,4 +1,4 @@
-import { removeSocketFile } from "../platform/RuntimeFolder.ts"
+import { removeSocketFile } from "../platform/SocketFile.ts"
 import { listen } from "../platform/Transport.ts"
 import { ownPid } from "../platform/WorkerHost.ts"
 import { methodsOf, RpcServer } from "../rpc/RpcServer.ts"

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test"
-import { newId, randomToken, sha256Hex, timingSafeEqualText } from "../../src/platform/Ids.ts"
+import { sha256Hex, timingSafeEqualText } from "../../src/platform/Hash.ts"
+import { newId, randomToken } from "../../src/platform/Ids.ts"
 
 test("ids are different, of one length, and sort by the time they were made at", async () => {
   const ids: Array<string> = []

@@ -1,6 +1,7 @@
 import { Context, Effect, Layer, Redacted } from "effect"
 import { makeFolder, readText, writeDurably } from "../../platform/DurableFile.ts"
-import { randomToken, timingSafeEqualText } from "../../platform/Ids.ts"
+import { timingSafeEqualText } from "../../platform/Hash.ts"
+import { randomToken } from "../../platform/Ids.ts"
 
 /** Where the token is, so that the command line on the same host finds it. */
 export const cliTokenPath = (dataDir: string) => `${dataDir}/manager/cli-token`

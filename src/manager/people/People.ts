@@ -1,5 +1,6 @@
 import { Clock, Context, Data, Effect, Layer, Semaphore } from "effect"
-import { randomToken, sha256Hex } from "../../platform/Ids.ts"
+import { sha256Hex } from "../../platform/Hash.ts"
+import { randomToken } from "../../platform/Ids.ts"
 import { hashPassword, type PasswordCost, strongCost, verifyPassword } from "../../platform/Password.ts"
 import { AuditRepo } from "../store/AuditRepo.ts"
 import { Database } from "../store/Database.ts"

@@ -1,5 +1,5 @@
 import { isLoopback } from "../../domain/Loopback.ts"
-import { timingSafeEqualText } from "../../platform/Ids.ts"
+import { timingSafeEqualText } from "../../platform/Hash.ts"
 import { Refusal } from "./Refusal.ts"
 
 /**

@@ -1,7 +1,7 @@
 import { Context, Effect, Layer } from "effect"
 import { controllersOf, type Limits } from "../../domain/Limit.ts"
 import { Cgroup, cgroupOf, type CgroupPlace, findCgroup } from "../../platform/Cgroup.ts"
-import { sha256Hex } from "../../platform/Ids.ts"
+import { sha256Hex } from "../../platform/Hash.ts"
 import { Notices } from "../Notices.ts"
 import { Enclosure, findGround, type Ground, missingOf, servicesOf } from "./Enclosures.ts"
 

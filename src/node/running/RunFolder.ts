@@ -1,5 +1,5 @@
 import { Effect, Result, Schema } from "effect"
-import { sha256Hex } from "../../platform/Ids.ts"
+import { sha256Hex } from "../../platform/Hash.ts"
 import { join } from "../../platform/Paths.ts"
 import { currentBootId } from "../../platform/ProcessTable.ts"
 import { readWhole, removeFile, writeWhole } from "../../platform/RecordFile.ts"

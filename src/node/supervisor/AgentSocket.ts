@@ -1,6 +1,6 @@
 import { Context, Data, Effect, Layer } from "effect"
 import { rpcSettings } from "../../domain/Setting.ts"
-import { removeSocketFile } from "../../platform/RuntimeFolder.ts"
+import { removeSocketFile } from "../../platform/SocketFile.ts"
 import { dial, listen } from "../../platform/Transport.ts"
 import { agentService } from "../../protocol/WorkerLink.ts"
 import { type Handler, methodsOf, RpcServer } from "../../rpc/RpcServer.ts"

@@ -1,6 +1,6 @@
 import { Context, Effect, Layer } from "effect"
 import type { CronSet } from "../../../domain/Cron.ts"
-import { sha256Hex } from "../../../platform/Ids.ts"
+import { sha256Hex } from "../../../platform/Hash.ts"
 import { CronRunsRepo } from "../../store/CronRunsRepo.ts"
 import { CronTasksRepo, type StoredCron } from "../../store/CronTasksRepo.ts"
 import { NodesRepo } from "../../store/NodesRepo.ts"
