@@ -16,6 +16,8 @@ class BunDuplex implements Duplex {
   readonly peer = undefined
   readonly #socket: Socket
   #handler: DuplexHandler | undefined
+  /** Who has heard of the close. */
+  #told: DuplexHandler | undefined
   /** What came before there was a handler; reading stops with it. */
   #early: Uint8Array | undefined
   readonly #unsent: Array<Uint8Array> = []
@@ -66,15 +68,16 @@ class BunDuplex implements Duplex {
   handle(handler: DuplexHandler): void {
     const isFirst = this.#handler === undefined
     this.#handler = handler
-    if (isFirst && this.#early !== undefined) queueMicrotask(() => this.#begin())
-    else if (this.#isClosed) queueMicrotask(() => handler.close(this.#error))
+    if (this.#early !== undefined) {
+      if (isFirst) queueMicrotask(() => this.#begin())
+    } else if (this.#isClosed) queueMicrotask(() => this.#tell())
   }
 
   #begin(): void {
     const early = this.#early
     this.#early = undefined
     if (early !== undefined) this.#handler?.data(early)
-    if (this.#isClosed) this.#handler?.close(this.#error)
+    if (this.#isClosed) this.#tell()
     else this.#socket.resume()
   }
 
@@ -91,6 +94,7 @@ class BunDuplex implements Duplex {
       this.#send(this.#unsent.shift() ?? new Uint8Array())
       if (this.#unsent.length === before) return
     }
+    if (this.#isClosed) return
     if (this.#isEnding) this.#socket.shutdown()
     else this.#handler?.drain()
   }
@@ -100,11 +104,18 @@ class BunDuplex implements Duplex {
     this.end()
   }
 
+  /** Told later: the runtime says it in the midst of a write, and whoever writes would be closed under its own hands. */
   closed(error: Error | undefined): void {
     this.#isClosed = true
     this.#error = error
     this.#unsent.length = 0
-    if (this.#early === undefined) this.#handler?.close(error)
+    if (this.#early === undefined) queueMicrotask(() => this.#tell())
+  }
+
+  #tell(): void {
+    if (this.#handler === this.#told) return
+    this.#told = this.#handler
+    this.#handler?.close(this.#error)
   }
 }
 

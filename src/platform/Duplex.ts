@@ -14,7 +14,7 @@ export interface TlsMaterial {
 export interface DuplexHandler {
   data(chunk: Uint8Array): void
   drain(): void
-  /** Once, and last. `undefined`: the peer ended in good order. */
+  /** Once, and last, and never from within a method of the Duplex. `undefined`: the peer ended in good order. */
   close(error: Error | undefined): void
 }
 

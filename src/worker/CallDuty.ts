@@ -60,7 +60,8 @@ export class CallDuty implements Duty {
   readonly #settings: WorkerSettings
   readonly #service: UserService
   readonly #link: AgentLink
-  readonly #trust: TrustFile
+  /** Without TLS nobody shows a certificate. */
+  readonly #trust: TrustFile | undefined
   readonly #figures = new Figures()
   readonly #methods = new Map<string, ServerMethod>()
   readonly #journal: Journal | undefined
@@ -76,7 +77,7 @@ export class CallDuty implements Duty {
     this.#called = settings.service
     this.#service = service
     this.#link = link
-    this.#trust = new TrustFile(join(dataDir, "trust.json"))
+    this.#trust = tls === undefined ? undefined : new TrustFile(join(dataDir, "trust.json"))
     this.offers = { methods: service.described, tasks: [...service.tasks.keys()] }
     this.#fillTable()
     this.#journal = this.#openJournal()
@@ -101,7 +102,7 @@ export class CallDuty implements Duty {
   }
 
   async begin(): Promise<void> {
-    await this.#trust.refresh()
+    await this.#trust?.refresh()
     await this.#port.listen()
   }
 
@@ -114,7 +115,7 @@ export class CallDuty implements Duty {
   report() {
     errors.settle()
     warnings.settle()
-    void this.#trust.refresh().then((changed) => (changed ? this.#port.dropRevoked() : undefined))
+    void this.#trust?.refresh().then((changed) => (changed ? this.#port.dropRevoked() : undefined))
     const open = this.#port.server.openCalls()
     return {
       stats: this.#stats(),

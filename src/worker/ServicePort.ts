@@ -9,7 +9,7 @@ export type ServicePortOptions = {
   /** Connections that may wait to be accepted. */
   readonly backlog: number
   readonly tls: TlsMaterial | undefined
-  readonly trust: TrustFile
+  readonly trust: TrustFile | undefined
   readonly server: Omit<RpcServerOptions, "accept">
 }
 
@@ -19,9 +19,9 @@ const succeededGraceMs = 250
 
 const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
 
-const refusal = (trust: TrustFile, duplex: Duplex): RpcError | undefined => {
+const refusal = (trust: TrustFile | undefined, duplex: Duplex): RpcError | undefined => {
   const { peer } = duplex
-  if (peer === undefined || !trust.isRevoked(peer.serial)) return undefined
+  if (peer === undefined || trust?.isRevoked(peer.serial) !== true) return undefined
   return new RpcError("permission_denied", `the certificate of ${peer.commonName} was revoked`, { executed: "no" })
 }
 
