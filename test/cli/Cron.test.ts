@@ -97,6 +97,29 @@ describe("muster cron", () => {
     expect((await json<{ id: string }>("cron", "remove", "hello")).id).toBe(id)
   })
 
+  test("takes several at once, and tells which failed", async () => {
+    for (const name of ["one", "two"])
+      await muster("cron", "add", name, "--node", "web-01", "--every", "1h", "--shell", "true")
+    const enabled = async () => (await json<ReadonlyArray<{ enabled: boolean }>>("cron")).map((task) => task.enabled)
+    const disabled = await muster("cron", "disable", "one", "tow", "two")
+    expect(disabled).toMatchObject({ code: 1, stdout: "one runs by hand only\ntwo runs by hand only\n" })
+    expect(disabled.output).toContain('muster: tow: There is no cron task "tow", did you mean "two"?')
+    expect(disabled.output).toContain("muster: 1 of 3 failed")
+    expect(await enabled()).toEqual([false, false])
+    expect((await muster("cron", "enable", "one", "two")).code).toBe(0)
+    expect(await enabled()).toEqual([true, true])
+    await waitFor(async () => (await json<{ place: { state: string } }>("cron", "show", "two")).place.state === "here")
+    expect((await muster("cron", "start", "one", "two")).stdout).toMatch(/^one runs: \S+\ntwo runs: \S+\n$/)
+    const { stdout } = await muster("cron", "remove", "one", "two", "--json")
+    const removed = stdout
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as { deleted: string; id: string })
+    expect(removed.map(({ deleted }) => deleted)).toEqual(["one", "two"])
+    expect((await muster("cron", "restore", ...removed.map(({ id }) => id))).stdout).toBe("one is back\ntwo is back\n")
+    expect((await muster("cron", "remove", "one", "two")).code).toBe(0)
+  })
+
   test("names what was meant, and what is wrong", async () => {
     await muster("cron", "add", "report", "--node", "web-01", "--every", "1h", "--shell", "true", "--disabled")
     const said = async (...args: ReadonlyArray<string>) => {
