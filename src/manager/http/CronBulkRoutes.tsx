@@ -1,4 +1,5 @@
 import { Effect, Fiber, Schema } from "effect"
+import type { CronTaskView } from "../../domain/CronView.ts"
 import { readCronQuery } from "../../../ui/Lists.ts"
 import { CronBulkCard, CronBulkToast, type CronJob as CronJobModel } from "../../../ui/pages/cron/CronBulk.tsx"
 import { CronRows } from "../../../ui/pages/cron/CronPage.tsx"
@@ -36,16 +37,14 @@ const card = (page: PageContext, job: CronJobModel | null) => (
 )
 
 /** The rows that the page shows: a list that is searched does not follow the stream in who is in it. */
-const rows = Effect.fnUntraced(function* (ask: SignedAsk) {
-  const shown = URL.parse(ask.c.req.header("hx-current-url") ?? "")
-  const tasks = yield* CronTasks.use((cron) => cron.list)
-  const query = readCronQuery(shown?.searchParams ?? new URLSearchParams())
+const rows = ({ c, page }: SignedAsk, tasks: ReadonlyArray<CronTaskView>) => {
+  const shown = URL.parse(c.req.header("hx-current-url") ?? "")
   return (
     <Partial target="#cron-list">
-      <CronRows page={ask.page} tasks={tasks} query={query} />
+      <CronRows page={page} tasks={tasks} query={readCronQuery(shown?.searchParams ?? new URLSearchParams())} />
     </Partial>
   )
-})
+}
 
 const formInput = decoder(
   Schema.Struct({
@@ -66,14 +65,15 @@ export const act = Effect.fn("CronBulk.act")(function* (ask: SignedAsk) {
   const jobs = yield* CronBulk
   const before = yield* jobs.current
   if (before !== null && before.endedAt === null) return parts([toast(ask.page, "bad", bulk.busy(before.by))], 409)
-  const known = [...(before?.items ?? []), ...(yield* CronTasks.use((cron) => cron.list))]
+  const { list } = yield* CronTasks
+  const known = [...(before?.items ?? []), ...(yield* list)]
   const names = new Map(known.map(({ id, name }) => [id, name]))
   const targets = ids.map((id) => ({ id, name: names.get(id) ?? id }))
   const fiber = yield* Effect.forkDetach(yield* jobs.run(targets, action, ask.by))
   yield* Effect.timeoutOption(Fiber.join(fiber), soonMs)
   const job = cronJob(ask.page, yield* jobs.current)
   const told = job === null ? [] : [<CronBulkToast page={ask.page} job={job} />]
-  return parts([card(ask.page, job), yield* rows(ask), ...told])
+  return parts([card(ask.page, job), rows(ask, yield* list), ...told])
 })
 
 export const close = Effect.fn("CronBulk.close")(function* (ask: SignedAsk) {

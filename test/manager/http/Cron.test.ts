@@ -232,7 +232,7 @@ describe("cron tasks", () => {
     const values = JSON.parse(undo.replaceAll("&quot;", '"')) as { action: string; ids: string }
     expect(values).toEqual({ action: "restore", ids: `${a},${b}` })
     const chinese = (await admin.ask("/cron", { headers: { "accept-language": "zh-CN" } })).text
-    expect(chinese).toContain("已删除 3 个任务中的 2 个")
+    expect(chinese).toContain("3 个任务中的 2 个已删除")
     expect(chinese).toContain("对象已不存在")
     const restored = await act(values, "?q=page-")
     expect(restored.text).toContain("2 tasks brought back")

@@ -144,11 +144,11 @@ export const cronZhCN: Pick<Messages, "cron"> = {
         restore: "正在恢复任务",
       },
       finished: {
-        enable: (done, total) => `已启用 ${ofTasks(done, total)}`,
-        disable: (done, total) => `已停用 ${ofTasks(done, total)}`,
-        start: (done, total) => `已启动 ${ofTasks(done, total)}`,
-        remove: (done, total) => `已删除 ${ofTasks(done, total)}`,
-        restore: (done, total) => `已恢复 ${ofTasks(done, total)}`,
+        enable: (done, total) => `${ofTasks(done, total)}已启用`,
+        disable: (done, total) => `${ofTasks(done, total)}已停用`,
+        start: (done, total) => `${ofTasks(done, total)}已启动`,
+        remove: (done, total) => `${ofTasks(done, total)}已删除`,
+        restore: (done, total) => `${ofTasks(done, total)}已恢复`,
       },
     },
 

@@ -101,7 +101,7 @@ const Table = ({ page, tasks }: Props) => {
         <colgroup>
           <col class="width-check" />
           <col />
-          <col class="width-fact" />
+          <col class="width-node" />
           <col class="width-schedule" />
           <col class="width-run" />
           <col class="width-time" />
