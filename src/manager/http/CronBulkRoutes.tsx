@@ -20,8 +20,11 @@ const tasksMax = 1_000
 
 const action = Schema.Literals(["enable", "disable", "start", "remove", "restore"])
 
-const reasonText = (page: PageContext, reason: CronBulkReason): string =>
-  reason._tag === "StaysAt" ? page.t.cron.deletedAway(reason.name, reason.node) : sentence(page, reason)
+const reasonText = (page: PageContext, reason: CronBulkReason): string => {
+  const { cron } = page.t
+  if (reason._tag === "StaysAt") return cron.deletedAway(reason.name, reason.node)
+  return reason._tag === "Conflict" ? cron.form.nameTaken : sentence(page, reason)
+}
 
 /** The job as a page shows it, in the language of its reader. */
 export const cronJob = (page: PageContext, job: CronJob | null): CronJobModel | null =>

@@ -207,6 +207,11 @@ describe("cron tasks", () => {
       { id: ids["many-b"], outcome: "failed", error: expect.stringContaining("many-b") },
       done("many-a"),
     ])
+    const page = (await admin.ask("/cron")).text
+    expect(page).toContain("1 of 2 tasks brought back")
+    expect(page).toContain("There is another task with this name already.")
+    const alone = await admin.htmx(`/cron/${ids["many-b"]}/restore`, { method: "POST" })
+    expect(alone).toMatchObject({ status: 409, text: expect.stringContaining("another task with this name") })
     await results("remove", ["many-a", again.id])
     expect((await bulk("explode", ["many-a"])).body.fields.action).toContain("enable")
     expect((await bulk("remove", [])).body.fields.tasks).toContain("at least one")
