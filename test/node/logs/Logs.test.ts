@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from "node:child_process"
 import { once } from "node:events"
-import { existsSync, mkdirSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { expect, setDefaultTimeout, test } from "bun:test"
 import { Effect, Layer, Logger, ManagedRuntime } from "effect"
@@ -120,6 +120,49 @@ test("files that were put aside are compressed when asked, without a line lost",
   expect(
     files.every(({ bytes, from, stream, to }) => stream === "out" && bytes > 0 && from !== null && to !== null),
   ).toBe(true)
+})
+
+/** Which part of one CPU this process uses meanwhile. */
+const cpuShare = async (meanwhile: Promise<unknown>) => {
+  const [cpu, at] = [process.cpuUsage(), performance.now()]
+  await meanwhile
+  const { system, user } = process.cpuUsage(cpu)
+  return (user + system) / 1_000 / (performance.now() - at)
+}
+
+test("rotations do not keep the agent busy, nor does an output that is silent, closed or left", async () => {
+  await using logs = new TestLogs()
+  await logs.assign(set("talker", { logMaxBytes: 64 * 1024, logKeep: 1_000 }))
+  const [said, closed] = [logs.path("said"), logs.path("closed")]
+  mkdirSync(logs.path())
+  const talk = `i=0; while [ $i -lt 150 ]; do i=$((i+1)); seq 2000; sleep 0.02; done; touch ${said}`
+  const { child, ended } = await logs.start(
+    "talker",
+    `${talk}; while [ ! -e ${closed} ]; do sleep 0.1; done; exec sleep 60 >&- 2>&-`,
+  )
+  expect(await cpuShare(waitFor(() => existsSync(said), { timeoutMs: 60_000 }))).toBeLessThan(0.5)
+  await waitFor(() => filesOf(logs.path("talker"), "0.out").length > 15)
+  expect(await cpuShare(Bun.sleep(1_500))).toBeLessThan(0.3)
+  writeFileSync(closed, "")
+  await waitFor(() => readFileSync(`/proc/${child.pid}/cmdline`, "utf8").startsWith("sleep"))
+  expect(await cpuShare(Bun.sleep(1_500))).toBeLessThan(0.3)
+  child.kill("SIGKILL")
+  await ended
+  expect(await cpuShare(Bun.sleep(1_500))).toBeLessThan(0.3)
+})
+
+test("a process does not wait for a log that can't be written, which does not keep the agent busy either", async () => {
+  await using logs = new TestLogs()
+  await logs.assign(set("talker"))
+  mkdirSync(logs.path())
+  writeFileSync(logs.path("talker"), "no folder")
+  const { ended } = await logs.start("talker", `${printLines(100_000)}; sleep 1.5`)
+  expect(await cpuShare(ended)).toBeLessThan(0.5)
+  expect(await ended).toEqual([0, null])
+  expect(await waitFor(async () => (await logs.notices())[0])).toMatchObject({
+    code: "logs-stopped",
+    subject: "talker",
+  })
 })
 
 test("the last words of a process that has just ended are there at once", async () => {
