@@ -1,4 +1,5 @@
 import { DateTime, Effect, Option, Schema, SchemaTransformation, Stream } from "effect"
+import { logLevels } from "../../domain/LogLevel.ts"
 import { problemSentence } from "../../domain/Problem.ts"
 import type { RequestInfo } from "../../platform/HttpServer.ts"
 import type { LogStreamName } from "../../protocol/LogMessages.ts"
@@ -45,6 +46,7 @@ const logsQuery = decoder(
     search: Schema.optionalKey(
       Schema.String.check(Schema.isMaxLength(1_000, { message: "must have at most 1000 characters" })),
     ),
+    level: Schema.optionalKey(Schema.Literals(logLevels)),
     format: Schema.Literals(["", "ndjson", "text"]),
   }),
 )
@@ -72,7 +74,7 @@ const requestOf = Effect.fnUntraced(function* (ask: SignedAsk) {
   for (const name of ["from", "to"] as const)
     if (query(ask, name) !== "") times[name] = yield* timeOf(name, query(ask, name))
   const { format, node, ...request } = yield* logsQuery({
-    ...given(ask, "node", "stream", "tail", "limit", "search"),
+    ...given(ask, "node", "stream", "tail", "limit", "search", "level"),
     ...times,
     ...(places.length === 0 ? {} : { places }),
     follow: query(ask, "follow"),
@@ -135,7 +137,7 @@ const plain = (event: LogEvent): string => {
 
 const ended = (text: string) => (text === "" ? "" : `${text}\n`)
 
-/** The query: node, place (several), stream, from, to, tail, follow, search, limit, format (ndjson or text). */
+/** The query: node, place (several), stream, from, to, tail, follow, search, level, limit, format (ndjson or text). */
 export const readLogs = Effect.fn("Api.readLogs")(function* (ask: SignedAsk) {
   const { service } = yield* serviceOf(ask)
   const { isText, request } = yield* requestOf(ask)
