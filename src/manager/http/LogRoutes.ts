@@ -9,6 +9,7 @@ import { serviceOf } from "./ApiRoutes.ts"
 import { query, type SignedAsk } from "./Ask.ts"
 import { InvalidInput } from "./Failure.ts"
 import { decoder } from "./Input.ts"
+import { withValue } from "./SpecInput.ts"
 
 /** Proxies and our own server cut connections that are silent for longer. */
 const signEvery = "15 seconds"
@@ -68,18 +69,24 @@ const timeOf = (field: string, text: string): Effect.Effect<number, InvalidInput
 const given = (ask: SignedAsk, ...names: ReadonlyArray<string>) =>
   Object.fromEntries(names.flatMap((name) => (query(ask, name) === "" ? [] : [[name, query(ask, name)]])))
 
+const withValues = (asked: Readonly<Record<string, unknown>>, fields: InvalidInput["fields"]) =>
+  Object.fromEntries(Object.entries(fields).map(([field, message]) => [field, withValue(asked, field, message)]))
+
 const requestOf = Effect.fnUntraced(function* (ask: SignedAsk) {
   const places = (ask.c.req.queries("place") ?? []).flatMap((text) => text.split(",")).filter((text) => text !== "")
   const times: { from?: number; to?: number } = {}
   for (const name of ["from", "to"] as const)
     if (query(ask, name) !== "") times[name] = yield* timeOf(name, query(ask, name))
-  const { format, node, ...request } = yield* logsQuery({
+  const asked = {
     ...given(ask, "node", "stream", "tail", "limit", "search", "level"),
     ...times,
     ...(places.length === 0 ? {} : { places }),
     follow: query(ask, "follow"),
     format: query(ask, "format"),
-  })
+  }
+  const { format, node, ...request } = yield* logsQuery(asked).pipe(
+    Effect.mapError(({ fields }) => new InvalidInput({ fields: withValues(asked, fields) })),
+  )
   if (request.follow && request.to !== undefined)
     return yield* new InvalidInput({ fields: { follow: "goes on for ever, and to is an end: give one of them" } })
   return { isText: format === "text", request: { ...request, node } }
