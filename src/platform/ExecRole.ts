@@ -1,7 +1,8 @@
-import { readdirSync, readFileSync, writeFileSync, writeSync } from "node:fs"
+import { readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { constants } from "node:os"
 import process from "node:process"
 import { checkFolder, defaultPath, findProgram, whyNot } from "./FindProgram.ts"
+import { takeFds } from "./HandedFds.ts"
 import { cString, libcWith } from "./Libc.ts"
 import { idOf, loginVariables, type User, type UserDatabase, userDatabase } from "./UserDatabase.ts"
 
@@ -47,6 +48,7 @@ const signatures = {
   sigprocmask: ["i32", "buffer", "u64"],
   signal: ["i32", "u64"],
   umask: ["u32"],
+  write: ["i32", "buffer", "usize"],
 } as const
 type C = Awaited<ReturnType<typeof libcWith<typeof signatures>>>
 
@@ -203,6 +205,12 @@ const socketVariables = ({ sockets }: ExecSettings): Readonly<Record<string, str
 
 const statusOf = ({ sockets }: ExecSettings) => firstSocket + sockets.length
 
+/** By libc: Deno writes to what the descriptor was when it started. */
+const tell = (c: C, settings: ExecSettings, text: string): void => {
+  const bytes = new TextEncoder().encode(text)
+  c.write(statusOf(settings), bytes, bytes.length)
+}
+
 /** Returns only by throwing the reason. */
 const execute = async (settings: ExecSettings): Promise<never> => {
   const { argv, inherited, nice, rlimits, umask } = settings
@@ -227,7 +235,7 @@ const execute = async (settings: ExecSettings): Promise<never> => {
     kept,
   )
   resetSignals(c)
-  writeSync(statusOf(settings), preparedMark)
+  tell(c, settings, preparedMark)
   c.execve(cString(file), words, variables)
   const reason = reasonOf(c.errno())
   throw new Error(`command ${file} ${reason}`, { cause: kept })
@@ -239,11 +247,12 @@ const execute = async (settings: ExecSettings): Promise<never> => {
  * sockets takes the reason when it can't be done.
  */
 export const runExec = async (): Promise<void> => {
+  await takeFds()
   const settings = JSON.parse(readFileSync(0, "utf8")) as ExecSettings
   try {
     await execute(settings)
   } catch (error) {
-    writeSync(statusOf(settings), error instanceof Error ? error.message : String(error))
+    tell(await libcWith(signatures), settings, error instanceof Error ? error.message : String(error))
     process.exit(127)
   }
 }

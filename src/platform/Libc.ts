@@ -8,6 +8,7 @@ const signatures = {
   setsockopt: ["i32", "i32", "i32", "buffer", "u32"],
   getsockname: ["i32", "buffer", "buffer"],
   fcntl: ["i32", "i32", "i32"],
+  dup2: ["i32", "i32"],
   close: ["i32"],
   sendto: ["i32", "buffer", "usize", "i32", "buffer", "u32"],
   pipe2: ["buffer", "i32"],
@@ -115,7 +116,14 @@ export const libcWith = async <const S extends Signatures>(signatures: S): Promi
   throw new Error("the node role needs FFI: run it with Bun or Deno")
 }
 
+let loaded: Libc | undefined
 let loading: Promise<Libc> | undefined
 
 /** libc, by the FFI of Bun or Deno; rejects where there is none. */
-export const libc = (): Promise<Libc> => (loading ??= libcWith(signatures))
+export const libc = (): Promise<Libc> => (loading ??= libcWith(signatures).then((c) => (loaded = c)))
+
+/** For whoever holds what only `libc` can have opened. */
+export const loadedLibc = (): Libc => {
+  if (loaded === undefined) throw new Error("libc is not loaded yet")
+  return loaded
+}

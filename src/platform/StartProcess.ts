@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process"
+import { handFds } from "./HandedFds.ts"
 import { processRow } from "./ProcessTable.ts"
 
 /** `signal`: a name, `SIGRTMIN+1` among them. Both null: nobody knows. */
@@ -12,7 +13,7 @@ export type StartOptions = {
   readonly env: Readonly<Record<string, string>>
   /** What it reads from its stdin; left out: nothing. */
   readonly input?: string
-  /** Descriptors of ours for its 1, 2, 3, …; ours stay open. */
+  /** Descriptors of ours for its 1, 2, 3, …; ours stay open. A program with others than 1 and 2 calls `takeFds` first. */
   readonly fds: readonly [out: number, err: number, ...others: ReadonlyArray<number>]
 }
 
@@ -79,13 +80,16 @@ const guard = () => {
 
 const startOnOthers = (o: StartOptions): Started => {
   guard()
-  const child = spawn(o.file, o.argv.slice(1), {
-    ...(o.argv[0] === undefined ? {} : { argv0: o.argv[0] }),
-    cwd: o.cwd,
-    env: o.env,
-    detached: true,
-    stdio: [o.input === undefined ? "ignore" : "pipe", ...o.fds],
-  })
+  const [out, err, ...others] = o.fds
+  const child = handFds(others, ({ env, fds }) =>
+    spawn(o.file, o.argv.slice(1), {
+      ...(o.argv[0] === undefined ? {} : { argv0: o.argv[0] }),
+      cwd: o.cwd,
+      env: { ...o.env, ...env },
+      detached: true,
+      stdio: [o.input === undefined ? "ignore" : "pipe", out, err, ...fds],
+    }),
+  )
   let failure: Error | undefined
   child.on("error", (error) => (failure = error))
   const { pid } = child

@@ -1,6 +1,7 @@
 import { useThreadEntry } from "../client/CallThread.ts"
 import * as client from "../client/index.ts"
 import { executableEntry } from "../platform/BlockingThread.ts"
+import { takeFds } from "../platform/HandedFds.ts"
 import { ModuleFailed, provideModule } from "../platform/UserModule.ts"
 import {
   endWithParent,
@@ -124,6 +125,7 @@ class Worker {
 
 /** The main of the internal role `worker`. Its settings come from MUSTER_WORKER; it ends by a signal or a fault. */
 export const runWorker = async (): Promise<void> => {
+  await takeFds()
   const settings = readSettings()
   setLogPlace(settings.kind === "tasks" ? `tasks/${settings.slot}` : `${settings.slot}`)
   await setTitle(

@@ -1,4 +1,5 @@
 import { afterEach, expect, setDefaultTimeout, test } from "bun:test"
+import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { connect } from "../../src/client/index.ts"
 import { nodeMethods } from "../../src/protocol/NodeManager.ts"
@@ -35,6 +36,12 @@ const startAgent = async (node: TestNode, runtime: keyof typeof runtimes) => {
   const port = await waitFor(async () => /^PORT (\d+)$/m.exec(await Bun.file(log).text())?.[1], { timeoutMs: 20_000 })
   await node.attach(Number(port))
   return child
+}
+
+/** Whether a worker would stand still in `accept` when another has taken the connection: its socket was changed by whoever shares it. */
+const mayBlock = (pid: number) => {
+  const flags = /^flags:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/fdinfo/3`, "utf8"))?.[1] ?? "0"
+  return (Number.parseInt(flags, 8) & 0o4000) === 0
 }
 
 for (const runtime of ["bun", "deno"] as const) {
@@ -107,6 +114,7 @@ for (const runtime of ["bun", "deno"] as const) {
     expect(verdict).toMatchObject({ outcome: "failed", replaced: 0, total: 2 })
     expect(verdict.reason).toContain("not today")
     expect(await node.running(2)).toEqual(after)
+    expect(after.map(mayBlock)).toEqual([false, false])
     const soFar = state.answered
     await waitFor(() => state.answered > soFar + 50)
     state.stopped = true
