@@ -374,7 +374,7 @@ export const galleryStates: Readonly<Record<string, GalleryState>> = {
   "tasks-empty": { path: tasksTab, page: tasksOf(tasks.noTasks, fixtures.emptyService) },
   "tasks-kernel": { path: tasksTab, page: tasksOf(tasks.noTasks, fixtures.kernelService) },
   logs: { path: logsTab, page: logsOf() },
-  "logs-search": { path: logsTab, page: logsOf({ search: "order", wrap: false, level: "INFO" }) },
+  "logs-search": { path: logsTab, page: logsOf({ search: "order", wrap: false, level: "info" }) },
   "logs-empty": { path: logsTab, page: logsOf({}, fixtures.emptyService) },
   "logs-kernel": { path: logsTab, page: logsOf({}, fixtures.kernelService) },
   ...cronStates,
