@@ -39,7 +39,7 @@ const card = (page: PageContext, job: CronJobModel | null) => (
   </Partial>
 )
 
-/** The rows that the page shows: a list that is searched does not follow the stream in who is in it. */
+/** The rows when some went or came: a list that is searched does not follow the stream in that. */
 const rows = ({ c, page }: SignedAsk, tasks: ReadonlyArray<CronTaskView>) => {
   const shown = URL.parse(c.req.header("hx-current-url") ?? "")
   return (
@@ -76,7 +76,8 @@ export const act = Effect.fn("CronBulk.act")(function* (ask: SignedAsk) {
   yield* Effect.timeoutOption(Fiber.join(fiber), soonMs)
   const job = cronJob(ask.page, yield* jobs.current)
   const told = job === null ? [] : [<CronBulkToast page={ask.page} job={job} />]
-  return parts([card(ask.page, job), rows(ask, yield* list), ...told])
+  const isOther = action === "remove" || action === "restore"
+  return parts([card(ask.page, job), ...(isOther ? [rows(ask, yield* list)] : []), ...told])
 })
 
 export const close = Effect.fn("CronBulk.close")(function* (ask: SignedAsk) {

@@ -229,6 +229,9 @@ describe("cron tasks", () => {
     expect((await act({ action: "explode", ids: a })).status).toBe(422)
     const list = (await admin.ask("/cron")).text
     for (const id of [a, b]) expect(list).toContain(`name="ids" value="${id}"`)
+    const kept = await act({ action: "enable", ids: a }, "?f=off")
+    expect(kept.text).toContain("1 task enabled")
+    expect(kept.text).not.toContain("#cron-list")
     const removed = await act({ action: "remove", ids: [a, "none", b].join(",") }, "?q=page-")
     expect(removed.text).toContain("2 of 3 tasks deleted")
     expect(removed.text).toContain("It is not there any more")
