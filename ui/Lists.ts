@@ -99,7 +99,7 @@ export const readLogsQuery = (url: URLSearchParams): LogsQuery => {
     node: text("node"),
     place: text("place"),
     stream: text("stream"),
-    level: text("level"),
+    level: text("level").toLowerCase(),
     from: text("from"),
     to: text("to"),
     wrap: url.get("wrap") !== "0",

@@ -18,6 +18,7 @@ import { Poison } from "./pages/service/calls/Poison.tsx"
 import { Workers } from "./pages/service/calls/Workers.tsx"
 import { Crashes } from "./pages/service/crashes/Crashes.tsx"
 import { Usage } from "./pages/service/crashes/Usage.tsx"
+import { CronBulkCard, type CronJob } from "./pages/cron/CronBulk.tsx"
 import { CronFacts } from "./pages/cron/CronFacts.tsx"
 import { CronActions, CronState } from "./pages/cron/CronHead.tsx"
 import { cronSegments, cronVersion } from "./pages/cron/CronPage.tsx"
@@ -34,14 +35,13 @@ import { Letters } from "./pages/service/tasks/Letters.tsx"
 import { Queues } from "./pages/service/tasks/Queues.tsx"
 import { ServiceStatus, TabCount } from "./pages/service/ServiceHead.tsx"
 import { Rollout } from "./pages/service/process/Rollout.tsx"
-import { BulkCard } from "./pages/services/BulkCard.tsx"
 import { ServiceRow } from "./pages/services/ServiceRow.tsx"
+import { ServicesBulkCard, type ServicesJob } from "./pages/services/ServicesBulk.tsx"
 import { serviceSegments, servicesVersion } from "./pages/services/ServicesPage.tsx"
 import { formatNumber } from "./parts/Format.ts"
 import { Members } from "./parts/ListBody.tsx"
 import type { Segment } from "./parts/ListTools.tsx"
 import { Partial } from "./parts/Partial.tsx"
-import type { BulkJob } from "./ProcessModels.ts"
 import { render } from "./Render.ts"
 import type {
   DashboardModel,
@@ -86,9 +86,9 @@ export const liveDashboard = (page: PageContext, model: DashboardModel): Readonl
 export const liveServices = (
   page: PageContext,
   services: ReadonlyArray<ServiceSummary>,
-  job: BulkJob | null = null,
+  job: ServicesJob | null = null,
 ): ReadonlyArray<LiveFragment> => [
-  fragment("bulk-job", <BulkCard page={page} job={job} />),
+  fragment("bulk-job", <ServicesBulkCard page={page} job={job} />),
   members("services", servicesVersion(services)),
   ...counts(page, "services", serviceSegments(page, services)),
   ...services.map((service) => fragment(`service-${service.id}`, <ServiceRow page={page} service={service} />)),
@@ -150,7 +150,12 @@ export const liveService = (
 ]
 
 /** The list of cron tasks; topic `cron`. */
-export const liveCron = (page: PageContext, tasks: ReadonlyArray<CronTaskView>): ReadonlyArray<LiveFragment> => [
+export const liveCron = (
+  page: PageContext,
+  tasks: ReadonlyArray<CronTaskView>,
+  job: CronJob | null = null,
+): ReadonlyArray<LiveFragment> => [
+  fragment("bulk-job", <CronBulkCard page={page} job={job} />),
   members("cron", cronVersion(tasks)),
   ...counts(page, "cron", cronSegments(page, tasks)),
   ...tasks.map((task) => fragment(`cron-${task.id}`, <CronRow page={page} task={task} />)),

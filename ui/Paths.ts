@@ -65,6 +65,7 @@ export const paths = {
   discardTasks: (id: string) => `/services/${id}/tasks/discard`, // the same
 
   cron: "/cron", //         GET page (?f=&q=); POST the form -> 422 CronForm | HX-Redirect
+  cronBulk: "/cron/actions", // POST ids (repeated or with commas), action -> #bulk-job + toast; DELETE closes the job
   newCron: "/cron/new", //  GET page
   cronPreview: "/cron/preview", // POST the form -> CronPreview
   cronTask: (id: string) => `/cron/${id}`, // GET page (?before=); PUT the form -> 422 | HX-Redirect; DELETE -> HX-Redirect

@@ -35,20 +35,6 @@ export type ProcessSummary = {
   readonly workers: { readonly ready: number; readonly want: number }
 }
 
-/** One action on several services, and how far it is. */
-export type BulkJob = {
-  readonly action: "start" | "stop" | "restart" | "reload"
-  readonly by: string
-  readonly startedAt: number
-  readonly endedAt: number | null
-  readonly services: ReadonlyArray<{
-    readonly id: string
-    readonly name: string
-    readonly state: "queued" | "running" | "done" | "failed" | "kept" | "pending"
-    readonly reason: string | null
-  }>
-}
-
 /** Something on a node that a person should see, and that is still so. */
 export type NodeNotice = {
   readonly code: string

@@ -182,6 +182,20 @@ export type ProcessView = {
   readonly notJoined: ReadonlyArray<string>
 }
 
+/** One action on several rows of a list, and how far it is. */
+export type BulkJob<Action extends string = string> = {
+  readonly action: Action
+  readonly by: string
+  readonly startedAt: number
+  readonly endedAt: number | null
+  readonly items: ReadonlyArray<{
+    readonly id: string
+    readonly name: string
+    readonly state: "queued" | "running" | "done" | "failed" | "kept" | "pending"
+    readonly reason: string | null
+  }>
+}
+
 export type PushJob = {
   readonly serviceId: string
   readonly revision: number

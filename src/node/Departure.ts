@@ -38,9 +38,11 @@ export class Departure {
     return claimed
   }
 
-  /** Those that nobody has claimed. */
-  get unclaimed(): ReadonlyArray<HandedSocket> {
-    return [...this.#unclaimed]
+  /** Those that nobody has claimed; they are the caller's now. */
+  claimRest(): ReadonlyArray<HandedSocket> {
+    const rest = [...this.#unclaimed]
+    this.#unclaimed.clear()
+    return rest
   }
 
   /** The agent does not read that pipe any more; the next program has it open, so that what is in it stays. */

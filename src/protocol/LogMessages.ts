@@ -1,4 +1,5 @@
 import { Schema } from "effect"
+import { logLevels } from "../domain/LogLevel.ts"
 
 const Stream = Schema.Literals(["out", "err"])
 export type LogStreamName = typeof Stream.Type
@@ -22,8 +23,10 @@ export const LogsRequest = Schema.Struct({
   follow: Schema.optionalKey(Schema.Boolean),
   /** Lines that contain this text, whatever its case. */
   search: Schema.optionalKey(Schema.String.check(Schema.isMaxLength(1_000))),
+  /** Lines that are at least so grave, by the rule of `lineLevel`. A node that is older tells all. */
+  level: Schema.optionalKey(Schema.Literals(logLevels)),
   /**
-   * Goes on after what was read before: `positions` of the last batch of a former call with the same places and search.
+   * Goes on after what was read before: `positions` of the last batch of a former call with the same places and filters.
    * Neither `from` nor `tail` counts then. Outputs that it does not name are read from their beginning.
    */
   after: Schema.optionalKey(Positions),

@@ -17,6 +17,7 @@ const moduleText = `
   export const say = (text) => { console.log(text) }
   export const note = (text) => { context().log.info(text, { order: "ord_7", by: "lin wei" }) }
   export const warn = (text) => { console.error(text) }
+  export const fail = (text) => { context().log.error(text) }
   /** So many lines, as fast as they can be written. */
   export const flood = (count) => {
     for (let at = 0; at < count; at++) process.stdout.write("flood " + at + "\\n")
@@ -105,7 +106,7 @@ describe("the log of a service", () => {
     await page.locator("[name=stream]").selectOption("err")
     await shows(page, ".log-line", "something is odd")
     await page.locator("[name=stream]").selectOption("")
-    await page.locator("[name=level]").selectOption("WARN")
+    await page.locator("[name=level]").selectOption("warn")
     await shows(page, ".log-line", "something is odd")
     expect(await page.locator(".log-line", { hasText: "paused" }).count()).toBe(0)
     await page.locator("[name=level]").selectOption("")
@@ -116,6 +117,33 @@ describe("the log of a service", () => {
     await page.getByRole("link", { name: logs.save }).click()
     expect((await saved).suggestedFilename()).toBe("talker.log")
     await page.locator("[name=node]").selectOption("")
+  }, 60_000)
+
+  test("is of a least level: what was said, what is said, and the download", async () => {
+    await client.call("fail", "it failed")
+    await page.goto(`${path}?level=warn`)
+    await shows(page, ".log-error .log-text", /ERROR it failed/)
+    await shows(page, ".log-line", "something is odd")
+    await say("harmless")
+    await client.call("fail", "it failed again")
+    await shows(page, ".log-error .log-text", /ERROR it failed again/)
+    expect(await page.locator(".log-line").allInnerTexts()).toEqual([
+      expect.stringContaining("something is odd"),
+      expect.stringContaining("it failed"),
+      expect.stringContaining("it failed again"),
+    ])
+    const saved = page.waitForEvent("download")
+    await page.getByRole("link", { name: logs.save }).click()
+    const text = await Bun.file(await (await saved).path()).text()
+    expect(
+      text
+        .trimEnd()
+        .split("\n")
+        .map((line) => line.replace(/^.* \| (?:.*\] )?(.*?)(?: {2}trace=.*)?$/, "$1")),
+    ).toEqual(["something is odd", "it failed", "it failed again"])
+    await page.locator("[name=level]").selectOption("")
+    await shows(page, ".log-line", "harmless")
+    expect(await page.evaluate("location.search")).toBe("")
   }, 60_000)
 
   test("of 30,000 lines at once leaves the page quick, and bounded", async () => {

@@ -97,6 +97,33 @@ describe("muster cron", () => {
     expect((await json<{ id: string }>("cron", "remove", "hello")).id).toBe(id)
   })
 
+  test("takes several at once, and tells which failed", async () => {
+    for (const name of ["first", "second"])
+      await muster("cron", "add", name, "--node", "web-01", "--every", "1h", "--shell", "true")
+    const enabled = async () => (await json<ReadonlyArray<{ enabled: boolean }>>("cron")).map((task) => task.enabled)
+    const disabled = await muster("cron", "disable", "first", "secnod", "second")
+    expect(disabled).toMatchObject({ code: 1, stdout: "first runs by hand only\nsecond runs by hand only\n" })
+    expect(disabled.output).toContain('muster: secnod: There is no cron task "secnod", did you mean "second"?')
+    expect(disabled.output).toContain("muster: 1 of 3 failed")
+    expect(await enabled()).toEqual([false, false])
+    expect((await muster("cron", "enable", "first", "second")).code).toBe(0)
+    expect(await enabled()).toEqual([true, true])
+    await waitFor(
+      async () => (await json<{ place: { state: string } }>("cron", "show", "second")).place.state === "here",
+    )
+    expect((await muster("cron", "start", "first", "second")).stdout).toMatch(/^first runs: \S+\nsecond runs: \S+\n$/)
+    const { stdout } = await muster("cron", "remove", "first", "second", "--json")
+    const removed = stdout
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as { deleted: string; id: string })
+    expect(removed.map(({ deleted }) => deleted)).toEqual(["first", "second"])
+    expect((await muster("cron", "restore", ...removed.map(({ id }) => id))).stdout).toBe(
+      "first is back\nsecond is back\n",
+    )
+    expect((await muster("cron", "remove", "first", "second")).code).toBe(0)
+  })
+
   test("names what was meant, and what is wrong", async () => {
     await muster("cron", "add", "report", "--node", "web-01", "--every", "1h", "--shell", "true", "--disabled")
     const said = async (...args: ReadonlyArray<string>) => {

@@ -46,9 +46,13 @@ test("muster logs shows the lines of all nodes in the order of time, and what it
   expect(stdout).toMatch(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} node-100\/0 one 世界/m)
   expect(stdout).toMatch(/^\S+ \S+ node-101\/0 WARN {2}too wide {2}trace=[0-9a-f]{32} width=640$/m)
   expect((await logs("--output", "err")).stdout.trimEnd().split("\n")).toHaveLength(1)
+  // A warning of `note`: what `say` prints on standard output counts as information.
+  expect((await logs("--level=warn")).stdout).toMatch(/^\S+ \S+ node-101\/0 WARN {2}too wide {2}\S+ width=640\n$/)
+  expect((await logs("--level=error")).stdout).toBe("")
+  expect((await logs("--level=info", "--tail=1000")).stdout).toContain("one 世界")
   expect((await logs("--node", "node-101", "--search", "WORLD")).stdout).toBe("")
   expect((await logs("--since", "1h", "--until", "30m")).stdout).toBe("")
-  const json = await logs("--json", "--search", "too WIDE")
+  const json = await logs("--json", "--search", "too WIDE", "--level=warn")
   const [line, caughtUp] = json.stdout
     .trimEnd()
     .split("\n")
@@ -77,12 +81,14 @@ test("what can't be asked is refused in one line", async () => {
     return `${code} ${output.trim()}`
   }
   expect(await refused("--since", "soon")).toStartWith('2 muster: --since is "soon", expected how long ago')
+  expect(await refused("--level=loud")).toBe('2 muster: --level is "loud", expected debug, info, warn or error')
   expect(await refused("-f", "--until", "1m")).toStartWith("2 muster: --follow and --until exclude each other")
   expect(await refused("--instance", "zero")).toContain("must be an instance, such as 0 or tasks/0")
   expect(await refused("--node", "nobody")).toStartWith("1 muster: ")
   expect(await refused("-x")).toContain("Unknown flag -x")
   const { output } = await run(["logs", "--help"])
   expect(output).toContain("-f, --follow")
+  expect(output).toContain("--level debug|info|warn|error")
   expect(output).toContain("Exit codes: 0 done, 1 a node was away")
 })
 

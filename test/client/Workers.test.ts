@@ -17,7 +17,7 @@ const settled = async <A>(count: number, call: () => Promise<A>) => {
 }
 
 describe("the workers behind one port", () => {
-  test("are all reached, and get equal shares", async () => {
+  test("are all reached, and none gets more or less than its share", async () => {
     await using workers = await TestServer.startWorkers("127.1.1.130", 4)
     const client = connect("greeter", { endpoints: [workers[0]!.endpoint()], timeoutMs: 10_000 })
     await waitFor(async () => {

@@ -47,7 +47,8 @@ test("a push reaches who is there within a second, names who is not, and reaches
   expect(away.nextTryAt).toBeGreaterThan(0)
   expect(third.list("orders")?.revision).toBe(1)
 
-  third.start()
+  const returning = third.start()
+  await returning.until("it is back", () => returning.output.includes("listening on"))
   const back = performance.now()
   await waitFor(() => third.list("orders")?.revision === 2, { timeoutMs: 5_000, what: "the third has revision 2" })
   expect(performance.now() - back).toBeLessThan(5_000)

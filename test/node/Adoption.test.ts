@@ -150,6 +150,34 @@ test("a worker of a set that the node does not run any more is not forgotten: it
   expect(next.output).not.toContain("killing it")
 })
 
+test("a list of processes that is damaged does not end what runs, which goes on until the node is told again", async () => {
+  const { agent, listen, node, path, pids } = await begin()
+  await using _ = node
+  await agent.end("SIGKILL")
+  writeFileSync(node.path("processes.json"), '{ "revision": 1, "proc')
+  const load = steadyCalls(() => call(listen.port, "whoami"))
+  await using next = await AgentProcess.start(node)
+  expect(next.output).toContain("processes.json is damaged and was set aside")
+  expect((await node.status()).processesRevision).toBe(0)
+  await node.apply(1, assignment(listen, path, { tls: "off" }))
+  expect(await node.running(2)).toEqual(pids)
+  expect(await load.stop()).toBe(0)
+  await next.end("SIGTERM")
+  expect(node.left()).toEqual([])
+})
+
+test("a stop leaves nothing running of which the agent was never told that it is to run", async () => {
+  const { agent, listen, node, pids } = await begin()
+  await using _ = node
+  await agent.end("SIGKILL")
+  writeFileSync(node.path("processes.json"), "")
+  const answer = call(listen.port, "slow", 1_000)
+  await using next = await AgentProcess.start(node)
+  await next.end("SIGTERM")
+  expect(pids).toContain((await answer) as number)
+  expect(node.left()).toEqual([])
+})
+
 test("a spec that changed while no agent was there is not left as it was: the workers are replaced in turn", async () => {
   const { agent, listen, node, pids } = await begin()
   await using _ = node

@@ -1,7 +1,9 @@
 import { expect, setDefaultTimeout, test } from "bun:test"
 import { connect } from "../../src/client/index.ts"
 import { defaultRpcSettings, type RpcSettings } from "../../src/domain/RpcSettings.ts"
+import { nodeMethods, type ProcessStats } from "../../src/protocol/NodeManager.ts"
 import { RpcError } from "../../src/protocol/RpcError.ts"
+import { RpcConnection } from "../../src/rpc/RpcConnection.ts"
 import { freePort } from "../support/muster.ts"
 import { waitFor } from "../support/waitFor.ts"
 import { assignment, callOnce, TestNode } from "./TestNode.ts"
@@ -57,6 +59,42 @@ test("workers that have answered enough calls are replaced, one at a time, and n
   const { reload, workers } = await node.process()
   expect(workers.map(({ restarts }) => restarts)).toEqual([0, 0])
   expect(reload).toBeNull()
+})
+
+test("without a jitter that was set, no worker goes after another number of calls than was set", async () => {
+  await using node = await started()
+  const listen = await local()
+  const each = 30
+  const name = `greeter@${listen.port}`
+  await node.apply(1, assignment(listen, node.module("work.js", module), { workers: 3, ...rpc({ maxRequests: each }) }))
+  const before = await node.running(3)
+  const connections = new Map<number, RpcConnection>()
+  await waitFor(async () => {
+    const connection = await RpcConnection.open({ to: { host: listen.ip, port: listen.port }, client: "test" })
+    connections.get(connection.hello.worker.pid)?.close()
+    connections.set(connection.hello.worker.pid, connection)
+    return connections.size === before.length
+  })
+  for (const connection of connections.values())
+    for (let nth = 1; nth < each; nth++) await connection.call("pid", [], { timeoutMs: 5_000 })
+  await waitFor(async () => {
+    const { workers } = (await node.call(nodeMethods.processStats, { name })) as ProcessStats
+    return workers.length === 3 && workers.every(({ request_count }) => request_count === each - 1)
+  })
+  // The slots are looked at in their order: when the last one's worker is replaced, the others were not to be.
+  for (const slot of [2, 1, 0]) {
+    const now = await node.running(3)
+    await connections.get(before[slot] ?? 0)?.call("pid", [], { timeoutMs: 5_000 })
+    const after = await waitFor(async () => {
+      const pids = await node.running(3)
+      return pids[slot] !== before[slot] && pids
+    })
+    expect(after.with(slot, 0)).toEqual(now.with(slot, 0))
+  }
+  expect(Array.from(node.logs.matchAll(/has answered \d+ calls, and goes after \d+/g), String)).toEqual(
+    before.map(() => `has answered ${each} calls, and goes after ${each}`),
+  )
+  for (const connection of connections.values()) connection.close()
 })
 
 test("a worker with too much memory is replaced, and the others are not", async () => {

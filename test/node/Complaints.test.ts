@@ -1,8 +1,10 @@
 import { expect, setDefaultTimeout, test } from "bun:test"
-import { writeFileSync } from "node:fs"
+import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { createServer } from "node:net"
+import { type CommandSpec, type ProcessAssignment, specDefaults } from "../../src/domain/ProcessSpec.ts"
+import { processRow } from "../../src/platform/ProcessTable.ts"
 import { nodeMethods, type ProcessStats } from "../../src/protocol/NodeManager.ts"
-import type { InstanceRequest, RestartVerdict } from "../../src/protocol/ProcessMessages.ts"
+import type { InstanceRequest, ProcessInspection, RestartVerdict } from "../../src/protocol/ProcessMessages.ts"
 import { freePort } from "../support/muster.ts"
 import { waitFor } from "../support/waitFor.ts"
 import { assignment, callOnce, TestNode } from "./TestNode.ts"
@@ -162,4 +164,85 @@ test("a stop does not say that all is well as long as somebody has the port", as
   const other = createServer()
   await new Promise<void>((resolve) => other.listen(listen.port, listen.ip, resolve))
   other.close()
+})
+
+test("a reload does not cut off the call that it waits for, and says which; what a module leaves open holds up nobody", async () => {
+  await using node = await started()
+  const listen = await local()
+  const name = `greeter@${listen.port}`
+  const leftOpen = `
+    import { createServer } from "node:net"
+    setInterval(() => {}, 10)
+    createServer().listen(0, "127.0.0.1")
+    void fetch("http://127.0.0.1:1").catch(() => new Promise(() => {}))`
+  await node.apply(1, assignment(listen, node.module("work.js", leftOpen + work), { drainTimeoutMs: 60_000 }))
+  const before = await node.running(2)
+  const answer = callOnce(listen.port, "slow", [4_500])
+  await waitFor(async () => {
+    const { workers } = (await node.call(nodeMethods.processStats, { name })) as ProcessStats
+    return workers.some(({ concurrency }) => concurrency === 1)
+  })
+  const reload = node.reload(name)
+  const leaver = await waitFor(async () => {
+    const { instances } = (await node.call(nodeMethods.inspectProcess, { name })) as ProcessInspection
+    return instances.flatMap(({ leaving }) => leaving).find(({ openCallCount }) => openCallCount === 1)
+  })
+  expect(leaver.openCalls[0]?.method).toBe("slow")
+  expect(leaver.killInMs).toBeGreaterThan(30_000)
+  expect(await answer).toBe(leaver.pid)
+  // Long before its time to drain is over.
+  expect(await reload).toMatchObject({ outcome: "done", replaced: 2 })
+  await waitFor(() => node.left().length === 2)
+  expect((await node.running(2)).filter((pid) => before.includes(pid))).toEqual([])
+  expect(node.logs).not.toContain("killing it")
+})
+
+test("an update does not leave a process to init: what it replaces or takes away has ended, however stubborn it is", async () => {
+  await using node = await started()
+  const runs = node.path("runs")
+  const stubborn = (version: number): ProcessAssignment => ({
+    name: "stubborn",
+    specRevision: version,
+    listen: null,
+    spec: {
+      ...specDefaults,
+      service: "stubborn" as CommandSpec["service"],
+      kind: "command",
+      // It leaves its session too, with a child that hears no signal either.
+      command: {
+        shell: `trap '' TERM; echo ${version} $$ >> ${runs}; setsid sh -c "trap '' TERM; echo ${version} \\$\\$ >> ${runs}; while :; do sleep 0.2; done" & while :; do sleep 0.2; done`,
+      },
+      instances: 1,
+      user: "",
+      group: "",
+      nice: 0,
+      rlimits: {},
+      stopSignal: "TERM",
+      startMs: 100,
+      startTimeoutMs: 10_000,
+      maxRssBytes: 0,
+      passSocket: false,
+      nodes: [],
+      drainTimeoutMs: 300,
+    },
+  })
+  const alive = () =>
+    (existsSync(runs) ? readFileSync(runs, "utf8").trim().split("\n") : []).flatMap((line) => {
+      const [version = 0, pid = 0] = line.split(" ").map(Number)
+      const row = processRow(pid)
+      return row === undefined || row.state === "Z" ? [] : [{ version, pid, parent: row.parent }]
+    })
+  const versions = () => alive().map(({ version }) => version)
+  await node.apply(1, stubborn(1))
+  await waitFor(() => versions().join() === "1,1")
+  // Changed while the change before is under way, taken away, and there again while it still ends.
+  await node.apply(2, stubborn(2))
+  await node.apply(3, stubborn(3))
+  await waitFor(() => versions().includes(3))
+  await node.apply(4)
+  await node.apply(5, stubborn(5))
+  await waitFor(() => versions().join() === "5,5", { timeoutMs: 30_000 })
+  expect(alive().map(({ parent }) => parent)).toEqual([process.pid, await node.running(1).then(([pid]) => pid ?? 0)])
+  await node.apply(6)
+  await waitFor(() => alive().length === 0, { timeoutMs: 30_000 })
 })

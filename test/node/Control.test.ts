@@ -222,6 +222,7 @@ test("a stop ends in bounded time though the manager's long poll is open", async
   await waitFor(() => node.status())
   const began = performance.now()
   await node.stop()
-  expect(performance.now() - began).toBeLessThan(4_000)
+  // Long before the poll is over.
+  expect(performance.now() - began).toBeLessThan(15_000)
   await poll
 })

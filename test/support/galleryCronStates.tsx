@@ -1,4 +1,5 @@
 import type { CronFormModel } from "../../ui/CronModels.ts"
+import type { CronJob } from "../../ui/pages/cron/CronBulk.tsx"
 import { CronFormPage } from "../../ui/pages/cron/CronFormPage.tsx"
 import { CronPage } from "../../ui/pages/cron/CronPage.tsx"
 import { CronTaskPage } from "../../ui/pages/cron/CronTaskPage.tsx"
@@ -20,9 +21,26 @@ const outputOf = (output: OutputModel) => (page: PageContext) => (
 )
 const [running, calls, , moving] = cron.tasks
 
+const removed: CronJob = {
+  action: "remove",
+  by: "lin.wei",
+  startedAt: 0,
+  endedAt: 1,
+  items: cron.tasks.map(({ id, name }, index) => ({
+    id,
+    name,
+    state: index === 1 ? "failed" : "done",
+    reason: index === 1 ? "It is not there any more. Load the page again." : null,
+  })),
+}
+
 /** The pages of cron tasks in every state. */
 export const cronStates = {
   cron: { path: "/cron", page: (page: PageContext) => <CronPage page={page} tasks={cron.tasks} query={all} /> },
+  "cron-bulk": {
+    path: "/cron",
+    page: (page: PageContext) => <CronPage page={page} tasks={cron.tasks} job={removed} query={all} />,
+  },
   "cron-empty": { path: "/cron", page: (page: PageContext) => <CronPage page={page} tasks={[]} query={all} /> },
   "cron-no-match": {
     path: "/cron?f=failing&q=none",

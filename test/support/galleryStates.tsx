@@ -28,7 +28,8 @@ import { ServicesPage } from "../../ui/pages/services/ServicesPage.tsx"
 import { Partial } from "../../ui/parts/Partial.tsx"
 import { Dialog } from "../../ui/parts/Dialog.tsx"
 import { ProcessSpec } from "../../src/domain/ProcessSpec.ts"
-import type { BulkJob, SpecFormModel } from "../../ui/ProcessModels.ts"
+import type { SpecFormModel } from "../../ui/ProcessModels.ts"
+import type { ServicesJob } from "../../ui/pages/services/ServicesBulk.tsx"
 import type { ListQuery, LogsQuery, PageContext, ServiceFormModel } from "../../ui/ViewModels.ts"
 import * as calls from "./galleryCalls.ts"
 import { crashStates } from "./galleryCrashStates.tsx"
@@ -141,12 +142,12 @@ const jsonSpec = (): SpecFormModel => {
   }
 }
 
-const bulkJob: BulkJob = {
+const bulkJob: ServicesJob = {
   action: "restart",
   by: "lin.wei",
   startedAt: now - 4_000,
   endedAt: null,
-  services: fixtures.services.slice(1, 6).map(({ id, name }, index) => ({
+  items: fixtures.services.slice(1, 6).map(({ id, name }, index) => ({
     id,
     name,
     state: (["done", "failed", "kept", "running", "queued"] as const)[index] ?? "queued",
@@ -373,7 +374,7 @@ export const galleryStates: Readonly<Record<string, GalleryState>> = {
   "tasks-empty": { path: tasksTab, page: tasksOf(tasks.noTasks, fixtures.emptyService) },
   "tasks-kernel": { path: tasksTab, page: tasksOf(tasks.noTasks, fixtures.kernelService) },
   logs: { path: logsTab, page: logsOf() },
-  "logs-search": { path: logsTab, page: logsOf({ search: "order", wrap: false, level: "INFO" }) },
+  "logs-search": { path: logsTab, page: logsOf({ search: "order", wrap: false, level: "info" }) },
   "logs-empty": { path: logsTab, page: logsOf({}, fixtures.emptyService) },
   "logs-kernel": { path: logsTab, page: logsOf({}, fixtures.kernelService) },
   ...cronStates,

@@ -46,7 +46,7 @@ const module = `
     if (depth > 0) return await ctx.call(ctx.service, "hang", depth - 1)
     ctx.log.info("hanging")
     await new Promise((resolve) => ctx.signal.addEventListener("abort", resolve))
-    ctx.log.warn("cancelled", { at: Date.now() })
+    ctx.log.warn("cancelled")
   }
   export const deny = () => { throw new RpcError("not_found", "no such thing") }
 `
@@ -153,15 +153,13 @@ test("a call of a call goes on in the trace, with what is left of the time", asy
   expect(left.every((ms, index) => ms <= (left[index - 1] ?? 10_000) + 1 && ms > 5_000)).toBe(true)
 })
 
-test("the third hop hears at once that the first caller gave up", async () => {
+test("the third hop hears that the first caller gave up, and not only at its deadline", async () => {
   const connection = await RpcConnection.open({ to: { host: "127.0.0.1", port }, client: "test" })
   const controller = new AbortController()
-  const answer = failure(connection.call("hang", [2], { timeoutMs: 20_000, signal: controller.signal }))
+  const answer = failure(connection.call("hang", [2], { timeoutMs: 60_000, signal: controller.signal }))
   await waitFor(() => /INFO {2}\[\S+ \d+\] hanging /.test(log()))
-  const at = Date.now()
   controller.abort()
   expect(await answer).toMatchObject({ code: "cancelled" })
-  const [, heard] = await waitFor(() => /WARN {2}\[\S+ \d+\] cancelled {2}trace=[\da-f]+ at=(\d+)/.exec(log()))
+  await waitFor(() => /WARN {2}\[\S+ \d+\] cancelled {2}trace=[\da-f]+/.test(log()))
   connection.close()
-  expect(Number(heard) - at).toBeLessThan(1_000)
 })

@@ -13,6 +13,11 @@ const showSelection = (table) => {
   if (words) words.textContent = words.dataset.selected.replace("#", String(count))
 }
 
+/* Rows that were chosen may go with the list that comes. */
+document.addEventListener("htmx:after:swap", () => {
+  for (const table of document.querySelectorAll("table[data-select]")) showSelection(table)
+})
+
 document.addEventListener("change", ({ target }) => {
   const table = target.closest("table[data-select]")
   if (!table) return

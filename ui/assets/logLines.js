@@ -1,35 +1,20 @@
 // Lines of a log as they are shown: what a module writes in parts (time, level, worker, fields), everything else as it came.
 
 /** As src/worker/Log.ts writes it: `2026-11-22T23:01:05.668Z INFO  [0 4711] resized  trace=4bf9… width=640`. */
-const structured = /^(\d{4}-\d\d-\d\dT[\d:.]+Z) (DEBUG|INFO|WARN|ERROR) +\[(\S+) (\d+)\] (.*)$/s
+const structured = /^(\d{4}-\d\d-\d\dT[\d:.]+Z) (DEBUG|INFO|WARN|ERROR) +\[\S+(?: \d+)?\] (.*)$/s
 const fieldsPart = / {2}((?:[^\s=]+=(?:"(?:[^"\\]|\\.)*"|\S*)(?: |$))+)$/
 const field = /([^\s=]+)=("(?:[^"\\]|\\.)*"|\S*)/g
 
-const ranks = { DEBUG: 0, INFO: 1, WARN: 2, ERROR: 3 }
-export const rankOf = (level) => ranks[level] ?? 0
-
-/** Of each output, the level of its last line that said one: what is indented belongs to it. */
-const lastLevels = new Map()
-
-/** `level` null: the line says none. `rank`: by which it is filtered. */
-export const readLine = ({ node, place, stream, text }) => {
-  const output = `${node} ${place} ${stream}`
-  const [, , level, , pid, message = text] = structured.exec(text) ?? []
-  if (level !== undefined) {
-    lastLevels.set(output, ranks[level])
-    const fields = fieldsPart.exec(message)
-    return {
-      level,
-      rank: ranks[level],
-      pid,
-      message: fields === null ? message : message.slice(0, fields.index),
-      fields: fields === null ? [] : [...fields[1].matchAll(field)].map(([, name, value]) => [name, value]),
-    }
+/** `level` null: the line says none. */
+export const readLine = (text) => {
+  const [, , level, message] = structured.exec(text) ?? []
+  if (level === undefined) return { level: null, message: text, fields: [] }
+  const fields = fieldsPart.exec(message)
+  return {
+    level,
+    message: fields === null ? message : message.slice(0, fields.index),
+    fields: fields === null ? [] : [...fields[1].matchAll(field)].map(([, name, value]) => [name, value]),
   }
-  const belongs = /^(?:\s|caused by )/.test(text)
-  const rank = (belongs ? lastLevels.get(output) : undefined) ?? (stream === "err" ? ranks.WARN : ranks.INFO)
-  if (!belongs) lastLevels.delete(output)
-  return { level: null, rank, message: text, fields: [] }
 }
 
 /** Which of the eight colours an instance has: in the order in which they are seen, so that few are alike. */

@@ -1,5 +1,5 @@
 // The live log of a service: read as a stream while the page is seen, shown in batches, never more than the page can hold.
-import { lineElement, noteElement, rankOf, readLine } from "./logLines.js"
+import { lineElement, noteElement, readLine } from "./logLines.js"
 
 const rowsMax = 5000
 /** Lines that arrive faster than this are left out, and counted. */
@@ -71,7 +71,7 @@ class LogView {
   /** `again`: taken up where it was, after a break. */
   #query(again) {
     const query = new URLSearchParams()
-    for (const name of ["node", "place", "stream", "search"]) {
+    for (const name of ["node", "place", "stream", "search", "level"]) {
       if (this.#value(name) !== "") query.set(name, this.#value(name))
     }
     for (const name of ["from", "to"]) {
@@ -85,9 +85,8 @@ class LogView {
   }
 
   #changed(control) {
-    if (control.name === "level" || control.name === "wrap") {
-      if (control.name === "wrap") this.#showWrap()
-      else this.#restart()
+    if (control.name === "wrap") {
+      this.#showWrap()
       this.#keepInAddress()
     } else if (control.name !== "search") this.#restart()
   }
@@ -202,9 +201,7 @@ class LogView {
       this.#lastKeys.clear()
     }
     this.#lastKeys.add(key)
-    const read = readLine(line)
-    if (read.rank < rankOf(this.#value("level"))) return
-    this.#keep({ line, read })
+    this.#keep({ line })
   }
 
   #note(text) {
@@ -235,8 +232,8 @@ class LogView {
     const search = this.#value("search")
     const rows = document.createDocumentFragment()
     if (left > 0) rows.append(noteElement(fill(this.#root.dataset.textLeft, counted(left))))
-    for (const { line, read, text } of shown) {
-      rows.append(text === undefined ? lineElement(line, read, search) : noteElement(text))
+    for (const { line, text } of shown) {
+      rows.append(text === undefined ? lineElement(line, readLine(line.text), search) : noteElement(text))
     }
     const before = this.#box.scrollHeight
     this.#box.append(rows)

@@ -25,7 +25,7 @@ const isCurrent = (href: string, path: string) => {
 /** The rooms of the product, and who is logged in. */
 export const Side = ({ page }: { page: PageContext }) => (
   <aside id="side" class="side">
-    <a class="brand" href={paths.dashboard}>
+    <a class="brand" href={paths.dashboard} aria-label={page.t.product}>
       <Logo />
       <span>{page.t.product}</span>
     </a>

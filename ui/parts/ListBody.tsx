@@ -24,11 +24,16 @@ type ListBodyProps = { list: string; version: string; filtered?: boolean }
  * `#<list>-list`: the rows. Rows are updated one by one; when the members no longer match, assets/lists.js asks for the
  * page again and morphs this. A filtered list keeps its rows until the reader asks for others.
  */
-export const ListBody = ({ list, version, filtered = false, children }: PropsWithChildren<ListBodyProps>) => (
+export const ListBody = (props: PropsWithChildren<ListBodyProps>) => (
   <>
-    <Members list={list} version={version} />
-    <div id={`${list}-list`} data-members={filtered ? undefined : version}>
-      {children}
-    </div>
+    <Members list={props.list} version={props.version} />
+    <ListRows {...props} />
   </>
+)
+
+/** The rows alone, for an answer that brings others. */
+export const ListRows = ({ list, version, filtered = false, children }: PropsWithChildren<ListBodyProps>) => (
+  <div id={`${list}-list`} data-members={filtered ? undefined : version}>
+    {children}
+  </div>
 )

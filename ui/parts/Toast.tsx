@@ -23,9 +23,17 @@ export const ToastBox = ({ page, tone, text, children }: PropsWithChildren<Toast
   </div>
 )
 
+type UndoProps = { page: PageContext; path: string; values?: Readonly<Record<string, string>> }
+
 /** Takes back what the toast tells of. */
-export const UndoButton = ({ page, path }: { page: PageContext; path: string }) => (
-  <button type="button" class="button button-small" data-dismiss="" hx-post={path}>
+export const UndoButton = ({ page, path, values }: UndoProps) => (
+  <button
+    type="button"
+    class="button button-small"
+    data-dismiss=""
+    hx-post={path}
+    hx-vals={values === undefined ? undefined : JSON.stringify(values)}
+  >
     {page.t.action.undo}
   </button>
 )

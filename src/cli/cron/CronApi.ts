@@ -55,10 +55,8 @@ export const askOf = async <A>(
   try {
     return await ask(answer, call, options)
   } catch (error) {
-    const { error: tag, message } = Object(error instanceof CommandFailed ? error.data : undefined) as Record<
-      string,
-      unknown
-    >
+    if (!(error instanceof CommandFailed)) throw error
+    const { error: tag, message } = Object(error.data) as Record<string, unknown>
     if (tag !== "NotFound" || !String(message).includes("cron task")) throw error
     const tasks = await ask(Tasks, { method: "GET", path: "/cron" }, options).catch(() => [])
     const meant = suggestion(
@@ -67,6 +65,7 @@ export const askOf = async <A>(
     )
     throw new CommandFailed({
       message: `There is no cron task ${JSON.stringify(name)}${meant === "" ? "; muster cron lists them" : meant}`,
+      data: error.data,
     })
   }
 }

@@ -16,6 +16,28 @@ export const codes =
   "Exit codes: 0 done, 1 the manager or a node refused or did not answer, 2 the command line is wrong."
 const notes = [files, codes]
 
+const several = [named, { name: "NAME", about: "more of them, each with a result of its own", kind: "rest" }] as const
+const severalNotes = [
+  "Of several, one that fails is told with its reason, and does not stop the others. --json prints a line for each.",
+  ...notes,
+]
+
+/** Prints what came of each. Without the manager's answer the others are not tried either. */
+const forEach = async (names: ReadonlyArray<string>, act: (name: string) => Promise<string>): Promise<number> => {
+  let failed = 0
+  for (const name of names) {
+    try {
+      writeOut(`${await act(name)}\n`)
+    } catch (error) {
+      if (names.length === 1 || !(error instanceof CommandFailed) || error.data === undefined) throw error
+      writeError(`muster: ${name}: ${error.message}\n`)
+      failed++
+    }
+  }
+  if (failed > 0) writeError(`muster: ${failed} of ${names.length} failed\n`)
+  return failed === 0 ? exitCodes.done : exitCodes.failed
+}
+
 const listCommand = command({
   words: ["cron"],
   summary: "list the cron tasks, when they run next and how they ran last",
@@ -133,17 +155,17 @@ const Started = Schema.Struct({ runId: Schema.String })
 
 const startCommand = command({
   words: ["cron", "start"],
-  summary: "run a cron task now, by its overlap policy",
-  arguments: [named],
+  summary: "run cron tasks now, by their overlap policies",
+  arguments: several,
   flags: common,
   examples: [["muster cron start nightly-report", "once, whatever its schedule says"]],
-  notes,
-  run: async ({ data, json, url }, [name = ""]) => {
-    const call = { method: "POST", path: `${pathOf(name)}/start`, body: {} } as const
-    const started = await askOf(Started, name, call, { url, dataDir: data })
-    writeOut(json ? `${JSON.stringify(started)}\n` : `${name} runs: ${started.runId}\n`)
-    return exitCodes.done
-  },
+  notes: severalNotes,
+  run: ({ data, json, url }, names) =>
+    forEach(names, async (name) => {
+      const call = { method: "POST", path: `${pathOf(name)}/start`, body: {} } as const
+      const started = await askOf(Started, name, call, { url, dataDir: data })
+      return json ? JSON.stringify(started) : `${name} runs: ${started.runId}`
+    }),
 })
 
 const stopWaitMs = 45_000
@@ -175,48 +197,54 @@ const switchCommand = (verb: "enable" | "disable", summary: string, done: string
   command({
     words: ["cron", verb],
     summary,
-    arguments: [named],
+    arguments: several,
     flags: common,
-    examples: [[`muster cron ${verb} nightly-report`, done]],
-    notes,
-    run: async ({ data, json, url }, [name = ""]) => {
-      const call = { method: "PUT", path: pathOf(name), body: { enabled: verb === "enable" } } as const
-      const task = await askOf(Task, name, call, { url, dataDir: data })
-      writeOut(json ? `${JSON.stringify(task)}\n` : `${task.name} ${done}\n`)
-      return exitCodes.done
-    },
+    examples: [
+      [`muster cron ${verb} nightly-report`, done],
+      [`muster cron ${verb} nightly-report clean`, "two of them"],
+    ],
+    notes: severalNotes,
+    run: ({ data, json, url }, names) =>
+      forEach(names, async (name) => {
+        const call = { method: "PUT", path: pathOf(name), body: { enabled: verb === "enable" } } as const
+        const task = await askOf(Task, name, call, { url, dataDir: data })
+        return json ? JSON.stringify(task) : `${task.name} ${done}`
+      }),
   })
 
 const removeCommand = command({
   words: ["cron", "remove"],
-  summary: "delete a cron task; what runs of it is ended",
-  arguments: [named],
+  summary: "delete cron tasks; what runs of them is ended",
+  arguments: several,
   flags: common,
   examples: [["muster cron remove nightly-report", "prints how to get it back within a day"]],
-  notes,
-  run: async ({ data, json, url }, [name = ""]) => {
-    const options = { url, dataDir: data }
-    const { id, name: deleted } = await askOf(Task, name, { method: "GET", path: pathOf(name) }, options)
-    await ask(Schema.Unknown, { method: "DELETE", path: pathOf(id) }, options)
-    const text = `${deleted} is deleted; within a day this brings it back: muster cron restore ${id}`
-    writeOut(json ? `${JSON.stringify({ deleted, id })}\n` : `${text}\n`)
-    return exitCodes.done
-  },
+  notes: severalNotes,
+  run: ({ data, json, url }, names) =>
+    forEach(names, async (name) => {
+      const options = { url, dataDir: data }
+      const { id, name: deleted } = await askOf(Task, name, { method: "GET", path: pathOf(name) }, options)
+      await ask(Schema.Unknown, { method: "DELETE", path: pathOf(id) }, options)
+      if (json) return JSON.stringify({ deleted, id })
+      return `${deleted} is deleted; within a day this brings it back: muster cron restore ${id}`
+    }),
 })
 
 const restoreCommand = command({
   words: ["cron", "restore"],
-  summary: "bring back a cron task that was deleted less than a day ago, with its history",
-  arguments: [{ name: "ID", about: "the id of the task, as muster cron remove printed it", kind: "one" }],
+  summary: "bring back cron tasks that were deleted less than a day ago, with their history",
+  arguments: [
+    { name: "ID", about: "the id of the task, as muster cron remove printed it", kind: "one" },
+    { name: "ID", about: "more of them", kind: "rest" },
+  ],
   flags: common,
   examples: [["muster cron restore 01KB3V7Z5M6Y8Q2D4F9T1XWJ0C", "it runs by its schedule again"]],
-  notes,
-  run: async ({ data, json, url }, [id = ""]) => {
-    const call = { method: "POST", path: `${pathOf(id)}/restore`, body: {} } as const
-    const task = await ask(Task, call, { url, dataDir: data })
-    writeOut(json ? `${JSON.stringify(task)}\n` : `${task.name} is back\n`)
-    return exitCodes.done
-  },
+  notes: severalNotes,
+  run: ({ data, json, url }, ids) =>
+    forEach(ids, async (id) => {
+      const call = { method: "POST", path: `${pathOf(id)}/restore`, body: {} } as const
+      const task = await ask(Task, call, { url, dataDir: data })
+      return json ? JSON.stringify(task) : `${task.name} is back`
+    }),
 })
 
 /** What is asked of cron tasks that are there. */
@@ -227,8 +255,8 @@ export const cronCommands: ReadonlyArray<Command> = [
   outputCommand,
   startCommand,
   stopCommand,
-  switchCommand("enable", "let a cron task run by its schedule", "runs by its schedule"),
-  switchCommand("disable", "let a cron task run by hand only", "runs by hand only"),
+  switchCommand("enable", "let cron tasks run by their schedules", "runs by its schedule"),
+  switchCommand("disable", "let cron tasks run by hand only", "runs by hand only"),
   removeCommand,
   restoreCommand,
 ]

@@ -1,4 +1,5 @@
 import { Option, Schema } from "effect"
+import { logLevels } from "../../domain/LogLevel.ts"
 import { isOutColourful, outColumns, writeError, writeOut } from "../../platform/Env.ts"
 import { askLines } from "../Api.ts"
 import { command } from "../Command.ts"
@@ -45,6 +46,11 @@ const flags = {
   until: optional("until", moment, "Up to this time"),
   tail: optional("tail", whole("N", 0, 100_000), `The last N lines (default: ${tailDefault}, or all with --since)`),
   search: optional("search", text("TEXT"), "Lines with this text only, in capitals or not"),
+  level: optional(
+    "level",
+    choice(...logLevels),
+    "Lines at least so grave only; one that says no level counts as info, on standard error as warn (default: all)",
+  ),
   url: pageFlag,
   data: dataFlag,
   json: toggle("json", "Print a JSON object for each line, and for what else happens"),
@@ -57,7 +63,7 @@ export const logsCommand = command({
   flags,
   examples: [
     ["muster logs greeter", `the last ${tailDefault} lines of all its instances`],
-    ["muster logs greeter -f --search error", "what goes wrong, as it does"],
+    ["muster logs greeter -f --level warn", "what goes wrong, as it does"],
     ["muster logs greeter --since 10m --node web-01 --instance 0", "one instance in the last ten minutes"],
     ["muster logs greeter --since 2026-11-26T04:00:00Z --until 2026-11-26T05:00:00Z --json | jq .text", "for a script"],
   ],
@@ -91,15 +97,15 @@ export const logsCommand = command({
 })
 
 type Wanted = {
-  readonly [K in "follow" | "node" | "instance" | "output" | "since" | "until" | "tail" | "search"]:
+  readonly [K in "follow" | "node" | "instance" | "output" | "since" | "until" | "tail" | "search" | "level"]:
     | string
     | number
     | boolean
     | undefined
 }
 
-const queryOf = ({ follow, instance, node, output, search, since, tail, until }: Wanted) => {
-  const wanted = { node, place: instance, stream: output, from: since, to: until, search }
+const queryOf = ({ follow, instance, level, node, output, search, since, tail, until }: Wanted) => {
+  const wanted = { node, place: instance, stream: output, from: since, to: until, search, level }
   const last = tail ?? (since === undefined ? tailDefault : undefined)
   const given = Object.entries({ ...wanted, tail: last, follow: follow === true ? 1 : undefined })
   return new URLSearchParams(given.flatMap(([name, value]) => (value === undefined ? [] : [[name, `${value}`]])))

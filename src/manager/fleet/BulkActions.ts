@@ -1,19 +1,16 @@
-import { Clock, Context, Effect, Layer } from "effect"
+import { Context, Effect, Layer } from "effect"
 import { type Action, Actions, type Outcome } from "./Actions.ts"
-import { Changes } from "./Changes.ts"
-import type { BulkJob } from "./Views.ts"
+import { type BulkJob, bulkJobs, type Settled, type Target } from "./BulkJob.ts"
 
-type Target = { readonly id: string; readonly name: string }
 /** `problem`: why nothing was done with the service at all. */
 export type ServiceOutcome = Target & {
   readonly nodes: ReadonlyArray<Outcome>
   readonly problem: string | null
 }
 type BulkAction = Extract<Action, { kind: "start" | "stop" | "restart" | "reload" }>
+export type ServicesJob = BulkJob<BulkAction["kind"]>
 
-const servicesAtOnce = 8
-
-const stateOf = ({ nodes, problem }: ServiceOutcome): "done" | "failed" | "kept" | "pending" => {
+const stateOf = ({ nodes, problem }: ServiceOutcome): Settled<string>["state"] => {
   if (problem !== null) return "failed"
   const worst = (["failed", "pending", "kept"] as const).find((state) => nodes.some(({ outcome }) => outcome === state))
   return worst ?? "done"
@@ -25,39 +22,20 @@ const reasonOf = ({ nodes, problem }: ServiceOutcome): string | null => {
   return wrong.length === 0 ? null : wrong.map(({ nodeName, reason }) => `${nodeName}: ${reason ?? ""}`).join("; ")
 }
 
+const settled = (outcome: ServiceOutcome): Settled<string> => ({ state: stateOf(outcome), reason: reasonOf(outcome) })
+
 const make = Effect.gen(function* () {
   const actions = yield* Actions
-  const changes = yield* Changes
+  const jobs = yield* bulkJobs<BulkAction["kind"]>("services")
   const scope = yield* Effect.scope
-  let job: BulkJob | null = null
 
-  const tell = (next: BulkJob) =>
-    Effect.andThen(
-      Effect.sync(() => (job = next)),
-      changes.publish("services"),
-    )
-
-  const settle = Effect.fnUntraced(function* (
-    startedAt: number,
-    id: string,
-    found: Partial<BulkJob["services"][number]>,
-  ) {
-    if (job?.startedAt !== startedAt) return
-    yield* tell({ ...job, services: job.services.map((one) => (one.id === id ? { ...one, ...found } : one)) })
-  })
-
-  const one = Effect.fnUntraced(function* (
-    target: Target,
-    action: BulkAction,
-    { by, node, startedAt }: { readonly node: string | undefined; readonly by: string; readonly startedAt: number },
-  ) {
-    yield* settle(startedAt, target.id, { state: "running" })
+  const one = Effect.fnUntraced(function* (target: Target, action: BulkAction, node: string | undefined, by: string) {
     const nothing = (error: { readonly message: string }): ServiceOutcome => ({
       ...target,
       nodes: [],
       problem: error.message,
     })
-    const found = yield* actions.run(target.id, action, node, by).pipe(
+    return yield* actions.run(target.id, action, node, by).pipe(
       Effect.flatMap(({ outcomes }) => outcomes),
       Effect.map((nodes): ServiceOutcome => ({ ...target, nodes, problem: null })),
       Effect.catch((error) =>
@@ -70,45 +48,22 @@ const make = Effect.gen(function* () {
         ),
       ),
     )
-    yield* settle(startedAt, target.id, { state: stateOf(found), reason: reasonOf(found) })
-    return found
   })
 
-  const prepare = Effect.fnUntraced(function* (
-    targets: ReadonlyArray<Target>,
-    action: BulkAction,
-    node: string | undefined,
-    by: string,
-  ) {
-    const startedAt = yield* Clock.currentTimeMillis
-    const services = targets.map((target) => ({ ...target, state: "queued" as const, reason: null }))
-    yield* tell({ action: action.kind, by, startedAt, endedAt: null, services })
-    return Effect.forEach(targets, (target) => one(target, action, { node, by, startedAt }), {
-      concurrency: servicesAtOnce,
-    }).pipe(
-      Effect.ensuring(
-        Effect.flatMap(Clock.currentTimeMillis, (endedAt) =>
-          job?.startedAt === startedAt ? tell({ ...job, endedAt }) : Effect.void,
-        ),
-      ),
-    )
-  })
+  const prepare = (targets: ReadonlyArray<Target>, action: BulkAction, node: string | undefined, by: string) =>
+    jobs.begin({ action: action.kind, by, targets, one: (target) => one(target, action, node, by), settled })
 
   return BulkActions.of({
     run: Effect.fn("BulkActions.run")(prepare),
     start: Effect.fn("BulkActions.start")(function* (targets, action, by) {
       yield* Effect.forkIn(yield* prepare(targets, action, undefined, by), scope)
     }),
-    current: Effect.sync(() => job),
-    close: Effect.suspend(() => {
-      if (job === null || job.endedAt === null) return Effect.void
-      job = null
-      return changes.publish("services")
-    }),
+    current: jobs.current,
+    close: jobs.close,
   })
 })
 
-/** One action on several services. The last job stays to be seen until it is closed or the next begins. */
+/** One action on several services. */
 export class BulkActions extends Context.Service<
   BulkActions,
   {
@@ -121,7 +76,7 @@ export class BulkActions extends Context.Service<
     ) => Effect.Effect<Effect.Effect<ReadonlyArray<ServiceOutcome>>>
     /** Returns at once; progress is in `current` and in the topic `services`. */
     readonly start: (services: ReadonlyArray<Target>, action: BulkAction, by: string) => Effect.Effect<void>
-    readonly current: Effect.Effect<BulkJob | null>
+    readonly current: Effect.Effect<ServicesJob | null>
     /** Forgets a job that has ended. */
     readonly close: Effect.Effect<void>
   }

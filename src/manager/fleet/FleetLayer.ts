@@ -7,6 +7,7 @@ import { BulkActions } from "./BulkActions.ts"
 import { CallConsole } from "./CallConsole.ts"
 import { Calls } from "./Calls.ts"
 import { Changes } from "./Changes.ts"
+import { CronBulk } from "./cron/CronBulk.ts"
 import { CronSync } from "./cron/CronSync.ts"
 import { CronTasks } from "./cron/CronTasks.ts"
 import { CronRuns } from "./cron/CronRuns.ts"
@@ -32,7 +33,7 @@ export const fleetLayer = (config: { readonly dataDir: string }) =>
     BulkActions.layer,
     CallConsole.layer,
     Tasks.layer,
-    CronRuns.layer,
+    CronBulk.layer.pipe(Layer.provideMerge(CronRuns.layer)),
     ServiceLogs.layer,
     Inspections.layer,
   ).pipe(

@@ -156,20 +156,6 @@ export type PushJob = {
   readonly clientIds: ReadonlyArray<string>
 }
 
-/** One action on several services, and how far it is. */
-export type BulkJob = {
-  readonly action: "start" | "stop" | "restart" | "reload"
-  readonly by: string
-  readonly startedAt: number
-  readonly endedAt: number | null
-  readonly services: ReadonlyArray<{
-    readonly id: string
-    readonly name: string
-    readonly state: "queued" | "running" | "done" | "failed" | "kept" | "pending"
-    readonly reason: string | null
-  }>
-}
-
 export type NodeView = {
   readonly id: string
   readonly name: string

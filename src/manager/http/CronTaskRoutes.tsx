@@ -87,8 +87,11 @@ export const remove = Effect.fn("Cron.remove")(function* (ask: SignedAsk) {
 /** The list is asked for again when the stream tells of its new member. */
 export const restore = Effect.fn("Cron.restore")(function* (ask: SignedAsk) {
   const id = yield* param(ask, "id")
-  const task = yield* CronTasks.use((cron) => cron.restore(id, ask.by))
-  return parts([toast(ask.page, "ok", ask.page.t.cron.restored(task.name))])
+  const { cron } = ask.page.t
+  return yield* CronTasks.use((tasks) => tasks.restore(id, ask.by)).pipe(
+    Effect.map(({ name }) => parts([toast(ask.page, "ok", cron.restored(name))])),
+    Effect.catchTag("Conflict", () => Effect.succeed(parts([toast(ask.page, "bad", cron.form.nameTaken)], 409))),
+  )
 })
 
 export const release = Effect.fn("Cron.release")(function* (ask: SignedAsk) {

@@ -2,10 +2,9 @@ import { Effect, Fiber, Option, Schema } from "effect"
 import { workersMax } from "../../domain/ProcessSpec.ts"
 import { wholeNumber } from "../../../ui/forms/Fields.ts"
 import { leastOf, ScaleDialog, ScaleForm } from "../../../ui/pages/service/process/ScaleDialog.tsx"
-import { BulkCard } from "../../../ui/pages/services/BulkCard.tsx"
+import { ServicesBulkCard, type ServicesJob } from "../../../ui/pages/services/ServicesBulk.tsx"
 import { Partial } from "../../../ui/parts/Partial.tsx"
 import type { ToastTone } from "../../../ui/parts/Toast.tsx"
-import type { BulkJob } from "../../../ui/ProcessModels.ts"
 import type { PageContext } from "../../../ui/ViewModels.ts"
 import { type Action, Actions, type One, type Outcome } from "../fleet/Actions.ts"
 import { BulkActions } from "../fleet/BulkActions.ts"
@@ -106,9 +105,9 @@ const bulkInput = decoder(
   }),
 )
 
-const bulkCard = (page: PageContext, job: BulkJob | null) => (
+const bulkCard = (page: PageContext, job: ServicesJob | null) => (
   <Partial target="#bulk-job">
-    <BulkCard page={page} job={job} />
+    <ServicesBulkCard page={page} job={job} />
   </Partial>
 )
 

@@ -15,6 +15,7 @@ import type { Language } from "../../../ui/messages/Messages.ts"
 import type { PageContext } from "../../../ui/ViewModels.ts"
 import { BulkActions } from "../fleet/BulkActions.ts"
 import { Calls } from "../fleet/Calls.ts"
+import { CronBulk } from "../fleet/cron/CronBulk.ts"
 import { CronTasks } from "../fleet/cron/CronTasks.ts"
 import { Fleet } from "../fleet/Fleet.ts"
 import { Inspections } from "../fleet/Inspections.ts"
@@ -22,6 +23,7 @@ import { Joining } from "../fleet/Joining.ts"
 import { Pushes } from "../fleet/Pushes.ts"
 import { Services } from "../fleet/Services.ts"
 import { Tasks } from "../fleet/Tasks.ts"
+import { cronJob } from "./CronBulkRoutes.tsx"
 import { newestRuns } from "./CronTaskRoutes.tsx"
 import { dashboardModel } from "./DashboardRoute.tsx"
 import { Live, type View } from "./Live.ts"
@@ -97,7 +99,10 @@ const render = Effect.fn("LiveViews.render")(function* (view: View, lang: Langua
     return liveNodes(page, yield* Fleet.use((fleet) => fleet.nodes), tokens)
   }
   if (view.startsWith("care:")) return yield* careFragments(page, view.slice("care:".length))
-  if (view === "cron") return liveCron(page, yield* CronTasks.use((cron) => cron.list))
+  if (view === "cron") {
+    const job = cronJob(page, yield* CronBulk.use(({ current }) => current))
+    return liveCron(page, yield* CronTasks.use((cron) => cron.list), job)
+  }
   if (view.startsWith("cron:")) return yield* cronFragments(page, view.slice("cron:".length))
   if (view.startsWith("calls:")) return yield* callsFragments(page, view.slice("calls:".length))
   if (view.startsWith("tasks:")) return yield* tasksFragments(page, view.slice("tasks:".length))

@@ -1,4 +1,5 @@
 import { DateTime, Effect, Option, Schema, SchemaTransformation, Stream } from "effect"
+import { logLevels } from "../../domain/LogLevel.ts"
 import { problemSentence } from "../../domain/Problem.ts"
 import type { RequestInfo } from "../../platform/HttpServer.ts"
 import type { LogStreamName } from "../../protocol/LogMessages.ts"
@@ -8,6 +9,7 @@ import { serviceOf } from "./ApiRoutes.ts"
 import { query, type SignedAsk } from "./Ask.ts"
 import { InvalidInput } from "./Failure.ts"
 import { decoder } from "./Input.ts"
+import { withValue } from "./SpecInput.ts"
 
 /** Proxies and our own server cut connections that are silent for longer. */
 const signEvery = "15 seconds"
@@ -45,6 +47,7 @@ const logsQuery = decoder(
     search: Schema.optionalKey(
       Schema.String.check(Schema.isMaxLength(1_000, { message: "must have at most 1000 characters" })),
     ),
+    level: Schema.optionalKey(Schema.Literals(logLevels)),
     format: Schema.Literals(["", "ndjson", "text"]),
   }),
 )
@@ -66,18 +69,24 @@ const timeOf = (field: string, text: string): Effect.Effect<number, InvalidInput
 const given = (ask: SignedAsk, ...names: ReadonlyArray<string>) =>
   Object.fromEntries(names.flatMap((name) => (query(ask, name) === "" ? [] : [[name, query(ask, name)]])))
 
+const withValues = (asked: Readonly<Record<string, unknown>>, fields: InvalidInput["fields"]) =>
+  Object.fromEntries(Object.entries(fields).map(([field, message]) => [field, withValue(asked, field, message)]))
+
 const requestOf = Effect.fnUntraced(function* (ask: SignedAsk) {
   const places = (ask.c.req.queries("place") ?? []).flatMap((text) => text.split(",")).filter((text) => text !== "")
   const times: { from?: number; to?: number } = {}
   for (const name of ["from", "to"] as const)
     if (query(ask, name) !== "") times[name] = yield* timeOf(name, query(ask, name))
-  const { format, node, ...request } = yield* logsQuery({
-    ...given(ask, "node", "stream", "tail", "limit", "search"),
+  const asked = {
+    ...given(ask, "node", "stream", "tail", "limit", "search", "level"),
     ...times,
     ...(places.length === 0 ? {} : { places }),
     follow: query(ask, "follow"),
     format: query(ask, "format"),
-  })
+  }
+  const { format, node, ...request } = yield* logsQuery(asked).pipe(
+    Effect.mapError(({ fields }) => new InvalidInput({ fields: withValues(asked, fields) })),
+  )
   if (request.follow && request.to !== undefined)
     return yield* new InvalidInput({ fields: { follow: "goes on for ever, and to is an end: give one of them" } })
   return { isText: format === "text", request: { ...request, node } }
@@ -135,7 +144,7 @@ const plain = (event: LogEvent): string => {
 
 const ended = (text: string) => (text === "" ? "" : `${text}\n`)
 
-/** The query: node, place (several), stream, from, to, tail, follow, search, limit, format (ndjson or text). */
+/** The query: node, place (several), stream, from, to, tail, follow, search, level, limit, format (ndjson or text). */
 export const readLogs = Effect.fn("Api.readLogs")(function* (ask: SignedAsk) {
   const { service } = yield* serviceOf(ask)
   const { isText, request } = yield* requestOf(ask)

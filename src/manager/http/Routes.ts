@@ -1,5 +1,6 @@
 import type { Actions } from "../fleet/Actions.ts"
 import type { BulkActions } from "../fleet/BulkActions.ts"
+import type { CronBulk } from "../fleet/cron/CronBulk.ts"
 import type { CallConsole } from "../fleet/CallConsole.ts"
 import type { Calls } from "../fleet/Calls.ts"
 import type { CronRuns } from "../fleet/cron/CronRuns.ts"
@@ -22,6 +23,7 @@ import * as calls from "./CallRoutes.tsx"
 import * as clients from "./ClientRoutes.tsx"
 import * as crashes from "./CrashRoute.tsx"
 import * as cronApi from "./CronApiRoutes.ts"
+import * as cronBulk from "./CronBulkRoutes.tsx"
 import * as cron from "./CronRoutes.tsx"
 import * as cronTask from "./CronTaskRoutes.tsx"
 import { dashboardPage } from "./DashboardRoute.tsx"
@@ -45,6 +47,7 @@ import * as services from "./ServiceRoutes.tsx"
 export type PageServices =
   | Actions
   | BulkActions
+  | CronBulk
   | CallConsole
   | Calls
   | CliToken
@@ -162,6 +165,8 @@ export const makeRoutes = (): ReadonlyArray<PageRoute> => {
     page("POST", "/cron", cron.create),
     page("GET", "/cron/new", cron.newPage),
     page("POST", "/cron/preview", cron.preview),
+    page("POST", "/cron/actions", cronBulk.act),
+    page("DELETE", "/cron/actions", cronBulk.close),
     page("GET", "/cron/:id", cronTask.taskPage),
     page("PUT", "/cron/:id", cron.update),
     page("DELETE", "/cron/:id", cronTask.remove),
@@ -214,6 +219,7 @@ export const makeRoutes = (): ReadonlyArray<PageRoute> => {
     json("GET", "/api/cron", cronApi.list),
     json("POST", "/api/cron", cronApi.create),
     json("POST", "/api/cron/preview", cronApi.preview),
+    json("POST", "/api/cron/actions", cronBulk.actApi),
     json("GET", "/api/cron/:name", cronApi.get),
     json("PUT", "/api/cron/:name", cronApi.update),
     json("DELETE", "/api/cron/:name", cronApi.remove),

@@ -38,7 +38,7 @@ const none: FieldTexts = {}
 const literal = /"([^"]*)"/g
 
 /** A message with the value that it is about; the environment's values may be secrets. */
-const withValue = (input: Json, path: string, message: string): string => {
+export const withValue = (input: Json, path: string, message: string): string => {
   if (path.startsWith("env.")) return message
   const alternatives = message.startsWith('Expected "')
     ? [...message.matchAll(literal)].map(([, word = ""]) => word)

@@ -51,7 +51,7 @@ export const retain = async (folder: string, limits: RetentionLimits): Promise<v
   const current = files.filter(({ stamp }) => stamp === undefined).reduce((sum, { bytes }) => sum + bytes, 0)
   const expired = expiredLogs(asideOf(files), current, limits).flatMap(({ names }) => names)
   const parts = all.map(({ name }) => name).filter((name) => name.endsWith(partEnd))
-  for (const name of [...expired, ...parts]) await removeLater(join(folder, name))
+  await Promise.all([...expired, ...parts].map((name) => removeLater(join(folder, name))))
 }
 
 /** The plain files that were put aside, oldest first. */

@@ -1,3 +1,4 @@
+import { continues, isAtLeast, lineLevel, type LogLevel } from "../../domain/LogLevel.ts"
 import type { LogSource } from "./LogSource.ts"
 
 /** One line of an output. `start` and `end`: its place among all bytes of the output, `end` behind its newline. */
@@ -11,7 +12,12 @@ export type Line = {
   readonly text: string
 }
 
-export type LineFilter = { readonly from: number; readonly to: number; readonly search: string | undefined }
+export type LineFilter = {
+  readonly from: number
+  readonly to: number
+  readonly level: LogLevel | undefined
+  readonly search: string | undefined
+}
 
 const lineBytesMax = 64 * 1024
 const blockBytes = 128 * 1024
@@ -38,7 +44,7 @@ const keyOf = (text: string, at: number, before: number): number => {
   return Math.max(before, own <= at && at - own < ownTimeMs ? own : at)
 }
 
-export const passes = ({ from, search, to }: LineFilter, { at, text }: Pick<Line, "at" | "text">): boolean =>
+const passes = ({ from, search, to }: Omit<LineFilter, "level">, { at, text }: Pick<Line, "at" | "text">): boolean =>
   at >= from && at <= to && (search === undefined || text.toLowerCase().includes(search))
 
 /** Reads the lines of one output onward, a block at a time. */
@@ -54,6 +60,8 @@ export class LineReader {
   #pending: Uint8Array = new Uint8Array()
   #pendingStart: number
   #key = 0
+  /** Of the line before; undefined: not known yet, or there is none. */
+  #level: LogLevel | undefined
 
   constructor(source: LogSource, position: number, filter: LineFilter) {
     this.source = source
@@ -83,6 +91,7 @@ export class LineReader {
     if (this.#position < this.source.start) this.#skipTo(this.source.start)
     const room = Math.min(blockBytes, until - this.#position, this.source.end - this.#position)
     if (room <= 0) return false
+    if (this.#filter.level !== undefined) this.#level ??= await levelBefore(this.source, this.#pendingStart)
     const bytes = await this.source.read(this.#position, room)
     if (bytes.length === 0) return false
     if (this.#position < this.source.start) return true
@@ -105,6 +114,7 @@ export class LineReader {
     this.#position = position
     this.#pendingStart = position
     this.#pending = new Uint8Array()
+    this.#level = undefined
   }
 
   #skipTo(position: number): void {
@@ -135,7 +145,15 @@ export class LineReader {
     const text = textOf(bytes.subarray(0, lineBytesMax))
     this.#key = keyOf(text, at, this.#key)
     const line = { start, end, at, key: this.#key, text }
-    if (passes(this.#filter, line)) this.lines.push(line)
+    if (this.#isGrave(text) && passes(this.#filter, line)) this.lines.push(line)
+  }
+
+  /** Each line is asked, as the next may go on with it. */
+  #isGrave(text: string): boolean {
+    const { level } = this.#filter
+    if (level === undefined) return true
+    this.#level = lineLevel(text, this.source.output.stream, this.#level)
+    return isAtLeast(this.#level, level)
   }
 }
 
@@ -172,6 +190,26 @@ const readAll = async (source: LogSource, start: number, end: number): Promise<U
     read += bytes.length
   }
   return all.subarray(0, read)
+}
+
+const levelBytes = 4 * 1024
+
+/** The level of the line that ends at `position`: so a reader that begins amid a stack knows whose it is. */
+const levelBefore = async (source: LogSource, position: number): Promise<LogLevel | undefined> => {
+  const least = Math.max(source.start, position - backBytesMax)
+  let start = position
+  for (let back = levelBytes; start > least; back *= 8) {
+    start = Math.max(least, position - back)
+    const lines = decoder
+      .decode(await readAll(source, start, position))
+      .split("\n")
+      .slice(0, -1)
+    // The first may lack its beginning.
+    const whole = start === source.start ? lines : lines.slice(1)
+    const head = whole.findLast((text) => !continues(text))
+    if (head !== undefined) return lineLevel(head, source.output.stream, undefined)
+  }
+  return undefined
 }
 
 /** Reads the lines of one output backward, from `end` on, a block at a time. */

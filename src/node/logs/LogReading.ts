@@ -68,10 +68,10 @@ export class LogReading implements AsyncIterableIterator<LogBatch, undefined> {
   #left: number
 
   constructor(options: ReadingOptions) {
-    const { after, limit = endless, search, to = endless } = options.request
+    const { after, level, limit = endless, search, to = endless } = options.request
     const from = after === undefined ? (options.request.from ?? -endless) : -endless
     this.#options = options
-    this.#filter = { from, to, search: search === undefined || search === "" ? undefined : search.toLowerCase() }
+    this.#filter = { from, to, level, search: search === undefined || search === "" ? undefined : search.toLowerCase() }
     this.#left = limit
     this.#batches = this.#run()
   }

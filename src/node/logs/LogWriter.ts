@@ -75,7 +75,10 @@ export class LogWriter {
         const moved = this.#move(from, open, now)
         if (moved === 0) break
         taken += moved
-        if (open.bytes >= this.#options.limits().maxBytes) this.#rotate(now)
+        if (open.bytes < this.#options.limits().maxBytes) continue
+        this.#rotate(now)
+        // Files come no faster than those that are too many are removed.
+        break
       }
       return taken
     } catch (error) {

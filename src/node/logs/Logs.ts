@@ -22,13 +22,15 @@ const busyMs = 2
 const turnMs = 50
 const quietMs = 100
 const unwatchedMs = 250
-const muchBytes = 128 * 1024
+/** Less than the smallest file. */
+const muchBytes = 32 * 1024
 const quietAfterTurns = 20
 const settleMs = 1_000
 const lookAtAllMs = 3_600_000
 /** The logs of a process set that was taken off the node stay for so long after their last line. */
 const removedKeepMs = 30 * 86_400_000
-const lastTurnsMax = 8
+/** In so many turns the pipes are empty, if nothing more comes: none holds more than 16 of the smallest files. */
+const turnsMax = 32
 const noticeCode = "logs-stopped"
 
 /** There are no logs of a process set of this name. */
@@ -95,6 +97,9 @@ export class Logs extends Context.Service<
             for (const resolve of waiting.get(name)?.splice(0) ?? []) resolve()
           },
         })
+        const takeAll = (now: number) => {
+          for (let turns = 0; turns < turnsMax && pump.turn(now) > 0; turns++);
+        }
         const pauseMs = (taken: number, quietTurns: number) => {
           if (taken >= muchBytes) return busyMs
           if (quietTurns <= quietAfterTurns) return turnMs
@@ -154,13 +159,13 @@ export class Logs extends Context.Service<
         const tidy = Effect.fnUntraced(function* (name: string) {
           if (!settings.has(name)) return yield* tidyRemoved(name)
           const { logGzip, logKeep, logTotalBytes } = settingsOf(name)
-          const limits = { keep: logKeep, totalBytes: logTotalBytes }
-          yield* Effect.promise(() => retain(folderOf(name), limits))
+          yield* Effect.promise(() => retain(folderOf(name), { keep: logKeep, totalBytes: logTotalBytes }))
           if (!logGzip) return
-          for (const file of yield* Effect.promise(() => uncompressed(folderOf(name)))) {
-            yield* Effect.promise(() => compress(folderOf(name), file))
-            yield* Effect.promise(() => retain(folderOf(name), limits))
-          }
+          const [oldest, ...others] = yield* Effect.promise(() => uncompressed(folderOf(name)))
+          if (oldest === undefined) return
+          yield* Effect.promise(() => compress(folderOf(name), oldest))
+          // One at a time: meanwhile the others may have become too many.
+          if (others.length > 0) untidy.add(name)
         })
 
         /** Until it was said what runs here, no log is one of a set that was removed. */
@@ -189,7 +194,7 @@ export class Logs extends Context.Service<
           Effect.flatMap(Clock.currentTimeMillis, (now) =>
             attempt("take the last that processes have said", () => {
               // Those that go on without this agent never cease; the next one takes what they say.
-              for (let turns = 0; turns < lastTurnsMax && pump.turn(now) > 0; turns++);
+              takeAll(now)
               pump.close((fd) => departure.leaves({ fd, close: () => closeDescriptor(fd) }))
             }),
           ),
@@ -227,7 +232,7 @@ export class Logs extends Context.Service<
           files: (name) => Effect.flatMap(known(name), (folder) => Effect.promise(() => logFiles(folder))),
           lastLines: Effect.fnUntraced(function* (name, place, count) {
             const now = yield* Clock.currentTimeMillis
-            yield* attempt("take what processes say", () => pump.turn(now))
+            yield* attempt("take what processes say", () => takeAll(now))
             const request = { name, places: [place], tail: count }
             const reading = new LogReading({ folder: folderOf(name), request, came: () => came(name) })
             return yield* Effect.promise(() => Array.fromAsync(reading)).pipe(

@@ -1,6 +1,7 @@
-import { Clock, Effect, Layer } from "effect"
+import { Clock, Effect, Exit, Layer, Scope } from "effect"
 import { uptimeMs } from "../../platform/ProcessAge.ts"
 import { CurrentDeparture } from "../Departure.ts"
+import type { Launched } from "../supervisor/Launched.ts"
 import { Launcher } from "../supervisor/Launcher.ts"
 import { Ledger } from "../supervisor/Ledger.ts"
 import { SlotSockets } from "../supervisor/SlotSockets.ts"
@@ -15,17 +16,20 @@ const stopMs = 10_000
 
 /**
  * Ends what an agent before this one has left of process sets that the node does not run any more: gracefully, as that
- * one would have done. After the supervisor has taken what is still wanted.
+ * one would have done. After the supervisor has taken what is still wanted: until it was said what runs here, nothing
+ * is known not to be.
  */
 export const leftovers = Layer.effectDiscard(
   Effect.gen(function* () {
-    yield* Supervisor
+    const supervisor = yield* Supervisor
     const runs = yield* Runs
     const launcher = yield* Launcher
     const registry = yield* WorkerRegistry
     const slots = yield* SlotSockets
     const departure = yield* CurrentDeparture
+    const scope = yield* Scope.make()
     const startedAt = yield* Clock.currentTimeMillis
+    const leaving = new Set<Launched>()
 
     const end = Effect.fnUntraced(
       function* (left: LeftRun) {
@@ -50,22 +54,35 @@ export const leftovers = Layer.effectDiscard(
         yield* Effect.logInfo(`the node does not run ${assignment.name} any more: it is to end`)
         const drainMs = drainUntil === undefined ? assignment.spec.drainTimeoutMs : Math.max(0, drainUntil - uptimeMs())
         yield* Effect.sync(() => left.run.leaving(drainMs))
-        const ending = drainRun(run, launched.terminate, drainMs, Effect.void)
-        const fiber = yield* Effect.forkScoped(ending)
-        yield* Effect.addFinalizer(() =>
-          departure.how === "stop" && fiber.pollUnsafe() === undefined
-            ? launched.exited.pipe(
-                Effect.timeoutOrElse({ duration: stopMs, orElse: () => launched.kill }),
-                Effect.asVoid,
-              )
-            : Effect.void,
+        leaving.add(launched)
+        yield* drainRun(run, launched.terminate, drainMs, Effect.void).pipe(
+          Effect.andThen(Effect.sync(() => leaving.delete(launched))),
+          Effect.forkIn(scope),
         )
       },
       (effect, { child }) => Effect.annotateLogs(effect, { pid: child.identity.pid }),
     )
 
-    yield* Effect.forEach(runs.rest(), end, { discard: true })
-    yield* Effect.forEach(departure.unclaimed, ({ fd }) => slots.close(fd), { discard: true })
-    yield* registry.settle
+    const endRest = Effect.gen(function* () {
+      yield* Effect.forEach(runs.rest(), end, { discard: true })
+      yield* Effect.forEach(departure.claimRest(), ({ fd }) => slots.close(fd), { discard: true })
+      yield* registry.settle
+    }).pipe(Effect.uninterruptible)
+
+    const stop = Effect.gen(function* () {
+      yield* endRest
+      yield* Effect.forEach(
+        leaving,
+        ({ exited, kill }) => Effect.timeoutOrElse(Effect.asVoid(exited), { duration: stopMs, orElse: () => kill }),
+        { concurrency: "unbounded", discard: true },
+      )
+    })
+    yield* Effect.addFinalizer(() =>
+      Effect.andThen(
+        Effect.suspend(() => (departure.how === "stop" ? stop : Effect.void)),
+        Scope.close(scope, Exit.void),
+      ),
+    )
+    yield* Effect.forkIn(Effect.andThen(supervisor.told, endRest), scope, { startImmediately: true })
   }),
 )

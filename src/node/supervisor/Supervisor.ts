@@ -50,6 +50,8 @@ export class Supervisor extends Context.Service<
     readonly restart: (instance: InstanceRequest) => Effect.Effect<RestartVerdict, NoSuchProcess>
     readonly stats: (name: string) => Effect.Effect<ProcessStats, NoSuchProcess>
     readonly revision: Effect.Effect<number>
+    /** Returns when it was said what the node is to run, by its disk or else by the manager. */
+    readonly told: Effect.Effect<void>
     readonly statuses: Effect.Effect<ReadonlyArray<ProcessStatus>>
     /** The process set of this name that runs, or still ends. */
     readonly find: (name: string) => WorkerSet | undefined
@@ -68,6 +70,7 @@ export class Supervisor extends Context.Service<
         const needs = yield* Effect.context<Launcher | SlotSockets | NodeChanges>()
         const oneAtATime = yield* Semaphore.make(1)
         const scope = yield* Scope.make()
+        const told = yield* Deferred.make<void>()
         /** By id. */
         const sets = new Map<string, WorkerSet>()
         /** Sets that were taken away and still drain. */
@@ -176,7 +179,11 @@ export class Supervisor extends Context.Service<
           Effect.suspend(() => {
             applying = true
             return run(processes)
-          }).pipe(Effect.ensuring(Effect.sync(() => void (applying = false))), Effect.andThen(lookAll))
+          }).pipe(
+            Effect.ensuring(Effect.sync(() => void (applying = false))),
+            Effect.andThen(lookAll),
+            Effect.andThen(Deferred.succeed(told, undefined)),
+          )
 
         const apply = Effect.fn("Supervisor.apply")(function* (set: ProcessSet) {
           if (set.revision < revision) return yield* new OlderRevision({ revision: set.revision, have: revision })
@@ -265,6 +272,7 @@ export class Supervisor extends Context.Service<
             return { name, at, ...view, stats: { ...stats, ...tasks.counts(name) } }
           }),
           revision: Effect.sync(() => revision),
+          told: Deferred.await(told),
           statuses: Effect.sync(() => {
             const names = new Set([...sets.values()].map(({ assignment }) => assignment.name))
             const left = [...leaving].filter(({ assignment }) => !names.has(assignment.name))

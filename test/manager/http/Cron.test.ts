@@ -162,6 +162,102 @@ describe("cron tasks", () => {
     expect((await admin.htmx(path, { method: "DELETE" })).status).toBe(200)
   })
 
+  const bulk = (action: string, tasks: ReadonlyArray<string>) => call("POST", "/cron/actions", { action, tasks })
+
+  test("take one action on several, with a result for each, also for one that is not there", async () => {
+    const ids: Record<string, string> = {}
+    for (const name of ["many-a", "many-b"]) ids[name] = (await create(name)).id
+    const results = async (action: string, tasks: ReadonlyArray<string>) => (await bulk(action, tasks)).body.results
+    const done = (task: string) => ({ task, id: ids[task], outcome: "done", error: null })
+    const enabled = async () =>
+      (await call("GET", "/cron")).body.flatMap((task: { name: string; enabled: boolean; revision: number }) =>
+        task.name.startsWith("many") ? [[task.name, task.enabled, task.revision]] : [],
+      )
+    const names = ["many-a", "nobody", ids["many-b"]!, "many-b"]
+    const missing = { task: "nobody", outcome: "failed", error: 'There is no cron task "nobody"' }
+    expect(await results("disable", names)).toMatchObject([done("many-a"), missing, done("many-b")])
+    expect(await enabled()).toEqual([
+      ["many-a", false, 2],
+      ["many-b", false, 2],
+    ])
+    expect((await call("PUT", "/cron/many-b", { enabled: true })).status).toBe(200)
+    expect(await results("enable", names)).toMatchObject([done("many-a"), missing, done("many-b")])
+    expect(await enabled()).toEqual([
+      ["many-a", true, 3],
+      ["many-b", true, 3],
+    ])
+    await waitFor(async () => (await call("GET", "/cron/many-b")).body.place.state === "here")
+    await call("POST", "/cron", { name: "many-c", node: "127.48.2.9", schedule: interval, action: shell("true") })
+    const started = await results("start", ["many-a", "many-c", "many-b"])
+    expect(started).toMatchObject([
+      done("many-a"),
+      { task: "many-c", outcome: "failed", error: expect.stringContaining("127.48.2.9") },
+      done("many-b"),
+    ])
+    for (const name of ["many-a", "many-b"])
+      await waitFor(async () => (await call("GET", `/cron/${name}/runs`)).body.runs.length === 1)
+    expect(await results("remove", ["many-a", "many-b", "many-c"])).toMatchObject([
+      done("many-a"),
+      done("many-b"),
+      { task: "many-c", outcome: "done" },
+    ])
+    expect(await enabled()).toEqual([])
+    const again = await create("many-b")
+    expect(await results("restore", [ids["many-b"]!, ids["many-a"]!])).toMatchObject([
+      { id: ids["many-b"], outcome: "failed", error: expect.stringContaining("many-b") },
+      done("many-a"),
+    ])
+    const page = (await admin.ask("/cron")).text
+    expect(page).toContain("1 of 2 tasks brought back")
+    expect(page).toContain("There is another task with this name already.")
+    const alone = await admin.htmx(`/cron/${ids["many-b"]}/restore`, { method: "POST" })
+    expect(alone).toMatchObject({ status: 409, text: expect.stringContaining("another task with this name") })
+    await results("remove", ["many-a", again.id])
+    expect((await bulk("explode", ["many-a"])).body.fields.action).toContain("enable")
+    expect((await bulk("remove", [])).body.fields.tasks).toContain("at least one")
+  })
+
+  test("are chosen on the list, told of one by one, and brought back all at once", async () => {
+    const [a, b] = [(await create("page-a")).id, (await create("page-b")).id]
+    const act = (form: Record<string, string>, query = "") =>
+      admin.htmx("/cron/actions", {
+        method: "POST",
+        form,
+        headers: { "hx-current-url": `${manager.url}/cron${query}` },
+      })
+    expect((await act({ action: "remove" })).text).toContain("Select tasks first")
+    expect((await act({ action: "explode", ids: a })).status).toBe(422)
+    const list = (await admin.ask("/cron")).text
+    for (const id of [a, b]) expect(list).toContain(`name="ids" value="${id}"`)
+    const kept = await act({ action: "enable", ids: a }, "?f=off")
+    expect(kept.text).toContain("1 task enabled")
+    expect(kept.text).not.toContain("#cron-list")
+    const removed = await act({ action: "remove", ids: [a, "none", b].join(",") }, "?q=page-")
+    expect(removed.text).toContain("2 of 3 tasks deleted")
+    expect(removed.text).toContain("It is not there any more")
+    expect(removed.text).toContain("No task matches")
+    const undo = /hx-post="\/cron\/actions" hx-vals="([^"]*restore[^"]*)"/.exec(removed.text)?.[1] ?? "{}"
+    const values = JSON.parse(undo.replaceAll("&quot;", '"')) as { action: string; ids: string }
+    expect(values).toEqual({ action: "restore", ids: `${a},${b}` })
+    const chinese = (await admin.ask("/cron", { headers: { "accept-language": "zh-CN" } })).text
+    expect(chinese).toContain("3 个任务中的 2 个已删除")
+    expect(chinese).toContain("对象已不存在")
+    const restored = await act(values, "?q=page-")
+    expect(restored.text).toContain("2 tasks brought back")
+    for (const id of [a, b]) expect(restored.text).toContain(`id="cron-${id}"`)
+    expect((await admin.ask("/cron")).text).toContain("2 tasks brought back")
+    const closed = await admin.htmx("/cron/actions", { method: "DELETE" })
+    expect(closed.text).toContain('id="bulk-job" hidden')
+    expect((await admin.ask("/cron")).text).not.toContain("2 tasks brought back")
+    const foreign = await admin.htmx("/cron/actions", {
+      method: "POST",
+      form: { action: "remove", ids: a },
+      headers: { "x-csrf-token": "" },
+    })
+    expect(foreign.status).toBe(403)
+    expect((await bulk("remove", [a, b])).body.results).toHaveLength(2)
+  })
+
   test("are live on the list and on their page", async () => {
     const { id } = await create("live")
     const leaving = new AbortController()

@@ -18,7 +18,9 @@ type Line = {
 
 const module = `
   let i = 0
+  import { context } from "muster/service"
   console.error("a complaint of " + process.pid)
+  export const fail = (text: string) => context().log.error(text)
   export const say = (text: string, times = 1) => {
     for (let n = 0; n < times; n++) console.log(text + " " + ++i)
   }
@@ -77,7 +79,7 @@ describe("the logs of a service on two nodes", () => {
     nodes.push(node)
   }
 
-  const say = async (index: number, text: string, times = 1) => {
+  const callOn = async (index: number, method: string, ...args: ReadonlyArray<unknown>) => {
     const { connect } = await import("../../../src/client/connect.ts")
     const client = connect("talker", {
       endpoints: [{ ip: ips[index]!, port, weight: 100, status: "online" }],
@@ -85,11 +87,13 @@ describe("the logs of a service on two nodes", () => {
       timeoutMs: 10_000,
     })
     try {
-      await client.call("say", text, times)
+      await client.call(method, ...args)
     } finally {
       client.close()
     }
   }
+
+  const say = (index: number, text: string, times = 1) => callOn(index, "say", text, times)
 
   const read = async (query: string) => {
     await using reader = new Reader(manager, query)
@@ -149,6 +153,33 @@ describe("the logs of a service on two nodes", () => {
     expect(await said(`to=${new Date(lines[0]!.at - 100).toISOString()}`)).toEqual(["first 1", "second 1"])
   })
 
+  test("are of a least level, each node choosing its own, as they were and as they come", async () => {
+    await callOn(0, "fail", "early")
+    await say(0, "harmless")
+    await waitFor(async () => (await read("search=harmless")).texts.length === 1)
+    const messages = (texts: ReadonlyArray<string>) =>
+      texts.map((text) => text.replace(/^.*\] (.*?) {2}trace=.*$/, "$1").replace(/\d+$/, "N"))
+    expect(messages((await read("level=error")).texts)).toEqual(["early"])
+    expect(messages((await read("level=warn&tail=10")).texts)).toEqual([
+      "a complaint of N",
+      "a complaint of N",
+      "early",
+    ])
+    await using reader = new Reader(manager, "level=error&follow=1&tail=1")
+    await waitFor(() => reader.lines.some(({ event }) => event === "caughtUp"))
+    await say(1, "harmless")
+    await callOn(1, "fail", "late")
+    await waitFor(() => reader.texts.length === 2)
+    expect(messages(reader.texts)).toEqual(["early", "late"])
+    const download = await fetch(`${manager.url}/api/services/talker/logs?format=text&level=error`, {
+      headers: { authorization: `Bearer ${manager.token}` },
+    })
+    expect((await download.text()).trimEnd().split("\n")).toEqual([
+      expect.stringMatching(/ node-0 0 err \| \S+ ERROR \[0 \d+\] early /),
+      expect.stringMatching(/ node-1 0 err \| \S+ ERROR \[0 \d+\] late /),
+    ])
+  })
+
   test("are downloaded as text, and their files listed", async () => {
     const response = await fetch(`${manager.url}/api/services/talker/logs?format=text&search=first`, {
       headers: { authorization: `Bearer ${manager.token}` },
@@ -169,6 +200,7 @@ describe("the logs of a service on two nodes", () => {
     expect(await refused("tail=x")).toEqual({ tail: expect.any(String) })
     expect(await refused("from=yesterday")).toEqual({ from: expect.stringContaining("2026-11-26T04:17:51Z") })
     expect(await refused("stream=both")).toEqual({ stream: expect.any(String) })
+    expect(await refused("level=loud")).toEqual({ level: 'must be debug, info, warn or error, not "loud"' })
     expect(await refused("follow=1&to=1")).toEqual({ follow: expect.any(String) })
     expect((await api(manager)("GET", "/services/talker/logs?node=nobody")).status).toBe(404)
   })

@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from "node:child_process"
 import { once } from "node:events"
-import { existsSync, mkdirSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { expect, setDefaultTimeout, test } from "bun:test"
 import { Effect, Layer, Logger, ManagedRuntime } from "effect"
@@ -94,11 +94,36 @@ test("logs do not fill the disk: files are kept by number and by total size, as 
   await logs.assign(set("talker", { logMaxBytes: 128 * 1024, logKeep: 1_000, logTotalBytes: 1024 * 1024 }))
   await waitFor(() => aside().length >= 6, { timeoutMs: 30_000 })
   await waitFor(() => aside().some((name) => statSync(logs.path("talker", name)).size >= 128 * 1024 - 60))
+  const oldest = aside()[0]!
+  await waitFor(() => !existsSync(logs.path("talker", oldest)), { timeoutMs: 30_000 })
   child.kill("SIGKILL")
   await ended
   await waitFor(() => bytesIn(logs.path("talker")) <= 1024 * 1024)
   expect(filesOf(logs.path("talker"), "0.out").at(-1)).toBe("0.out.log")
 })
+
+for (const logGzip of [false, true])
+  test(`logs do not fill the disk while a process says all it can, compressed: ${logGzip}`, async () => {
+    await using logs = new TestLogs()
+    await logs.assign(set("talker", { logMaxBytes: 64 * 1024, logKeep: 3, logGzip }))
+    const { child, ended } = await logs.start("talker", "exec yes a line that is said again and again, without an end")
+    const said = () => Number(/^wchar: (\d+)$/m.exec(readFileSync(`/proc/${child.pid}/io`, "utf8"))?.[1])
+    const folder = logs.path("talker")
+    let most = 0
+    await waitFor(
+      () => {
+        if (existsSync(folder)) most = Math.max(most, filesOf(folder, "0.out").length)
+        return said() > 40_000_000
+      },
+      { timeoutMs: 60_000, what: "40 MB" },
+    )
+    child.kill("SIGKILL")
+    await ended
+    // Of more than 600, with those that come while one is compressed and others are removed.
+    expect(most).toBeLessThan(200)
+    await waitFor(() => filesOf(folder, "0.out").length <= 3 + 1)
+    expect(logs.said).toEqual([])
+  })
 
 test("files that were put aside are compressed when asked, without a line lost", async () => {
   await using logs = new TestLogs()
@@ -122,6 +147,49 @@ test("files that were put aside are compressed when asked, without a line lost",
   ).toBe(true)
 })
 
+/** Which part of one CPU this process uses meanwhile. */
+const cpuShare = async (meanwhile: Promise<unknown>) => {
+  const [cpu, at] = [process.cpuUsage(), performance.now()]
+  await meanwhile
+  const { system, user } = process.cpuUsage(cpu)
+  return (user + system) / 1_000 / (performance.now() - at)
+}
+
+test("rotations do not keep the agent busy, nor does an output that is silent, closed or left", async () => {
+  await using logs = new TestLogs()
+  await logs.assign(set("talker", { logMaxBytes: 64 * 1024, logKeep: 1_000 }))
+  const [said, closed] = [logs.path("said"), logs.path("closed")]
+  mkdirSync(logs.path())
+  const talk = `i=0; while [ $i -lt 150 ]; do i=$((i+1)); seq 2000; sleep 0.02; done; touch ${said}`
+  const { child, ended } = await logs.start(
+    "talker",
+    `${talk}; while [ ! -e ${closed} ]; do sleep 0.1; done; exec sleep 60 >&- 2>&-`,
+  )
+  expect(await cpuShare(waitFor(() => existsSync(said), { timeoutMs: 60_000 }))).toBeLessThan(0.5)
+  await waitFor(() => filesOf(logs.path("talker"), "0.out").length > 15)
+  expect(await cpuShare(Bun.sleep(1_500))).toBeLessThan(0.3)
+  writeFileSync(closed, "")
+  await waitFor(() => readFileSync(`/proc/${child.pid}/cmdline`, "utf8").startsWith("sleep"))
+  expect(await cpuShare(Bun.sleep(1_500))).toBeLessThan(0.3)
+  child.kill("SIGKILL")
+  await ended
+  expect(await cpuShare(Bun.sleep(1_500))).toBeLessThan(0.3)
+})
+
+test("a process does not wait for a log that can't be written, which does not keep the agent busy either", async () => {
+  await using logs = new TestLogs()
+  await logs.assign(set("talker"))
+  mkdirSync(logs.path())
+  writeFileSync(logs.path("talker"), "no folder")
+  const { ended } = await logs.start("talker", `${printLines(100_000)}; sleep 1.5`)
+  expect(await cpuShare(ended)).toBeLessThan(0.5)
+  expect(await ended).toEqual([0, null])
+  expect(await waitFor(async () => (await logs.notices())[0])).toMatchObject({
+    code: "logs-stopped",
+    subject: "talker",
+  })
+})
+
 test("the last words of a process that has just ended are there at once", async () => {
   await using logs = new TestLogs()
   const { ended } = await logs.start("crasher", "echo begins; echo 'panic: nothing works' >&2; exit 3", "tasks/1")
@@ -131,6 +199,13 @@ test("the last words of a process that has just ended are there at once", async 
     "tasks/1 out begins",
     "tasks/1 err panic: nothing works",
   ])
+  // Over a few files.
+  await logs.assign(set("talker", { logMaxBytes: 64 * 1024 }))
+  await (
+    await logs.start("talker", `${printLines(10_000)}; echo dies`)
+  ).ended
+  const last = await logs.run((all) => all.lastLines("talker", "0", 1))
+  expect(last.map(({ text }) => text)).toEqual(["dies"])
   expect(await logs.run((all) => all.lastLines("nobody", "0", 200))).toEqual([])
   expect((await logs.run((all) => Effect.flip(all.files("nobody")))).message).toBe('this node has no logs of "nobody"')
 })

@@ -1,6 +1,9 @@
 import type { ScheduleFault } from "../../../src/domain/CronExpression.ts"
 import { counted } from "../Counted.ts"
 
+const ofTasks = (done: number, total: number) =>
+  done === total ? counted(total, "task", "tasks") : `${done} of ${counted(total, "task", "tasks")}`
+
 /** Texts of the cron tasks. */
 export const cronEn = {
   cron: {
@@ -115,6 +118,38 @@ export const cronEn = {
     restored: (name: string) => `${name} is back, with its history`,
     deletedAway: (name: string, node: string) =>
       `${name} is deleted, but goes on at ${node} until that node can be reached`,
+
+    bulk: {
+      label: "Action on several tasks",
+      none: "Select tasks first",
+      busy: (name: string) => `${name} does something with several tasks already. Wait for it.`,
+      begun: (count: number) => `Begun with ${counted(count, "task", "tasks")}`,
+      confirm: {
+        start: "Run the selected tasks now?",
+        disable: "Disable the selected tasks?",
+        remove: "Delete the selected tasks?",
+      },
+      help: {
+        start: "Each runs once on its node, by its overlap policy. Their schedules stay as they are.",
+        disable: "They run by hand only, until they are enabled again. What runs of them goes on.",
+        remove:
+          "What runs of them is ended, and they do not run again. They can be brought back, with their history, within a day.",
+      },
+      running: {
+        enable: "Enabling tasks",
+        disable: "Disabling tasks",
+        start: "Starting tasks",
+        remove: "Deleting tasks",
+        restore: "Bringing tasks back",
+      },
+      finished: {
+        enable: (done: number, total: number) => `${ofTasks(done, total)} enabled`,
+        disable: (done: number, total: number) => `${ofTasks(done, total)} disabled`,
+        start: (done: number, total: number) => `${ofTasks(done, total)} started`,
+        remove: (done: number, total: number) => `${ofTasks(done, total)} deleted`,
+        restore: (done: number, total: number) => `${ofTasks(done, total)} brought back`,
+      },
+    },
 
     facts: {
       title: "Task",

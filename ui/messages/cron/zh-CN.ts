@@ -1,6 +1,8 @@
 import type { CronField } from "../../../src/domain/CronExpression.ts"
 import type { Messages } from "../Messages.ts"
 
+const ofTasks = (done: number, total: number) => (done === total ? `${total} 个任务` : `${total} 个任务中的 ${done} 个`)
+
 const fieldWords: Readonly<Record<CronField, string>> = {
   minute: "分（0 到 59）",
   hour: "时（0 到 23）",
@@ -118,6 +120,37 @@ export const cronZhCN: Pick<Messages, "cron"> = {
     deleted: (name) => `已删除 ${name}`,
     restored: (name) => `已恢复 ${name} 及其运行历史`,
     deletedAway: (name, node) => `已删除 ${name}，但在能够连接 ${node} 之前，它仍会在那里运行`,
+
+    bulk: {
+      label: "对多个任务的操作",
+      none: "请先选择任务",
+      busy: (name) => `${name} 正在对多个任务进行操作，请等待。`,
+      begun: (count) => `已开始处理 ${count} 个任务`,
+      confirm: {
+        start: "立即运行所选任务？",
+        disable: "停用所选任务？",
+        remove: "删除所选任务？",
+      },
+      help: {
+        start: "每个任务按重叠策略在其节点上运行一次，计划保持不变。",
+        disable: "重新启用之前只能手动运行。正在进行的运行不受影响。",
+        remove: "正在进行的运行会被结束，之后不再运行。一天之内可以恢复，之后运行历史随之清除。",
+      },
+      running: {
+        enable: "正在启用任务",
+        disable: "正在停用任务",
+        start: "正在启动任务",
+        remove: "正在删除任务",
+        restore: "正在恢复任务",
+      },
+      finished: {
+        enable: (done, total) => `${ofTasks(done, total)}已启用`,
+        disable: (done, total) => `${ofTasks(done, total)}已停用`,
+        start: (done, total) => `${ofTasks(done, total)}已启动`,
+        remove: (done, total) => `${ofTasks(done, total)}已删除`,
+        restore: (done, total) => `${ofTasks(done, total)}已恢复`,
+      },
+    },
 
     facts: {
       title: "任务",

@@ -5,16 +5,18 @@ import { Shell } from "../../layout/Shell.tsx"
 import { cronIs, filterCron, isFiltered } from "../../Lists.ts"
 import { Empty } from "../../parts/Empty.tsx"
 import { Icon } from "../../parts/Icon.tsx"
-import { ListBody, membersVersion } from "../../parts/ListBody.tsx"
+import { ListRows, Members, membersVersion } from "../../parts/ListBody.tsx"
 import { Search, Segments } from "../../parts/ListTools.tsx"
 import { paths } from "../../Paths.ts"
 import type { ListQuery, PageContext } from "../../ViewModels.ts"
+import { CronBulkBar, CronBulkCard, type CronJob } from "./CronBulk.tsx"
 import { CronRow } from "./CronRow.tsx"
 
 type Props = { page: PageContext; tasks: ReadonlyArray<CronTaskView> }
+type ListProps = Props & { query: ListQuery<CronFilter> }
 
 /** All cron tasks; topic `cron`. */
-export const CronPage = ({ page, tasks, query }: Props & { query: ListQuery<CronFilter> }) => {
+export const CronPage = ({ page, tasks, job = null, query }: ListProps & { job?: CronJob | null }) => {
   const { cron } = page.t
   return (
     <Shell page={page} title={cron.title} topics="cron">
@@ -23,6 +25,7 @@ export const CronPage = ({ page, tasks, query }: Props & { query: ListQuery<Cron
         subtitle={cron.subtitle}
         actions={tasks.length === 0 ? undefined : <AddButton page={page} />}
       />
+      <CronBulkCard page={page} job={job} />
       <section class="card" aria-label={cron.title}>
         <div class="tools">
           <Segments
@@ -34,18 +37,21 @@ export const CronPage = ({ page, tasks, query }: Props & { query: ListQuery<Cron
             segments={cronSegments(page, tasks)}
           />
           <Search list="cron" base={paths.cron} filter={query.filter} value={query.search} label={cron.find} />
+          <CronBulkBar page={page} />
         </div>
-        <ListBody list="cron" version={cronVersion(tasks)} filtered={isFiltered(query)}>
-          {isFiltered(query) ? (
-            <Filtered page={page} tasks={filterCron(tasks, query)} />
-          ) : (
-            <All page={page} tasks={tasks} />
-          )}
-        </ListBody>
+        <Members list="cron" version={cronVersion(tasks)} />
+        <CronRows page={page} tasks={tasks} query={query} />
       </section>
     </Shell>
   )
 }
+
+/** `#cron-list`: the rows, as they are searched for. */
+export const CronRows = ({ page, tasks, query }: ListProps) => (
+  <ListRows list="cron" version={cronVersion(tasks)} filtered={isFiltered(query)}>
+    {isFiltered(query) ? <Filtered page={page} tasks={filterCron(tasks, query)} /> : <All page={page} tasks={tasks} />}
+  </ListRows>
+)
 
 export const cronVersion = (tasks: ReadonlyArray<CronTaskView>) => membersVersion(tasks.map(({ id }) => id))
 
@@ -91,10 +97,11 @@ const Table = ({ page, tasks }: Props) => {
   const { column, cron } = page.t
   return (
     <div class="table-wrap">
-      <table class="table table-fixed table-hover table-wide">
+      <table class="table table-fixed table-hover table-wide" data-select="bulk">
         <colgroup>
+          <col class="width-check" />
           <col />
-          <col class="width-fact" />
+          <col class="width-node" />
           <col class="width-schedule" />
           <col class="width-run" />
           <col class="width-time" />
@@ -102,6 +109,9 @@ const Table = ({ page, tasks }: Props) => {
         </colgroup>
         <thead>
           <tr>
+            <th class="check-cell">
+              <input type="checkbox" class="checkbox" data-select-all="" aria-label={page.t.action.selectAll} />
+            </th>
             <th scope="col">{cron.task}</th>
             <th scope="col">{column.node}</th>
             <th scope="col">{cron.schedule}</th>

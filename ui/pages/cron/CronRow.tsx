@@ -1,4 +1,5 @@
 import { type CronTaskView, runAt } from "../../../src/domain/CronView.ts"
+import { SelectBox } from "../../parts/BulkBar.tsx"
 import { IconButton } from "../../parts/IconButton.tsx"
 import { Status } from "../../parts/Status.tsx"
 import { Time } from "../../parts/Time.tsx"
@@ -14,6 +15,9 @@ type Props = { page: PageContext; task: CronTaskView }
 /** `#cron-<id>` */
 export const CronRow = ({ page, task }: Props) => (
   <tr id={`cron-${task.id}`}>
+    <td class="check-cell">
+      <SelectBox page={page} id={task.id} name={task.name} />
+    </td>
     <td class="cut">
       <a class="row-link" href={paths.cronTask(task.id)}>
         {task.name}

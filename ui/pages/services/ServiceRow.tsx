@@ -1,3 +1,4 @@
+import { SelectBox } from "../../parts/BulkBar.tsx"
 import { HealthStatus } from "../../parts/HealthStatus.tsx"
 import { Time } from "../../parts/Time.tsx"
 import { paths } from "../../Paths.ts"
@@ -7,16 +8,7 @@ import type { PageContext, ServiceSummary } from "../../ViewModels.ts"
 export const ServiceRow = ({ page, service }: { page: PageContext; service: ServiceSummary }) => (
   <tr id={`service-${service.id}`}>
     <td class="check-cell">
-      {service.processes !== null && (
-        <input
-          type="checkbox"
-          class="checkbox"
-          name="ids"
-          value={service.id}
-          form="bulk"
-          aria-label={page.t.bulk.select(service.name)}
-        />
-      )}
+      {service.processes !== null && <SelectBox page={page} id={service.id} name={service.name} />}
     </td>
     <td class="cut">
       <a class="row-link" href={paths.service(service.id)}>

@@ -6,16 +6,14 @@ import { Icon } from "../../parts/Icon.tsx"
 import { ListBody, membersVersion } from "../../parts/ListBody.tsx"
 import { Search, Segments } from "../../parts/ListTools.tsx"
 import { paths } from "../../Paths.ts"
-import type { BulkJob } from "../../ProcessModels.ts"
 import type { ListQuery, PageContext, ServiceFilter, ServiceSummary } from "../../ViewModels.ts"
-import { BulkBar } from "./BulkBar.tsx"
-import { BulkCard } from "./BulkCard.tsx"
 import { ServiceRow } from "./ServiceRow.tsx"
+import { ServicesBulkBar, ServicesBulkCard, type ServicesJob } from "./ServicesBulk.tsx"
 
 type Props = {
   page: PageContext
   services: ReadonlyArray<ServiceSummary>
-  job?: BulkJob | null
+  job?: ServicesJob | null
   query: ListQuery<ServiceFilter>
 }
 
@@ -33,7 +31,7 @@ export const ServicesPage = ({ page, services, job = null, query }: Props) => (
         )
       }
     />
-    <BulkCard page={page} job={job} />
+    <ServicesBulkCard page={page} job={job} />
     <section class="card" aria-label={page.t.services.title}>
       <div class="tools">
         <Segments
@@ -51,7 +49,7 @@ export const ServicesPage = ({ page, services, job = null, query }: Props) => (
           value={query.search}
           label={page.t.services.find}
         />
-        <BulkBar page={page} />
+        <ServicesBulkBar page={page} />
       </div>
       <ListBody list="services" version={servicesVersion(services)} filtered={isFiltered(query)}>
         {isFiltered(query) ? (

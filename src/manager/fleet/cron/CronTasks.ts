@@ -117,6 +117,8 @@ const make = Effect.gen(function* () {
   const setEnabled = Effect.fn("CronTasks.setEnabled")(function* (id: string, enabled: boolean, by: string) {
     const before = yield* repo.get(id)
     const { ip, task } = before
+    // Another revision would be sent to the node for nothing.
+    if (task.enabled === enabled) return yield* viewOne(before)
     const { id: _, ...fields } = task
     return yield* change(enabled ? "enable" : "disable", before, { ...fields, enabled, ip }, by)
   })

@@ -123,9 +123,9 @@ const Filters = ({ page, service, query }: Props) => {
         value={query.level}
         options={[
           ["", logs.allLevels],
-          ["INFO", logs.fromLevel.info],
-          ["WARN", logs.fromLevel.warn],
-          ["ERROR", logs.fromLevel.error],
+          ["info", logs.fromLevel.info],
+          ["warn", logs.fromLevel.warn],
+          ["error", logs.fromLevel.error],
         ]}
       />
     </div>

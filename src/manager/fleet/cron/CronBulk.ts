@@ -1,0 +1,68 @@
+import { Context, Effect, Layer } from "effect"
+import { type BulkJob, bulkJobs, type Settled, type Target } from "../BulkJob.ts"
+import type { Conflict, CronWaits, NodeUnavailable, NotFound } from "../Errors.ts"
+import { CronRuns } from "./CronRuns.ts"
+import { CronTasks } from "./CronTasks.ts"
+
+export type CronBulkAction = "enable" | "disable" | "start" | "remove" | "restore"
+type CronFailure = Conflict | CronWaits | NodeUnavailable | NotFound
+/** `staysAt`: it is deleted, and goes on at this node, which is away, until that can be told. */
+type Done = { readonly name: string; readonly staysAt?: string | null }
+export type CronBulkReason = CronFailure | { readonly _tag: "StaysAt"; readonly name: string; readonly node: string }
+export type CronJob = BulkJob<CronBulkAction, CronBulkReason>
+/** What came of it for one task. */
+export type CronOutcome = Settled<CronBulkReason> & Target
+
+const make = Effect.gen(function* () {
+  const jobs = yield* bulkJobs<CronBulkAction, CronBulkReason>("cron")
+  const runs = yield* CronRuns
+  const tasks = yield* CronTasks
+
+  const act = (action: CronBulkAction, { id, name }: Target, by: string): Effect.Effect<Done, CronFailure> => {
+    if (action === "remove") return tasks.remove(id, by)
+    if (action === "restore") return tasks.restore(id, by)
+    if (action === "start") return Effect.as(runs.start(id, by), { name })
+    return tasks.setEnabled(id, action === "enable", by)
+  }
+
+  const one = (action: CronBulkAction, target: Target, by: string) =>
+    act(action, target, by).pipe(
+      Effect.map(({ name, staysAt: node = null }): CronOutcome => {
+        const reason = node === null ? null : ({ _tag: "StaysAt", name, node } as const)
+        return { ...target, name, state: reason === null ? "done" : "kept", reason }
+      }),
+      Effect.catch((reason): Effect.Effect<CronOutcome> => Effect.succeed({ ...target, state: "failed", reason })),
+    )
+
+  return CronBulk.of({
+    run: Effect.fn("CronBulk.run")((targets, action, by) =>
+      jobs.begin({
+        action,
+        by,
+        targets,
+        one: (target) => one(action, target, by),
+        settled: ({ name, reason, state }) => ({ name, reason, state }),
+      }),
+    ),
+    current: jobs.current,
+    close: jobs.close,
+  })
+})
+
+/** One action on several cron tasks: one that fails does not stop the others. */
+export class CronBulk extends Context.Service<
+  CronBulk,
+  {
+    /** Answers with the effect that ends when each task has what came of it. */
+    readonly run: (
+      tasks: ReadonlyArray<Target>,
+      action: CronBulkAction,
+      by: string,
+    ) => Effect.Effect<Effect.Effect<ReadonlyArray<CronOutcome>>>
+    readonly current: Effect.Effect<CronJob | null>
+    /** Forgets a job that has ended. */
+    readonly close: Effect.Effect<void>
+  }
+>()("muster/manager/fleet/cron/CronBulk") {
+  static readonly layer = Layer.effect(CronBulk, make)
+}

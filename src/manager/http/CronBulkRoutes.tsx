@@ -1,0 +1,124 @@
+import { Effect, Fiber, Schema } from "effect"
+import type { CronTaskView } from "../../domain/CronView.ts"
+import { readCronQuery } from "../../../ui/Lists.ts"
+import { CronBulkCard, CronBulkToast, type CronJob as CronJobModel } from "../../../ui/pages/cron/CronBulk.tsx"
+import { CronRows } from "../../../ui/pages/cron/CronPage.tsx"
+import { Partial } from "../../../ui/parts/Partial.tsx"
+import type { PageContext } from "../../../ui/ViewModels.ts"
+import { CronBulk, type CronBulkReason, type CronJob } from "../fleet/cron/CronBulk.ts"
+import { CronTasks } from "../fleet/cron/CronTasks.ts"
+import { parts, sentence, toast } from "./Answers.tsx"
+import type { SignedAsk } from "./Ask.ts"
+import { decoder, formFields, jsonBody } from "./Input.ts"
+import { slowJson } from "./SlowJson.ts"
+
+/** One action on several cron tasks, from the list and over the API. */
+
+/** An answer that comes within this time says what came of it; else it says that it has begun. */
+const soonMs = 1_500
+const tasksMax = 1_000
+
+const action = Schema.Literals(["enable", "disable", "start", "remove", "restore"])
+
+const reasonText = (page: PageContext, reason: CronBulkReason): string => {
+  const { cron } = page.t
+  if (reason._tag === "StaysAt") return cron.deletedAway(reason.name, reason.node)
+  return reason._tag === "Conflict" ? cron.form.nameTaken : sentence(page, reason)
+}
+
+/** The job as a page shows it, in the language of its reader. */
+export const cronJob = (page: PageContext, job: CronJob | null): CronJobModel | null =>
+  job && {
+    ...job,
+    items: job.items.map((item) => ({ ...item, reason: item.reason && reasonText(page, item.reason) })),
+  }
+
+const card = (page: PageContext, job: CronJobModel | null) => (
+  <Partial target="#bulk-job">
+    <CronBulkCard page={page} job={job} />
+  </Partial>
+)
+
+/** The rows when some went or came: a list that is searched does not follow the stream in that. */
+const rows = ({ c, page }: SignedAsk, tasks: ReadonlyArray<CronTaskView>) => {
+  const shown = URL.parse(c.req.header("hx-current-url") ?? "")
+  return (
+    <Partial target="#cron-list">
+      <CronRows page={page} tasks={tasks} query={readCronQuery(shown?.searchParams ?? new URLSearchParams())} />
+    </Partial>
+  )
+}
+
+const formInput = decoder(
+  Schema.Struct({
+    action,
+    ids: Schema.Array(Schema.String).check(
+      Schema.isMaxLength(tasksMax, { message: `must hold at most ${tasksMax} tasks` }),
+    ),
+  }),
+)
+
+/** On the tasks that were chosen in the list; `restore`: on those that the job before has deleted. */
+export const act = Effect.fn("CronBulk.act")(function* (ask: SignedAsk) {
+  const fields = yield* formFields(ask)
+  const chosen = fields.getAll("ids").flatMap((ids) => ids.split(",").filter((id) => id !== ""))
+  const { action, ids } = yield* formInput({ action: fields.get("action"), ids: [...new Set(chosen)] })
+  const { bulk } = ask.page.t.cron
+  if (ids.length === 0) return parts([toast(ask.page, "info", bulk.none)], 422)
+  const jobs = yield* CronBulk
+  const before = yield* jobs.current
+  if (before !== null && before.endedAt === null) return parts([toast(ask.page, "bad", bulk.busy(before.by))], 409)
+  const { list } = yield* CronTasks
+  const known = [...(before?.items ?? []), ...(yield* list)]
+  const names = new Map(known.map(({ id, name }) => [id, name]))
+  const targets = ids.map((id) => ({ id, name: names.get(id) ?? id }))
+  const fiber = yield* Effect.forkDetach(yield* jobs.run(targets, action, ask.by))
+  yield* Effect.timeoutOption(Fiber.join(fiber), soonMs)
+  const job = cronJob(ask.page, yield* jobs.current)
+  const told = job === null ? [] : [<CronBulkToast page={ask.page} job={job} />]
+  const isOther = action === "remove" || action === "restore"
+  return parts([card(ask.page, job), ...(isOther ? [rows(ask, yield* list)] : []), ...told])
+})
+
+export const close = Effect.fn("CronBulk.close")(function* (ask: SignedAsk) {
+  const jobs = yield* CronBulk
+  yield* jobs.close
+  return parts([card(ask.page, cronJob(ask.page, yield* jobs.current))])
+})
+
+const apiInput = decoder(
+  Schema.Struct({
+    action,
+    tasks: Schema.Array(Schema.String).check(
+      Schema.isMinLength(1, { message: "must hold at least one name or id of a cron task" }),
+      Schema.isMaxLength(tasksMax, { message: `must hold at most ${tasksMax} names` }),
+    ),
+  }),
+)
+
+/** Tasks by their names or ids, each with what came of it; `restore`: by their ids. */
+export const actApi = Effect.fn("CronApi.act")(function* (ask: SignedAsk) {
+  const { action, tasks } = yield* apiInput(yield* jsonBody(ask))
+  const all = yield* CronTasks.use((cron) => cron.list)
+  const found = tasks.map((given) => {
+    const { id, name } = all.find(({ name }) => name === given) ?? all.find(({ id }) => id === given) ?? {}
+    return { id: id ?? given, name: name ?? given }
+  })
+  const targets = [...new Map(found.map((target) => [target.id, target])).values()]
+  const work = yield* CronBulk.use((bulk) => bulk.run(targets, action, ask.by))
+  return yield* slowJson(
+    Effect.map(work, (outcomes) => ({
+      results: outcomes.map(({ id, name, reason, state }) => ({
+        task: name,
+        id,
+        outcome: state,
+        error: reason && apiReason(reason),
+      })),
+    })),
+  )
+})
+
+const apiReason = (reason: CronBulkReason): string =>
+  reason._tag === "StaysAt"
+    ? `It is deleted, and goes on at ${reason.node} until that node can be reached`
+    : reason.message

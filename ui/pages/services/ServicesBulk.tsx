@@ -1,0 +1,47 @@
+import { BulkBar, BulkButton } from "../../parts/BulkBar.tsx"
+import { BulkCard, NoBulkCard } from "../../parts/BulkCard.tsx"
+import { paths } from "../../Paths.ts"
+import type { BulkJob, PageContext } from "../../ViewModels.ts"
+
+export type ServicesJob = BulkJob<"start" | "stop" | "restart" | "reload">
+
+const icons = { start: "power", stop: "power", restart: "refresh", reload: "restart" } as const
+
+/** What can be done with the chosen services. */
+export const ServicesBulkBar = ({ page }: { page: PageContext }) => {
+  const { bulk, deed, process } = page.t
+  const confirms = {
+    start: undefined,
+    reload: { title: bulk.confirm.reload, help: process.reloadHelp },
+    restart: { title: bulk.confirm.restart, help: deed.help.restart },
+    stop: { title: bulk.confirm.stop, help: deed.help.stop, danger: true },
+  }
+  return (
+    <BulkBar page={page} path={paths.bulk}>
+      {(["start", "reload", "restart", "stop"] as const).map((action) => (
+        <BulkButton
+          path={paths.bulk}
+          action={action}
+          icon={icons[action]}
+          label={bulk.title[action]}
+          confirm={confirms[action]}
+        />
+      ))}
+    </BulkBar>
+  )
+}
+
+export const ServicesBulkCard = ({ page, job }: { page: PageContext; job: ServicesJob | null }) => {
+  const { bulk } = page.t
+  if (job === null) return <NoBulkCard />
+  return (
+    <BulkCard
+      page={page}
+      job={job}
+      path={paths.bulk}
+      label={bulk.label}
+      title={(job.endedAt === null ? bulk.running : bulk.finished)[job.action]}
+      linkOf={(id) => paths.tab(id, "process")}
+    />
+  )
+}
