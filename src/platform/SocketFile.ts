@@ -1,4 +1,4 @@
-import { rm } from "node:fs/promises"
+import { rmSync } from "node:fs"
 
 /** sun_path holds 108 bytes, the last of them 0. */
 const socketPathMax = 107
@@ -7,4 +7,4 @@ const socketPathMax = 107
 export const fitsSocket = (path: string): boolean => Buffer.byteLength(path) <= socketPathMax
 
 /** A socket file outlives its listener; it must go before the next one can listen. */
-export const removeSocketFile = (path: string): Promise<void> => rm(path, { force: true })
+export const removeSocketFile = (path: string): void => rmSync(path, { force: true })

@@ -13,7 +13,7 @@ export const answerPings = async ({ agentSocket, count, service, slot }: WorkerS
   const path = pingSocketPath(agentSocket, ownPid())
   const server = new RpcServer({ service, worker: { id: slot, count }, methods: methodsOf(new Map()) })
   try {
-    await removeSocketFile(path)
+    removeSocketFile(path)
     await listen({ on: { path }, onConnection: (duplex) => server.accept(duplex) })
   } catch (error) {
     log("WARN", `no socket for the agent's probes: ${firstLine(error)}`)

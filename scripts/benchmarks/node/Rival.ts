@@ -34,20 +34,27 @@ export const echo = (host: string, port: number) =>
   })
 
 const tryEveryMs = 2
+/** Some that supervise let a call to a dead process hang. */
+const hangsAfterMs = 10
 const giveUpMs = 30_000
 
 /**
- * Milliseconds from now until a call is answered. One is begun every two milliseconds, whatever became of those before: some
- * that supervise let calls to a dead process hang.
+ * Milliseconds from now until a call is answered, as of a client that tries: the next call is begun two milliseconds after
+ * one has failed, or when one hangs. Calls beside one that waits in the queue of a socket would only be load.
  */
 export const untilAnswered = (call: () => Promise<void>): Promise<number> => {
   const { promise, reject, resolve } = Promise.withResolvers<number>()
   const from = performance.now()
+  let waitsUntil = 0
   const tryOnce = async () => {
+    const begun = performance.now()
+    if (begun < waitsUntil) return
+    waitsUntil = begun + hangsAfterMs
     try {
       await call()
       resolve(performance.now() - from)
     } catch (error) {
+      waitsUntil = 0
       if (performance.now() - from > giveUpMs) reject(error)
     }
   }

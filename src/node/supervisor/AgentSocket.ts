@@ -55,14 +55,16 @@ export class AgentSocket extends Context.Service<AgentSocket, { readonly path: s
         })
         yield* Effect.acquireRelease(
           Effect.tryPromise({
-            try: () =>
-              removeSocketFile(path).then(() => listen({ on: { path }, onConnection: (d) => server.accept(d) })),
+            try: () => {
+              removeSocketFile(path)
+              return listen({ on: { path }, onConnection: (d) => server.accept(d) })
+            },
             catch: (cause) => new AgentSocketFailed({ message: `the socket ${path} can't be made: ${String(cause)}` }),
           }),
           (listener) =>
             Effect.promise(() => listener.close().then(() => server.drain(0))).pipe(
               Effect.timeoutOption("1 second"),
-              Effect.andThen(Effect.promise(() => removeSocketFile(path))),
+              Effect.andThen(Effect.sync(() => removeSocketFile(path))),
             ),
         )
         return AgentSocket.of({ path })

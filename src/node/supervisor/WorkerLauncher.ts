@@ -115,7 +115,7 @@ export const workerLauncher = Effect.fnUntraced(function* (folder: DataFolder, e
     child.onExit((exit) => {
       // What the worker has started must not live on without it.
       child.tree.signal("SIGKILL")
-      void removeSocketFile(pingSocketPath(socket.path, pid))
+      removeSocketFile(pingSocketPath(socket.path, pid))
       const journal = takeJournalFile(journalPath(folder.socket.folder, run.id))
       if (journal.length > 0) inFlight = readJournal(journal)
       registry.remove(pid)
