@@ -144,6 +144,55 @@ describe("plain connections", () => {
     duplex.destroy()
   })
 
+  test("an end loses nothing that a slow peer has yet to read", async () => {
+    const size = 8 * 2 ** 20
+    let isTaken: boolean | undefined
+    const at = await listen({
+      on: local,
+      onConnection: (duplex) => {
+        listener(duplex)
+        isTaken = duplex.write(new Uint8Array(size))
+        duplex.end()
+      },
+    })
+    open.push(at)
+    const raw = net.connect(at.port, "127.0.0.1")
+    raw.pause()
+    let received = 0
+    let ended = false
+    raw.on("data", (chunk) => (received += chunk.length))
+    raw.on("end", () => (ended = true))
+    await waitFor(() => isTaken === false)
+    raw.resume()
+    await waitFor(() => ended)
+    expect(received).toBe(size)
+  })
+
+  test("the close is never told from within the method that brought it about", async () => {
+    let accepted: Duplex | undefined
+    const at = await listen({ on: local, onConnection: (duplex) => (accepted = duplex) })
+    open.push(at)
+    const toldWithin: Array<boolean> = []
+    const watched = (duplex: Duplex) => {
+      let isWithin = false
+      duplex.handle({ data() {}, drain() {}, close: () => void toldWithin.push(isWithin) })
+      return (act: (duplex: Duplex) => void) => {
+        isWithin = true
+        act(duplex)
+        isWithin = false
+      }
+    }
+    const client = watched(await dial({ to: { host: "127.0.0.1", port: at.port }, timeoutMs: 1000 }))
+    await waitFor(() => accepted !== undefined)
+    const server = watched(accepted as Duplex)
+    client((duplex) => duplex.destroy())
+    await waitFor(() => {
+      server((duplex) => duplex.write(new Uint8Array(2 ** 20)))
+      return toldWithin.length === 2
+    })
+    expect(toldWithin).toEqual([false, false])
+  })
+
   test("a port that nobody listens on, a name that is none and silence are errors with the address", async () => {
     const at = await listen({ on: local, onConnection: echo })
     await at.close()
