@@ -39,7 +39,9 @@ export const careForWorkers = Effect.fnUntraced(function* (options: WorkerCareOp
       const stuck = stuckReason(running.silence, timeoutMs)
       if (stuck !== undefined) yield* killFor(running, stuck)
     }
-    for (const slot of options.slots()) {
+    // The eldest first: where workers grow old faster than one is replaced, it would be the first slot's each time.
+    const startedAt = ({ running }: Slot) => running?.startedAt ?? now
+    for (const slot of options.slots().toSorted((a, b) => startedAt(a) - startedAt(b))) {
       if (options.isBusy(now)) return
       const { running } = slot
       const why =
