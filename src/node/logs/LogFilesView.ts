@@ -15,14 +15,19 @@ export const logFiles = async (folder: string): Promise<LogFiles> => {
   const files: Array<LogFiles["files"][number]> = []
   for (const output of outputs.values()) {
     const source = new LogSource(folder, output)
-    await source.look()
-    for (const segment of source.segments)
-      files.push({
-        ...output,
-        path: join(folder, segment.name),
-        bytes: segment.fileBytes,
-        ...(await source.span(segment)),
-      })
+    try {
+      await source.look()
+      for (const segment of source.segments)
+        files.push({
+          ...output,
+          path: join(folder, segment.name),
+          bytes: segment.fileBytes,
+          ...(await source.span(segment)),
+        })
+    } finally {
+      // A file that is left to the garbage collection ends the process with an error of the runtime's.
+      await source.close()
+    }
   }
   return { files }
 }

@@ -62,6 +62,7 @@ export class LogReading implements AsyncIterableIterator<LogBatch, undefined> {
   readonly #options: ReadingOptions
   readonly #batches: AsyncGenerator<LogBatch, undefined>
   readonly #over = new AbortController()
+  readonly #sources: Array<LogSource> = []
   readonly #readers = new Map<string, LineReader>()
   readonly #told = new Map<string, number>()
   readonly #filter: LineFilter
@@ -105,8 +106,15 @@ export class LogReading implements AsyncIterableIterator<LogBatch, undefined> {
       yield* this.#follow()
       return undefined
     } finally {
-      for (const { source } of this.#readers.values()) await source.close()
+      for (const source of this.#sources) await source.close()
     }
+  }
+
+  /** To be closed at the end, whatever becomes of it. */
+  #source(output: Output): LogSource {
+    const source = new LogSource(this.#options.folder, output)
+    this.#sources.push(source)
+    return source
   }
 
   /** What stands at the ends without a newline. */
@@ -139,7 +147,7 @@ export class LogReading implements AsyncIterableIterator<LogBatch, undefined> {
     const starts = new Map<string, number>()
     const sources = new Map<string, LogSource>()
     for (const output of outputsIn(this.#options.folder, this.#options.request)) {
-      const source = new LogSource(this.#options.folder, output)
+      const source = this.#source(output)
       const key = outputKey(output)
       await source.look()
       sources.set(key, source)
@@ -213,7 +221,7 @@ export class LogReading implements AsyncIterableIterator<LogBatch, undefined> {
     for (const output of outputsIn(this.#options.folder, this.#options.request)) {
       const key = outputKey(output)
       if (this.#readers.has(key)) continue
-      const source = new LogSource(this.#options.folder, output)
+      const source = this.#source(output)
       await source.look()
       const reader = new LineReader(source, source.start, this.#filter)
       // It has begun since the last look, and may have said more than is kept.

@@ -224,12 +224,11 @@ export class LogSource {
     await this.close()
     const handle = await ReadableFile.open(join(this.#folder, segment.name))
     if (handle === undefined) return undefined
-    if ((await handle.facts()).inode !== segment.inode) {
-      await handle.close()
-      return undefined
-    }
+    // Held at once, so that whatever becomes of it is closed.
     this.#file = { segment, handle }
-    return handle
+    if ((await handle.facts()).inode === segment.inode) return handle
+    await this.close()
+    return undefined
   }
 
   async #memberOf(segment: Segment, handle: ReadableFile, member: number): Promise<Uint8Array> {

@@ -1,7 +1,9 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeSync } from "node:fs"
+import { mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync, writeSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, setDefaultTimeout, test } from "bun:test"
 import { compress, uncompressed } from "../../../src/node/logs/Housekeeping.ts"
+import { gzipFile } from "../../../src/platform/GzipLog.ts"
+import { logFiles } from "../../../src/node/logs/LogFilesView.ts"
 import { LogReading } from "../../../src/node/logs/LogReading.ts"
 import type { LogBatch, LogsRequest } from "../../../src/protocol/LogMessages.ts"
 import { setName, TestPump } from "./TestPump.ts"
@@ -303,4 +305,34 @@ test("a long line is cut, and what is no UTF-8 is replaced", async () => {
   expect(long).toBe("z".repeat(65_536))
   expect(short).toBe("short")
   expect(odd).toBe("a\ufffdb")
+})
+
+/** Descriptors of this process that read a file of the folder. */
+const openedIn = (folder: string) =>
+  readdirSync("/proc/self/fdinfo").filter((fd) => {
+    try {
+      const isRead =
+        (Number.parseInt(/^flags:\s+(\d+)/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, "utf8"))?.[1] ?? "1", 8) &
+          3) ===
+        0
+      return isRead && readlinkSync(`/proc/self/fd/${fd}`).startsWith(folder)
+    } catch {
+      return false
+    }
+  })
+
+test("whoever has looked at logs leaves none of them open", async () => {
+  using speaker = await Speaker.make()
+  speaker.say("0", "out", "one\ntwo\n", 0)
+  speaker.say("1", "err", "three\n", 10)
+  expect((await logFiles(speaker.pump.folder)).files).toHaveLength(2)
+  expect(await speaker.lines({ tail: 2 })).toHaveLength(2)
+  const reading = speaker.read({ follow: true })
+  await reading.next()
+  expect(openedIn(speaker.pump.folder)).not.toEqual([])
+  await reading.return()
+  expect(openedIn(speaker.pump.folder)).toEqual([])
+  const log = join(speaker.pump.folder, "0.out.log")
+  await expect(gzipFile(log, join(speaker.pump.folder, "none", "0.out.gz"), 1_000)).rejects.toThrow("ENOENT")
+  expect(openedIn(speaker.pump.folder)).toEqual([])
 })
