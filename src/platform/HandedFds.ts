@@ -9,10 +9,10 @@ const firstOther = 3
 /** Where a process finds its descriptors 3, 4, … at first: their numbers, with commas. */
 const variable = "MUSTER_FDS"
 
-const placeholders: Array<number> = []
+const reserved: Array<number> = []
 
 /** Held at 3, 4, … from the first moment on, so that the child's runtime has nothing of its own there. One for each, as Deno maps none twice. */
-const placeholder = (at: number) => (placeholders[at] ??= openSync("/dev/null", constants.O_RDONLY | O_CLOEXEC))
+const reserve = (at: number) => (reserved[at] ??= openSync("/dev/null", constants.O_RDONLY | O_CLOEXEC))
 
 type Handed = { readonly fds: ReadonlyArray<number>; readonly env: Readonly<Record<string, string>> }
 
@@ -26,7 +26,7 @@ export const handFds = <A>(fds: ReadonlyArray<number>, start: (handed: Handed) =
   const c = loadedLibc()
   for (const fd of fds) c.fcntl(fd, F_SETFD, 0)
   try {
-    return start({ fds: fds.map((_, at) => placeholder(at)), env: { [variable]: fds.join(",") } })
+    return start({ fds: fds.map((_, at) => reserve(at)), env: { [variable]: fds.join(",") } })
   } finally {
     for (const fd of fds) c.fcntl(fd, F_SETFD, FD_CLOEXEC)
   }
