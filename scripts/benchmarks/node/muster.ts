@@ -16,20 +16,18 @@ export const muster = async (): Promise<Rival & { readonly cluster: Cluster }> =
   await agent.stop()
   const again = agent.start()
   await again.until("the agent is back", async () => (await cluster.node(agent.ip))?.connection === "connected")
-  const specs = new Map<string, object>()
-  const desire = (name: string, desired: "running" | "stopped") =>
-    cluster.api.call("PUT", `/services/${name}/process`, { ...specs.get(name), desired })
+  const act = (name: string, action: "start" | "stop") => cluster.api.call("POST", `/services/${name}/${action}`, {})
   return {
     name: "muster",
     cluster,
     daemon: agent.process?.pid ?? 0,
     add: async (name, port, workers) => {
       await cluster.api.create(name, [online(agent.ip, port)])
-      specs.set(name, { kind: "module", module, workers, tls: "off" })
-      await desire(name, "stopped")
+      const spec = { kind: "module", module, workers, tls: "off", desired: "stopped" }
+      await cluster.api.call("PUT", `/services/${name}/process`, spec)
     },
-    start: async (name) => void (await desire(name, "running")),
-    stop: async (name) => void (await desire(name, "stopped")),
+    start: async (name) => void (await act(name, "start")),
+    stop: async (name) => void (await act(name, "stop")),
     pids: async (name) => {
       const { process } = await cluster.api.service(name)
       return (process?.instances[0]?.status?.workers ?? []).flatMap(({ pid }) => (pid === null ? [] : [pid]))

@@ -14,9 +14,10 @@ const program = "speed"
 
 const oneRound = async ({ kill, port, rival, start }: Measured, upMs: number) => {
   const began = performance.now()
-  await rival.start(program)
+  const asked = rival.start(program)
   await untilAnswered(() => rival.call(port))
   start.push(performance.now() - began)
+  await asked
   const [pid = 0] = await untilRunning(rival, program, 1)
   await sleep(upMs)
   process.kill(pid, "SIGKILL")

@@ -197,6 +197,11 @@ const make = Effect.gen(function* () {
     return service === undefined ? yield* new NotFound({ what: "service", id: value }) : yield* detail(service, index)
   })
 
+  const named = Effect.fn("Overview.named")(function* (name: string) {
+    const found = (yield* desired.index).services.find((service) => service.name === name)
+    return found ?? (yield* new NotFound({ what: "service", id: name }))
+  })
+
   const nodeView = (node: Node, services: number): NodeView => {
     const unknown = {
       connection: "never",
@@ -230,6 +235,7 @@ const make = Effect.gen(function* () {
     list,
     get: Effect.fn("Overview.get")((id: string) => find("id", id)),
     byName: Effect.fn("Overview.byName")((name: string) => find("name", name)),
+    named,
     clientsOf,
     nodes: Effect.gen(function* () {
       const { atAddress } = yield* desired.index
@@ -277,6 +283,8 @@ export class Overview extends Context.Service<
     readonly list: Effect.Effect<ReadonlyArray<ServiceSummary>>
     readonly get: (id: string) => Effect.Effect<ServiceDetail, NotFound>
     readonly byName: (name: string) => Effect.Effect<ServiceDetail, NotFound>
+    /** No more than what is in its row: most often without a query. */
+    readonly named: (name: string) => Effect.Effect<Service, NotFound>
     readonly clientsOf: (serviceId: string) => Effect.Effect<ReadonlyArray<ClientView>>
     readonly nodes: Effect.Effect<ReadonlyArray<NodeView>>
     readonly counts: Effect.Effect<DashboardCounts>

@@ -55,13 +55,13 @@ export const ownCommands = Effect.gen(function* () {
     yield* ownService(id, "run")
     const before = yield* places(id)
     const { desired, kind } = input
-    const stored = yield* database.transaction(
-      Effect.tap(specs.set(id, input, by, { base, pushed }), ({ revision }) =>
+    const revision = yield* database.transaction(
+      Effect.tap(specs.set(id, input, by, { base, pushed }), (revision) =>
         note("process.set", id, by, { revision, kind, desired, pushed }),
       ),
     )
     yield* aftermath.of(id, [...before, ...(yield* places(id))])
-    return { revision: stored.revision }
+    return { revision }
   })
 
   const removeProcess = Effect.fn("Services.removeProcess")(function* (id: string, by: string) {

@@ -1,5 +1,6 @@
 import { Context, Effect, Layer } from "effect"
 import type { Endpoint } from "../../domain/Endpoint.ts"
+import type { Service } from "../store/ServicesRepo.ts"
 import type { SetOptions } from "../store/ProcessSpecsRepo.ts"
 import type { Conflict, GuardRefused, KernelService, NotFound, Stale } from "./Errors.ts"
 import type { EndpointStatusInput, ProcessInput, ServiceInput, ServiceUpdate } from "./Inputs.ts"
@@ -10,8 +11,8 @@ import type { ClientView, ServiceDetail, ServiceSummary } from "./Views.ts"
 
 const make = Effect.gen(function* () {
   const overview = yield* Overview
-  const { byName, get, list } = overview
-  return Services.of({ list, get, byName, ...(yield* listCommands), ...(yield* ownCommands) })
+  const { byName, get, list, named } = overview
+  return Services.of({ list, get, byName, named, ...(yield* listCommands), ...(yield* ownCommands) })
 })
 
 /** Commands and rules on services. Inputs are decoded before (Inputs.ts); `by` is the user's name, for the audit. */
@@ -22,6 +23,8 @@ export class Services extends Context.Service<
     readonly list: Effect.Effect<ReadonlyArray<ServiceSummary>>
     readonly get: (id: string) => Effect.Effect<ServiceDetail, NotFound>
     readonly byName: (name: string) => Effect.Effect<ServiceDetail, NotFound>
+    /** No more than what is in its row: most often without a query. */
+    readonly named: (name: string) => Effect.Effect<Service, NotFound>
     /** Releases revision 1 when endpoints are given. Pushes nothing. */
     readonly create: (
       input: ServiceInput,

@@ -46,7 +46,13 @@ const tokenInput = decoder(
   }),
 )
 
+/** The service that the path names: what is in its row, for those who need no more. */
 export const serviceOf = Effect.fn("Api.serviceOf")(function* (ask: Ask) {
+  const services = yield* Services
+  return { services, service: yield* services.named(yield* param(ask, "name")) }
+})
+
+export const detailOf = Effect.fn("Api.detailOf")(function* (ask: Ask) {
   const services = yield* Services
   return { services, service: yield* services.byName(yield* param(ask, "name")) }
 })
@@ -59,10 +65,10 @@ export const createService = Effect.fn("Api.createService")(function* (ask: Sign
   return json(yield* services.get(id), 201)
 })
 
-export const getService = (ask: SignedAsk) => serviceOf(ask).pipe(Effect.map(({ service }) => json(service)))
+export const getService = (ask: SignedAsk) => detailOf(ask).pipe(Effect.map(({ service }) => json(service)))
 
 export const updateService = Effect.fn("Api.updateService")(function* (ask: SignedAsk) {
-  const { services, service } = yield* serviceOf(ask)
+  const { services, service } = yield* detailOf(ask)
   const change = yield* changedService(yield* jsonBody(ask))
   yield* services.update(
     service.id,
@@ -92,7 +98,7 @@ export const addClients = Effect.fn("Api.addClients")(function* (ask: SignedAsk)
 })
 
 export const removeClient = Effect.fn("Api.removeClient")(function* (ask: SignedAsk) {
-  const { services, service } = yield* serviceOf(ask)
+  const { services, service } = yield* detailOf(ask)
   const ip = yield* param(ask, "ip")
   const client = service.clientsList.find((one) => one.ip === ip)
   if (client === undefined) return yield* new NotFound({ what: "client", id: ip })
@@ -102,7 +108,7 @@ export const removeClient = Effect.fn("Api.removeClient")(function* (ask: Signed
 
 /** 202 and the job; with `?wait=ms` the job as it is when it has ended, or after that time. */
 export const push = Effect.fn("Api.push")(function* (ask: SignedAsk) {
-  const { services, service } = yield* serviceOf(ask)
+  const { services, service } = yield* detailOf(ask)
   const pushes = yield* Pushes
   const { clients } = yield* pushInput(yield* jsonBody(ask))
   const ids: Array<string> = []

@@ -5,7 +5,7 @@ import { type Action, Actions, type One, type Outcome } from "../fleet/Actions.t
 import { BulkActions } from "../fleet/BulkActions.ts"
 import { Services } from "../fleet/Services.ts"
 import type { ServiceDetail } from "../fleet/Views.ts"
-import { serviceOf } from "./ApiRoutes.ts"
+import { detailOf, serviceOf } from "./ApiRoutes.ts"
 import { json } from "./Answers.tsx"
 import { query, type SignedAsk } from "./Ask.ts"
 import { InvalidInput } from "./Failure.ts"
@@ -27,7 +27,7 @@ const saving = decoder(
  * that the edit began from, 0: there was none; left out: whatever there is.
  */
 export const setProcess = Effect.fn("Api.setProcess")(function* (ask: SignedAsk) {
-  const { services, service } = yield* serviceOf(ask)
+  const { services, service } = yield* detailOf(ask)
   const { push, revision: from, ...body } = Object(yield* jsonBody(ask)) as Record<string, unknown>
   const { push: pushed, revision: base } = yield* saving({
     ...(push === undefined ? {} : { push }),
@@ -44,12 +44,12 @@ export const setProcess = Effect.fn("Api.setProcess")(function* (ask: SignedAsk)
 })
 
 export const getProcess = Effect.fn("Api.getProcess")(function* (ask: SignedAsk) {
-  const { service } = yield* serviceOf(ask)
+  const { service } = yield* detailOf(ask)
   return json(service.process)
 })
 
 export const removeProcess = Effect.fn("Api.removeProcess")(function* (ask: SignedAsk) {
-  const { services, service } = yield* serviceOf(ask)
+  const { services, service } = yield* detailOf(ask)
   yield* services.removeProcess(service.id, ask.by)
   return json({ removed: service.process !== null })
 })
@@ -126,7 +126,7 @@ export const restart = Effect.fn("Api.restart")(function* (ask: SignedAsk) {
 const countInput = decoder(Schema.Struct({ count: Schema.Int }))
 
 export const scale = Effect.fn("Api.scale")(function* (ask: SignedAsk) {
-  const { service } = yield* serviceOf(ask)
+  const { service } = yield* detailOf(ask)
   const { count } = yield* countInput(yield* jsonBody(ask))
   const least = service.process?.spec.kind === "command" ? 1 : 0
   if (count < least || count > workersMax)

@@ -51,9 +51,8 @@ export type Places = "all" | ReadonlyArray<string>
 const make = Effect.gen(function* () {
   const database = yield* Database
 
-  /** Of one service, or of all that are not deleted: three queries, whatever their number. */
-  const read = Effect.fnUntraced(function* (serviceId: string | undefined) {
-    const found = yield* heads(
+  const headsOf = (serviceId: string | undefined) =>
+    heads(
       database.run((db) =>
         db
           .selectFrom("process")
@@ -65,6 +64,10 @@ const make = Effect.gen(function* () {
           .execute(),
       ),
     )
+
+  /** Of one service, or of all that are not deleted: three queries, whatever their number. */
+  const read = Effect.fnUntraced(function* (serviceId: string | undefined) {
+    const found = yield* headsOf(serviceId)
     const otherwise = yield* places(
       database.run((db) =>
         db
@@ -120,6 +123,12 @@ const make = Effect.gen(function* () {
 
   const existing = Effect.fnUntraced(function* (serviceId: string) {
     return (yield* get(serviceId)) ?? (yield* new NotFound({ what: "process", id: serviceId }))
+  })
+
+  /** What a change of what is wanted or pushed begins from: without the specs. */
+  const headOf = Effect.fnUntraced(function* (serviceId: string) {
+    const [found] = yield* headsOf(serviceId)
+    return found ?? (yield* new NotFound({ what: "process", id: serviceId }))
   })
 
   const save = Effect.fnUntraced(function* (serviceId: string, spec: NamelessSpec, by: string) {
@@ -196,7 +205,7 @@ const make = Effect.gen(function* () {
     ips: Places,
     by: string,
   ) {
-    const { pushed } = yield* existing(serviceId)
+    const { pushed } = yield* headOf(serviceId)
     const known = yield* database.run((db) =>
       db
         .selectFrom("process_revision")
@@ -208,7 +217,6 @@ const make = Effect.gen(function* () {
     if (known === undefined) return yield* new NotFound({ what: "process revision", id: String(revision) })
     if (ips === "all") yield* setHead(serviceId, { pushed_revision: revision })
     yield* setPlaces(serviceId, ips, { revision: ips === "all" || revision === pushed ? null : revision }, by)
-    return yield* existing(serviceId)
   }, database.transaction)
 
   const want = Effect.fn("ProcessSpecsRepo.want")(function* (
@@ -217,10 +225,9 @@ const make = Effect.gen(function* () {
     ips: Places,
     by: string,
   ) {
-    const before = yield* existing(serviceId)
+    const before = yield* headOf(serviceId)
     if (ips === "all") yield* setHead(serviceId, { desired })
     yield* setPlaces(serviceId, ips, { desired: ips === "all" || desired === before.desired ? null : desired }, by)
-    return yield* existing(serviceId)
   }, database.transaction)
 
   const savedBy = Effect.fnUntraced(function* (serviceId: string, revision: number) {
@@ -256,7 +263,7 @@ const make = Effect.gen(function* () {
     else yield* setHead(serviceId, { revision })
     if (before !== undefined && before.desired !== desired) yield* want(serviceId, desired, "all", by)
     if (pushed) yield* push(serviceId, revision, "all", by)
-    return yield* existing(serviceId)
+    return revision
   }, database.transaction)
 
   const change = Effect.fn("ProcessSpecsRepo.change")(function* (
@@ -275,7 +282,6 @@ const make = Effect.gen(function* () {
       const own = [...before.places].filter(([, place]) => place.revision === revision).map(([ip]) => ip)
       if (own.length > 0) yield* setPlaces(serviceId, own, { revision: next }, by)
     }
-    return yield* existing(serviceId)
   }, database.transaction)
 
   const remove = Effect.fn("ProcessSpecsRepo.remove")(function* (serviceId: string) {
@@ -304,35 +310,25 @@ export class ProcessSpecsRepo extends Context.Service<
     readonly all: Effect.Effect<ReadonlyArray<StoredSpec>>
     readonly get: (serviceId: string) => Effect.Effect<StoredSpec | undefined>
     /**
-     * Saves a revision, which every node gets unless `pushed` is false. Another `desired` than before counts for all places,
-     * whatever is pushed.
+     * Saves a revision, which every node gets unless `pushed` is false, and gives its number. Another `desired` than before
+     * counts for all places, whatever is pushed.
      */
     readonly set: (
       serviceId: string,
       spec: NamelessSpec,
       by: string,
       options?: SetOptions,
-    ) => Effect.Effect<StoredSpec, NotFound | Stale>
+    ) => Effect.Effect<number, NotFound | Stale>
     /** Gives a saved revision to places, or to all, which then have it alike. */
-    readonly push: (
-      serviceId: string,
-      revision: number,
-      places: Places,
-      by: string,
-    ) => Effect.Effect<StoredSpec, NotFound>
+    readonly push: (serviceId: string, revision: number, places: Places, by: string) => Effect.Effect<void, NotFound>
     /** Whether it is to run at these places, or at all, whatever was wanted of one before. */
-    readonly want: (
-      serviceId: string,
-      desired: Desired,
-      places: Places,
-      by: string,
-    ) => Effect.Effect<StoredSpec, NotFound>
+    readonly want: (serviceId: string, desired: Desired, places: Places, by: string) => Effect.Effect<void, NotFound>
     /** Saves a changed copy of each revision that is in use, in its place: what was held back stays so. */
     readonly change: (
       serviceId: string,
       to: (spec: ProcessSpec) => ProcessSpec,
       by: string,
-    ) => Effect.Effect<StoredSpec, NotFound>
+    ) => Effect.Effect<void, NotFound>
     /** false: there was none. */
     readonly remove: (serviceId: string) => Effect.Effect<boolean>
   }

@@ -13,6 +13,14 @@ type Store = Layer.Success<ReturnType<typeof storeLayer>>
 const command = (fields: Record<string, unknown> = {}) =>
   Schema.decodeUnknownSync(NamelessSpec)({ kind: "command", command: { argv: ["sleep", "1"] }, ...fields })
 
+/** What is stored of the service `id` behind a change of it. */
+const reading = (specs: ProcessSpecsRepo["Service"], id: string) =>
+  Effect.fnUntraced(function* <E>(change: Effect.Effect<unknown, E>) {
+    yield* change
+    const stored = yield* specs.get(id)
+    return stored ?? (yield* Effect.die(new Error(`nothing is stored of ${id}`)))
+  })
+
 const has = (stored: StoredSpec, ip: string) => {
   const here = planAt(stored, ip)
   return here === undefined ? undefined : [here.revision, here.desired, countOf(here.spec)]
@@ -37,21 +45,22 @@ describe.each(engines)("what is wanted of processes, on $name,", ({ fresh }) => 
     Effect.gen(function* () {
       const specs = yield* ProcessSpecsRepo
       const id = yield* create("Wanted")
+      const after = reading(specs, id)
       yield* specs.set(id, command(), "ann")
       yield* specs.want(id, "stopped", ["10.0.0.1"], "bob")
-      const one = yield* specs.want(id, "stopped", ["10.0.0.1", "10.0.0.2"], "bob")
+      const one = yield* after(specs.want(id, "stopped", ["10.0.0.1", "10.0.0.2"], "bob"))
       expect([has(one, "10.0.0.1"), has(one, "10.0.0.2"), has(one, "10.0.0.3")]).toEqual([
         [1, "stopped", 1],
         [1, "stopped", 1],
         [1, "running", 1],
       ])
-      const back = yield* specs.want(id, "running", ["10.0.0.2"], "bob")
+      const back = yield* after(specs.want(id, "running", ["10.0.0.2"], "bob"))
       expect([...back.places.keys()]).toEqual(["10.0.0.1"])
-      const all = yield* specs.want(id, "stopped", "all", "bob")
+      const all = yield* after(specs.want(id, "stopped", "all", "bob"))
       expect(all).toMatchObject({ desired: "stopped", revision: 1, spec: { desired: "stopped" } })
       expect(all.places.size).toBe(0)
       yield* specs.want(id, "running", ["10.0.0.1"], "bob")
-      const running = yield* specs.want(id, "running", "all", "bob")
+      const running = yield* after(specs.want(id, "running", "all", "bob"))
       expect([running.places.size, has(running, "10.0.0.1")]).toEqual([0, [1, "running", 1]])
     }),
   )
@@ -61,14 +70,15 @@ describe.each(engines)("what is wanted of processes, on $name,", ({ fresh }) => 
     Effect.gen(function* () {
       const specs = yield* ProcessSpecsRepo
       const id = yield* create("Saved")
+      const after = reading(specs, id)
       yield* specs.set(id, command(), "ann")
       yield* specs.want(id, "stopped", ["10.0.0.1"], "bob")
-      const same = yield* specs.set(id, command({ instances: 2 }), "ann")
+      const same = yield* after(specs.set(id, command({ instances: 2 }), "ann"))
       expect([has(same, "10.0.0.1"), has(same, "10.0.0.2")]).toEqual([
         [2, "stopped", 2],
         [2, "running", 2],
       ])
-      const other = yield* specs.set(id, command({ desired: "stopped" }), "ann")
+      const other = yield* after(specs.set(id, command({ desired: "stopped" }), "ann"))
       expect([other.places.size, has(other, "10.0.0.1"), has(other, "10.0.0.2")]).toEqual([
         0,
         [3, "stopped", 1],
@@ -82,21 +92,22 @@ describe.each(engines)("what is wanted of processes, on $name,", ({ fresh }) => 
     Effect.gen(function* () {
       const specs = yield* ProcessSpecsRepo
       const id = yield* create("Held")
-      const first = yield* specs.set(id, command(), "ann", { pushed: false })
+      const after = reading(specs, id)
+      const first = yield* after(specs.set(id, command(), "ann", { pushed: false }))
       expect([first.pushed, has(first, "10.0.0.1")]).toEqual([null, undefined])
       yield* specs.push(id, 1, "all", "ann")
       yield* specs.set(id, command({ instances: 5 }), "ann", { pushed: false })
-      const one = yield* specs.push(id, 2, ["10.0.0.1"], "ann")
+      const one = yield* after(specs.push(id, 2, ["10.0.0.1"], "ann"))
       expect([has(one, "10.0.0.1"), has(one, "10.0.0.2"), one.spec.kind === "command" && one.spec.instances]).toEqual([
         [2, "running", 5],
         [1, "running", 1],
         5,
       ])
-      const back = yield* specs.push(id, 1, ["10.0.0.1"], "ann")
+      const back = yield* after(specs.push(id, 1, ["10.0.0.1"], "ann"))
       expect([back.places.size, has(back, "10.0.0.1")]).toEqual([0, [1, "running", 1]])
       yield* specs.push(id, 2, ["10.0.0.1"], "ann")
       yield* specs.want(id, "stopped", ["10.0.0.1"], "ann")
-      const all = yield* specs.push(id, 2, "all", "ann")
+      const all = yield* after(specs.push(id, 2, "all", "ann"))
       expect([has(all, "10.0.0.1"), has(all, "10.0.0.2")]).toEqual([
         [2, "stopped", 5],
         [2, "running", 5],
@@ -110,11 +121,12 @@ describe.each(engines)("what is wanted of processes, on $name,", ({ fresh }) => 
     Effect.gen(function* () {
       const specs = yield* ProcessSpecsRepo
       const id = yield* create("Scaled")
+      const after = reading(specs, id)
       yield* specs.set(id, command({ env: { A: "1" } }), "ann")
       yield* specs.set(id, command({ env: { A: "2" } }), "ann", { pushed: false })
       yield* specs.push(id, 2, ["10.0.0.1"], "ann")
       yield* specs.set(id, command({ env: { A: "3" } }), "ann", { pushed: false })
-      const scaled = yield* specs.change(id, (spec) => ({ ...spec, instances: 7 }) as typeof spec, "ann")
+      const scaled = yield* after(specs.change(id, (spec) => ({ ...spec, instances: 7 }) as typeof spec, "ann"))
       expect([scaled.pushed, scaled.revision, has(scaled, "10.0.0.1"), has(scaled, "10.0.0.2")]).toEqual([
         4,
         6,
@@ -143,11 +155,12 @@ describe.each(engines)("what is wanted of processes, on $name,", ({ fresh }) => 
     Effect.gen(function* () {
       const specs = yield* ProcessSpecsRepo
       const id = yield* create("Gone")
+      const after = reading(specs, id)
       yield* specs.set(id, command(), "ann")
       yield* specs.want(id, "stopped", ["10.0.0.1"], "ann")
       expect(yield* specs.remove(id)).toBe(true)
       expect((yield* Effect.flip(specs.want(id, "stopped", "all", "ann")))._tag).toBe("NotFound")
-      const anew = yield* specs.set(id, command(), "ann")
+      const anew = yield* after(specs.set(id, command(), "ann"))
       expect([anew.revision, anew.places.size, has(anew, "10.0.0.1")]).toEqual([2, 0, [2, "running", 1]])
     }),
   )
@@ -157,12 +170,13 @@ describe.each(engines)("what is wanted of processes, on $name,", ({ fresh }) => 
     Effect.gen(function* () {
       const specs = yield* ProcessSpecsRepo
       const id = yield* create("Nowhere")
+      const after = reading(specs, id)
       yield* specs.set(id, command({ nodes: ["10.0.0.1"] }), "ann")
       const more = command({ nodes: ["10.0.0.1", "10.0.0.2", "10.0.0.3"] })
       yield* specs.set(id, more, "ann", { pushed: false })
-      const one = yield* specs.push(id, 2, ["10.0.0.2"], "ann")
+      const one = yield* after(specs.push(id, 2, ["10.0.0.2"], "ann"))
       expect([...addressesOf(one, [])].toSorted()).toEqual(["10.0.0.1", "10.0.0.2"])
-      expect([...addressesOf(yield* specs.push(id, 2, "all", "ann"), [])]).toHaveLength(3)
+      expect([...addressesOf(yield* after(specs.push(id, 2, "all", "ann")), [])]).toHaveLength(3)
     }),
   )
 })

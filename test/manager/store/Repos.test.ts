@@ -274,11 +274,12 @@ describe.each(engines)("the store on $name", ({ fresh }) => {
       const specs = yield* ProcessSpecsRepo
       const { id } = yield* create("Specs")
       expect(yield* specs.get(id)).toBeUndefined()
-      expect(yield* specs.set(id, spec, "ann")).toMatchObject({ revision: 1, spec: { ...spec, service: "Specs" } })
+      expect(yield* specs.set(id, spec, "ann")).toBe(1)
+      expect(yield* specs.get(id)).toMatchObject({ revision: 1, spec: { ...spec, service: "Specs" } })
       yield* (yield* ServicesRepo).update(id, fields("Specs2"), "ann")
       expect((yield* specs.get(id))?.spec.service).toBe(ServiceName.make("Specs2"))
       expect([yield* specs.remove(id), yield* specs.remove(id)]).toEqual([true, false])
-      expect((yield* specs.set(id, { ...spec, workers: 1 }, "bob")).revision).toBe(2)
+      expect(yield* specs.set(id, { ...spec, workers: 1 }, "bob")).toBe(2)
       expect((yield* specs.all).filter((stored) => stored.serviceId === id)).toMatchObject([{ modifiedBy: "bob" }])
       expect((yield* Effect.flip(specs.set(newId(), spec, "ann")))._tag).toBe("NotFound")
     }),

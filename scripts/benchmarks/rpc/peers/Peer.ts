@@ -29,12 +29,18 @@ export interface Peer {
 /** A package of scripts/benchmarks/package.json, which the project itself doesn't know. */
 export const loadPackage = <A>(name: string): A => createRequire(import.meta.url)(name) as A
 
-/** A port of 127.0.0.1 that nobody listened on a moment ago. */
-export const freePort = () =>
-  new Promise<number>((resolve) => {
+const givenPorts = new Set<number>()
+
+/** A port of 127.0.0.1 that nobody listened on a moment ago, and that was not given before: the system may repeat itself. */
+export const freePort = async (): Promise<number> => {
+  const port = await new Promise<number>((resolve) => {
     const server = createServer()
     server.listen(0, "127.0.0.1", () => {
       const { port } = server.address() as AddressInfo
       server.close(() => resolve(port))
     })
   })
+  if (givenPorts.has(port)) return await freePort()
+  givenPorts.add(port)
+  return port
+}
