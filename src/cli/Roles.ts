@@ -1,4 +1,4 @@
-import { Cause, Context, Effect, Exit, Fiber, Layer, ManagedRuntime } from "effect"
+import { Cause, Context, Effect, Exit, Fiber, Layer, ManagedRuntime, Schedule } from "effect"
 import { Departure } from "../node/Departure.ts"
 import type { NodeConfig } from "../node/Node.ts"
 import { readText } from "../platform/DurableFile.ts"
@@ -74,16 +74,20 @@ const runNoticed = Effect.fnUntraced(function* (settings: RoleSettings, departur
 
 /** By then what a role starts with has run. */
 const startIsOver = "10 seconds"
-const tidiedEvery = "1 minute"
+const collectedEvery = "1 minute"
+/** Each page that is touched maps the sixteen around it: most of what comes back has not been asked for. */
+const releasedEvery = "10 seconds"
 
 /**
  * Keeps a process small that idles for months: garbage would wait for more of it before it is collected, and code that runs
  * once an hour stay in memory.
  */
-const staySmall = Effect.promise(async () => {
-  collectGarbage()
-  await releaseCode().catch(() => undefined)
-}).pipe(Effect.andThen(Effect.sleep(tidiedEvery)), Effect.forever, Effect.delay(startIsOver), Effect.forkScoped)
+const staySmall = Effect.gen(function* () {
+  yield* Effect.sleep(startIsOver)
+  const collecting = Effect.repeat(Effect.sync(collectGarbage), Schedule.spaced(collectedEvery))
+  const releasing = Effect.repeat(Effect.ignore(Effect.tryPromise(releaseCode)), Schedule.spaced(releasedEvery))
+  yield* Effect.all([collecting, releasing], { concurrency: "unbounded", discard: true })
+}).pipe(Effect.forkScoped)
 
 /** Each answers, when it listens, what there is to say of it in one line. */
 const manager = Effect.fn("Roles.manager")(function* (settings: RoleSettings) {
