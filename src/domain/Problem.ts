@@ -28,6 +28,16 @@ export const Problem = Schema.Union([
   Schema.TaggedStruct("Refused", { detail: Schema.String }),
   Schema.TaggedStruct("OtherPort", { port: Schema.Int }),
   Schema.TaggedStruct("NothingThere", {}),
+  /** The node was revoked. */
+  Schema.TaggedStruct("NodeGone", {}),
+  /** Nothing that is to run was pushed to the node yet. */
+  Schema.TaggedStruct("NoSpec", {}),
+  /** What is stopped is not restarted. */
+  Schema.TaggedStruct("IsStopped", {}),
+  /** Another reload took its place. */
+  Schema.TaggedStruct("Superseded", {}),
+  Schema.TaggedStruct("StillStopping", { pids: Schema.Array(Schema.Int) }),
+  Schema.TaggedStruct("SomeNotReady", { unready: Schema.Int, of: Schema.Int }),
   Schema.TaggedStruct("InState", {
     state: Schema.Literals(["STOPPED", "STARTING", "RUNNING", "BACKOFF", "STOPPING", "EXITED", "FATAL"]),
   }),
@@ -38,29 +48,41 @@ export const Problem = Schema.Union([
 ])
 export type Problem = typeof Problem.Type
 
+/** Those with nothing in them. */
+const fixed = {
+  NotReachedYet: "The first connection is not up yet",
+  NoAnswer: "The node did not answer in time",
+  ManagerFailed: "The manager failed: see its log",
+  NothingThere: "Its node runs nothing there",
+  NodeGone: "The node does not belong to the cluster any more",
+  NoSpec: "No spec was pushed to this node yet",
+  IsStopped: "It is stopped: start it instead",
+  Superseded: "Another reload took its place",
+} as const satisfies { readonly [Tag in Problem["_tag"]]?: string }
+
+type Fixed = Extract<Problem, { _tag: keyof typeof fixed }>
+const isFixed = (problem: Problem): problem is Fixed => Object.hasOwn(fixed, problem._tag)
+
 /** For logs, the API and the command line. */
 export const problemSentence = (problem: Problem): string => {
+  if (isFixed(problem)) return fixed[problem._tag]
   switch (problem._tag) {
     case "NotJoined":
       return `No node with the address ${problem.ip} has joined`
-    case "NotReachedYet":
-      return "The first connection is not up yet"
     case "NoConnection":
       return `No connection to ${problem.at}: ${problem.detail}`
-    case "NoAnswer":
-      return "The node did not answer in time"
     case "OtherNode":
       return `${problem.at} says it is node ${problem.nodeId}`
     case "Guarded":
       return `The node's guard refuses it: ${guardReason(problem.verdict)}`
     case "Ahead":
       return `The node has revision ${problem.revision}, but ${problem.newest === 0 ? "none was" : `${problem.newest} is the newest that was`} released: was the manager's database put back to an older state?`
-    case "ManagerFailed":
-      return "The manager failed: see its log"
     case "OtherPort":
       return `The agent there listens on port ${problem.port}`
-    case "NothingThere":
-      return "Its node runs nothing there"
+    case "StillStopping":
+      return `still stopping: pid ${problem.pids.join(", ")}`
+    case "SomeNotReady":
+      return `${problem.unready} of ${problem.of} not ready yet`
     default:
       return processSentence(problem)
   }

@@ -33,6 +33,8 @@ const shared = new Set([
   "calls.pid",
   "spec.json",
   "notices.of",
+  "bulk.at",
+  "bulk.and",
   "crashes.cpu",
   "crashes.percent",
 ])

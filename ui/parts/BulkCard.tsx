@@ -3,15 +3,24 @@ import type { BulkJob, PageContext } from "../ViewModels.ts"
 import { Bar } from "./Bar.tsx"
 import { Icon } from "./Icon.tsx"
 import { Status, type Tone } from "./Status.tsx"
+import { Toast } from "./Toast.tsx"
 
 type State = BulkJob["items"][number]["state"]
-type Props = PropsWithChildren<{
+
+/** What is said of the actions on one list. */
+export type BulkWords<Action extends string> = {
+  readonly label: string
+  readonly begun: (count: number) => string
+  readonly running: Readonly<Record<Action, string>>
+  readonly finished: Readonly<Record<Action, (done: number, total: number) => string>>
+}
+
+type Props<Action extends string> = PropsWithChildren<{
   page: PageContext
-  job: BulkJob
+  job: BulkJob<Action> | null
+  words: BulkWords<Action>
   /** DELETE closes the job. */
   path: string
-  label: string
-  title: string
   /** Where an item is; undefined: it has no page. */
   linkOf: (id: string) => string | undefined
 }>
@@ -25,18 +34,24 @@ const tones: Readonly<Record<State, Tone>> = {
   pending: "warn",
 }
 
-export const countItems = (job: BulkJob, ...states: ReadonlyArray<State>) =>
+const countItems = (job: BulkJob, ...states: ReadonlyArray<State>) =>
   job.items.filter(({ state }) => states.includes(state)).length
+
+/** It is done, or will be once a node is back. */
+export const isDone = ({ state }: BulkJob["items"][number]) => state === "done" || state === "kept"
+
+const title = <Action extends string>(words: BulkWords<Action>, job: BulkJob<Action>) =>
+  job.endedAt === null
+    ? words.running[job.action]
+    : words.finished[job.action](job.items.filter(isDone).length, job.items.length)
 
 /** What went wrong is read first, once nothing moves any more. */
 const ordered = ({ endedAt, items }: BulkJob) =>
   endedAt === null ? items : items.toSorted((a, b) => Number(b.state === "failed") - Number(a.state === "failed"))
 
-/** `#bulk-job` while there is none. */
-export const NoBulkCard = () => <div id="bulk-job" hidden></div>
-
 /** `#bulk-job`: an action on several rows of a list while it runs, and what came of each until it is closed. */
-export const BulkCard = ({ children, job, label, linkOf, page, path, title }: Props) => {
+export const BulkCard = <Action extends string>({ children, job, linkOf, page, path, words }: Props<Action>) => {
+  if (job === null) return <div id="bulk-job" hidden></div>
   const { bulk, deed, push } = page.t
   const [done, failed] = [countItems(job, "done", "kept"), countItems(job, "failed", "pending")]
   const over = done + failed
@@ -45,7 +60,7 @@ export const BulkCard = ({ children, job, label, linkOf, page, path, title }: Pr
     <section
       id="bulk-job"
       class={`card job job-${isRunning ? "running" : failed > 0 ? "bad" : "ok"}`}
-      aria-label={label}
+      aria-label={words.label}
     >
       <div class="job-main">
         <p class="job-title" role="status">
@@ -54,7 +69,7 @@ export const BulkCard = ({ children, job, label, linkOf, page, path, title }: Pr
           ) : (
             <Icon name={failed > 0 ? "alert" : "ok"} tone={failed > 0 ? "bad" : "ok"} />
           )}
-          <b>{title}</b> <span class="quiet">{deed.by(job.by)}</span>
+          <b>{title(words, job)}</b> <span class="quiet">{deed.by(job.by)}</span>
         </p>
         <Bar
           label={push.of(over, job.items.length)}
@@ -64,7 +79,7 @@ export const BulkCard = ({ children, job, label, linkOf, page, path, title }: Pr
             { tone: "rest", count: job.items.length - over },
           ]}
         />
-        <ul class="bulk-results" tabindex={0} aria-label={label}>
+        <ul class="bulk-results" tabindex={0} aria-label={words.label}>
           {ordered(job).map(({ id, name, reason, state }) => (
             <li>
               <Name href={linkOf(id)}>{name}</Name> <Status tone={tones[state]}>{bulk.state[state]}</Status>
@@ -94,3 +109,19 @@ const Name = ({ children, href }: { children?: Child; href: string | undefined }
       {children}
     </a>
   )
+
+type ToastProps<Action extends string> = PropsWithChildren<{
+  page: PageContext
+  job: BulkJob<Action>
+  words: BulkWords<Action>
+}>
+
+/** How it went, or that it has begun; the card tells of each. */
+export const BulkToast = <Action extends string>({ children, job, page, words }: ToastProps<Action>) => {
+  if (job.endedAt === null) return <Toast page={page} tone="info" text={words.begun(job.items.length)} />
+  return (
+    <Toast page={page} tone={job.items.every(isDone) ? "ok" : "bad"} text={title(words, job)}>
+      {children}
+    </Toast>
+  )
+}

@@ -208,12 +208,9 @@ const make = Effect.gen(function* () {
     return stored === undefined ? undefined : planAt(stored, ip)
   })
 
-  const gone: Verdict = {
-    state: "failed",
-    problem: { _tag: "Said", detail: "The node does not belong to the cluster any more" },
-  }
-  const nothing: Verdict = { state: "failed", problem: { _tag: "Said", detail: "No spec was pushed to this node yet" } }
-  const isStopped: Verdict = { state: "failed", problem: { _tag: "Said", detail: "It is stopped: start it instead" } }
+  const gone: Verdict = { state: "failed", problem: { _tag: "NodeGone" } }
+  const nothing: Verdict = { state: "failed", problem: { _tag: "NoSpec" } }
+  const isStopped: Verdict = { state: "failed", problem: { _tag: "IsStopped" } }
 
   const carryOut = Effect.fnUntraced(function* (begun: Begun, instance: InstanceView, session: SessionState) {
     const { action, service } = begun
@@ -247,17 +244,26 @@ const make = Effect.gen(function* () {
     return found
   })
 
-  const asOutcome = ({ name, nodeId, nodeName, outcome, reason, replaced, tookMs, total }: NodeVerdict): Outcome => ({
-    nodeId,
-    nodeName,
-    name,
-    outcome: outcome === "done" ? "done" : "failed",
-    ready: replaced,
-    total,
-    reason: outcome === "superseded" ? "Another reload took its place" : reason,
-    problem: reason === null ? null : processProblem(reason),
-    tookMs,
-  })
+  const problemOf = ({ outcome, problem, reason }: NodeVerdict): Problem | null => {
+    if (outcome === "superseded") return { _tag: "Superseded" }
+    return problem ?? (reason === null ? null : processProblem(reason))
+  }
+
+  const asOutcome = (verdict: NodeVerdict): Outcome => {
+    const { name, nodeId, nodeName, outcome, replaced, tookMs, total } = verdict
+    const problem = problemOf(verdict)
+    return {
+      nodeId,
+      nodeName,
+      name,
+      outcome: outcome === "done" ? "done" : "failed",
+      ready: replaced,
+      total,
+      reason: problem === null ? null : problemSentence(problem),
+      problem,
+      tookMs,
+    }
+  }
 
   const prepare = Effect.fnUntraced(function* (id: string, action: Action, node: string | undefined, by: string) {
     if (action.kind === "reload") {

@@ -1,81 +1,71 @@
 import { Context, Effect, Layer } from "effect"
 import { type Action, Actions, type Outcome } from "./Actions.ts"
 import { type BulkJob, bulkJobs, type Settled, type Target } from "./BulkJob.ts"
+import type { BulkRunning, KernelService, NotFound } from "./Errors.ts"
 
-/** `problem`: why nothing was done with the service at all. */
-export type ServiceOutcome = Target & {
-  readonly nodes: ReadonlyArray<Outcome>
-  readonly problem: string | null
-}
 type BulkAction = Extract<Action, { kind: "start" | "stop" | "restart" | "reload" }>
-export type ServicesJob = BulkJob<BulkAction["kind"]>
+/** Why nothing was done with a service at all, or where it is not done. */
+export type ServicesBulkReason =
+  | NotFound
+  | KernelService
+  | { readonly _tag: "AtNodes"; readonly nodes: ReadonlyArray<Outcome> }
+export type ServicesJob = BulkJob<BulkAction["kind"], ServicesBulkReason>
+export type ServiceOutcome = Settled<ServicesBulkReason> & { readonly nodes: ReadonlyArray<Outcome> }
 
-const stateOf = ({ nodes, problem }: ServiceOutcome): Settled<string>["state"] => {
-  if (problem !== null) return "failed"
-  const worst = (["failed", "pending", "kept"] as const).find((state) => nodes.some(({ outcome }) => outcome === state))
-  return worst ?? "done"
-}
+/** The worst of what came of it on the nodes. */
+export const overall = (nodes: ReadonlyArray<Outcome>): Outcome["outcome"] =>
+  (["failed", "pending", "kept"] as const).find((state) => nodes.some(({ outcome }) => outcome === state)) ?? "done"
 
-const reasonOf = ({ nodes, problem }: ServiceOutcome): string | null => {
-  if (problem !== null) return problem
+const atNodes = (target: Target, nodes: ReadonlyArray<Outcome>): ServiceOutcome => {
   const wrong = nodes.filter(({ outcome }) => outcome !== "done")
-  return wrong.length === 0 ? null : wrong.map(({ nodeName, reason }) => `${nodeName}: ${reason ?? ""}`).join("; ")
+  const reason = wrong.length === 0 ? null : ({ _tag: "AtNodes", nodes: wrong } as const)
+  return { ...target, nodes, state: overall(nodes), reason }
 }
-
-const settled = (outcome: ServiceOutcome): Settled<string> => ({ state: stateOf(outcome), reason: reasonOf(outcome) })
 
 const make = Effect.gen(function* () {
   const actions = yield* Actions
-  const jobs = yield* bulkJobs<BulkAction["kind"]>("services")
-  const scope = yield* Effect.scope
+  const jobs = yield* bulkJobs<BulkAction["kind"], ServicesBulkReason>("services")
 
-  const one = Effect.fnUntraced(function* (target: Target, action: BulkAction, node: string | undefined, by: string) {
-    const nothing = (error: { readonly message: string }): ServiceOutcome => ({
-      ...target,
-      nodes: [],
-      problem: error.message,
-    })
-    return yield* actions.run(target.id, action, node, by).pipe(
-      Effect.flatMap(({ outcomes }) => outcomes),
-      Effect.map((nodes): ServiceOutcome => ({ ...target, nodes, problem: null })),
-      Effect.catch((error) =>
-        Effect.succeed(
-          nothing(
-            error._tag === "NotFound" && target.id === ""
-              ? { message: `There is no service ${JSON.stringify(target.name)}` }
-              : error,
-          ),
-        ),
+  const work = (
+    targets: ReadonlyArray<Target>,
+    kind: BulkAction["kind"],
+    { by, node }: { readonly by: string; readonly node?: string | undefined },
+  ) => ({
+    action: kind,
+    by,
+    targets,
+    one: (target: Target) =>
+      actions.run(target.id, { kind }, node, by).pipe(
+        Effect.flatMap(({ outcomes }) => outcomes),
+        Effect.map((nodes) => atNodes(target, nodes)),
+        Effect.catch((reason) => Effect.succeed<ServiceOutcome>({ ...target, nodes: [], state: "failed", reason })),
       ),
-    )
   })
 
-  const prepare = (targets: ReadonlyArray<Target>, action: BulkAction, node: string | undefined, by: string) =>
-    jobs.begin({ action: action.kind, by, targets, one: (target) => one(target, action, node, by), settled })
-
   return BulkActions.of({
-    run: Effect.fn("BulkActions.run")(prepare),
-    start: Effect.fn("BulkActions.start")(function* (targets, action, by) {
-      yield* Effect.forkIn(yield* prepare(targets, action, undefined, by), scope)
-    }),
+    begin: Effect.fn("BulkActions.begin")((targets, kind, by) => jobs.begin(work(targets, kind, { by }))),
+    beside: Effect.fn("BulkActions.beside")((targets, kind, how) => jobs.beside(work(targets, kind, how))),
     current: jobs.current,
     close: jobs.close,
   })
 })
 
-/** One action on several services. */
+/** One action on several services: one that fails does not stop the others. */
 export class BulkActions extends Context.Service<
   BulkActions,
   {
-    /** Answers with the effect that ends when each service has what came of it. */
-    readonly run: (
+    /** Answers with the effect that ends when each service has what came of it; one at a time. */
+    readonly begin: (
       services: ReadonlyArray<Target>,
-      action: BulkAction,
-      node: string | undefined,
+      action: BulkAction["kind"],
       by: string,
+    ) => Effect.Effect<Effect.Effect<ReadonlyArray<ServiceOutcome>>, BulkRunning>
+    /** The same for a program, which is not refused while another job runs: nobody sees it then. */
+    readonly beside: (
+      services: ReadonlyArray<Target>,
+      action: BulkAction["kind"],
+      how: { readonly by: string; readonly node?: string | undefined },
     ) => Effect.Effect<Effect.Effect<ReadonlyArray<ServiceOutcome>>>
-    /** Returns at once; progress is in `current` and in the topic `services`. */
-    readonly start: (services: ReadonlyArray<Target>, action: BulkAction, by: string) => Effect.Effect<void>
     readonly current: Effect.Effect<ServicesJob | null>
     /** Forgets a job that has ended. */
     readonly close: Effect.Effect<void>

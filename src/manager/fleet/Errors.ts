@@ -65,6 +65,16 @@ export class NodeUnavailable extends Data.TaggedError("NodeUnavailable")<{
   }
 }
 
+/** One action on several of a list at a time. */
+export class BulkRunning extends Data.TaggedError("BulkRunning")<{
+  readonly list: "services" | "cron"
+  readonly by: string
+}> {
+  override get message() {
+    return `${this.by} does something with several of them already: wait for it`
+  }
+}
+
 /** The node that had the task before has not let go of it, or no node has it yet: `node` is whom it waits for. */
 export class CronWaits extends Data.TaggedError("CronWaits")<{ readonly name: string; readonly node: string }> {
   override get message() {

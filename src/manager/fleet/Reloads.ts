@@ -1,5 +1,5 @@
 import { Clock, Context, Effect, Layer } from "effect"
-import { problemSentence } from "../../domain/Problem.ts"
+import { type Problem, problemSentence } from "../../domain/Problem.ts"
 import type { ReloadVerdict } from "../../protocol/NodeManager.ts"
 import { AuditRepo } from "../store/AuditRepo.ts"
 import { ActionBoard } from "./ActionBoard.ts"
@@ -13,7 +13,13 @@ import { patienceFor } from "./Verdicts.ts"
 import type { InstanceView, ProcessView, ServiceDetail } from "./Views.ts"
 
 /** What a reload came to on one node. A node that could not be asked has failed, with the reason. */
-export type NodeVerdict = ReloadVerdict & { readonly nodeId: string; readonly nodeName: string; readonly name: string }
+export type NodeVerdict = ReloadVerdict & {
+  readonly nodeId: string
+  readonly nodeName: string
+  readonly name: string
+  /** Why it could not be asked. */
+  readonly problem?: Problem
+}
 
 type Instance = InstanceView
 type Started = {
@@ -29,11 +35,12 @@ const nodesAtOnce = 4
 const patienceMs = ({ spec }: ProcessView, { status }: Instance): number =>
   patienceFor(spec, (status?.workers.length ?? 0) + (status?.taskWorkers.length ?? 0))
 
-const failure = (reason: string, tookMs: number): ReloadVerdict => ({
-  outcome: "failed",
+const notAsked = (problem: Problem, tookMs: number) => ({
+  outcome: "failed" as const,
   replaced: 0,
   total: 0,
-  reason,
+  reason: problemSentence(problem),
+  problem,
   tookMs,
 })
 
@@ -42,7 +49,7 @@ const gone = ({ name, nodeId, nodeName }: Instance): NodeVerdict => ({
   nodeId,
   nodeName,
   name,
-  ...failure("The node does not belong to the cluster any more", 0),
+  ...notAsked({ _tag: "NodeGone" }, 0),
 })
 
 const make = Effect.gen(function* () {
@@ -81,10 +88,10 @@ const make = Effect.gen(function* () {
     const failed = Effect.fnUntraced(function* ({ problem }: NodeAway | NodeCallError) {
       const endedAt = yield* Clock.currentTimeMillis
       session.reloadFailures.set(name, { problem, startedAt, endedAt })
-      return failure(problemSentence(problem), endedAt - startedAt)
+      return notAsked(problem, endedAt - startedAt)
     })
     const asked = askNode(session, (link) => link.reloadProcess(name, patienceMs(process, instance)))
-    const verdict = yield* asked.pipe(Effect.catch(failed))
+    const verdict: ReloadVerdict & Pick<NodeVerdict, "problem"> = yield* asked.pipe(Effect.catch(failed))
     if (verdict.outcome === "failed")
       yield* Effect.logWarning(`The reload of ${name} on ${nodeName} failed: ${verdict.reason ?? "no reason given"}`)
     yield* told(service.id)

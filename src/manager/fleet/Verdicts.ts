@@ -17,7 +17,6 @@ export type Verdict = {
 }
 
 const done: Verdict = { state: "done", problem: null }
-const said = (detail: string): Problem => ({ _tag: "Said", detail })
 
 /** For the process table, the program and the way; on top of what the spec grants. */
 const spareMs = 10_000
@@ -71,11 +70,11 @@ export const judge = (session: SessionState, status: ProcessStatus | undefined, 
 /** When there was no verdict in time: what it still waits for. */
 export const unfinished = (status: ProcessStatus | undefined): Verdict => {
   if (status === undefined) return { state: "pending", problem: { _tag: "NothingThere" } }
-  if (status.waitingFor !== null) return { state: "pending", problem: said(status.waitingFor) }
+  if (status.waitingFor !== null) return { state: "pending", problem: { _tag: "Said", detail: status.waitingFor } }
   const alive = allOf(status).flatMap(({ pid, state }) => (state === "STOPPING" && pid !== null ? [pid] : []))
-  if (alive.length > 0) return { state: "pending", problem: said(`still stopping: pid ${alive.join(", ")}`) }
+  if (alive.length > 0) return { state: "pending", problem: { _tag: "StillStopping", pids: alive } }
   const unready = status.workers.filter(({ ready, state }) => state === "RUNNING" && !ready).length
-  if (unready > 0) return { state: "pending", problem: said(`${unready} of ${status.workers.length} not ready yet`) }
+  if (unready > 0) return { state: "pending", problem: { _tag: "SomeNotReady", unready, of: status.workers.length } }
   return { state: "pending", problem: { _tag: "InState", state: status.state } }
 }
 

@@ -88,6 +88,7 @@ type Sentences = {
 
 const sentences: Sentences = {
   BodyTooLarge: ({ t }, { bytesMax }) => t.trouble.tooLarge(bytesMax),
+  BulkRunning: ({ t }, { by, list }) => (list === "cron" ? t.cron.bulk : t.bulk).busy(by),
   Conflict: conflictText,
   CronChanged: ({ t }, { by }) => t.cron.form.stale(by),
   CronWaits: ({ t }, { node }) => t.cron.waitsFor(node),

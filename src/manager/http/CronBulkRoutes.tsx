@@ -1,4 +1,4 @@
-import { Effect, Fiber, Schema } from "effect"
+import { Effect, Schema } from "effect"
 import type { CronTaskView } from "../../domain/CronView.ts"
 import { readCronQuery } from "../../../ui/Lists.ts"
 import { CronBulkCard, CronBulkToast, type CronJob as CronJobModel } from "../../../ui/pages/cron/CronBulk.tsx"
@@ -9,13 +9,12 @@ import { CronBulk, type CronBulkReason, type CronJob } from "../fleet/cron/CronB
 import { CronTasks } from "../fleet/cron/CronTasks.ts"
 import { parts, sentence, toast } from "./Answers.tsx"
 import type { SignedAsk } from "./Ask.ts"
+import { chosenIds, forMoment, given, named } from "./Bulk.ts"
 import { decoder, formFields, jsonBody } from "./Input.ts"
 import { slowJson } from "./SlowJson.ts"
 
 /** One action on several cron tasks, from the list and over the API. */
 
-/** An answer that comes within this time says what came of it; else it says that it has begun. */
-const soonMs = 1_500
 const tasksMax = 1_000
 
 const action = Schema.Literals(["enable", "disable", "start", "remove", "restore"])
@@ -61,19 +60,13 @@ const formInput = decoder(
 /** On the tasks that were chosen in the list; `restore`: on those that the job before has deleted. */
 export const act = Effect.fn("CronBulk.act")(function* (ask: SignedAsk) {
   const fields = yield* formFields(ask)
-  const chosen = fields.getAll("ids").flatMap((ids) => ids.split(",").filter((id) => id !== ""))
-  const { action, ids } = yield* formInput({ action: fields.get("action"), ids: [...new Set(chosen)] })
-  const { bulk } = ask.page.t.cron
-  if (ids.length === 0) return parts([toast(ask.page, "info", bulk.none)], 422)
+  const { action, ids } = yield* formInput({ action: fields.get("action"), ids: chosenIds(fields) })
+  if (ids.length === 0) return parts([toast(ask.page, "info", ask.page.t.cron.bulk.none)], 422)
   const jobs = yield* CronBulk
   const before = yield* jobs.current
-  if (before !== null && before.endedAt === null) return parts([toast(ask.page, "bad", bulk.busy(before.by))], 409)
   const { list } = yield* CronTasks
-  const known = [...(before?.items ?? []), ...(yield* list)]
-  const names = new Map(known.map(({ id, name }) => [id, name]))
-  const targets = ids.map((id) => ({ id, name: names.get(id) ?? id }))
-  const fiber = yield* Effect.forkDetach(yield* jobs.run(targets, action, ask.by))
-  yield* Effect.timeoutOption(Fiber.join(fiber), soonMs)
+  const targets = named(ids, [...(before?.items ?? []), ...(yield* list)])
+  yield* forMoment(yield* jobs.begin(targets, action, ask.by))
   const job = cronJob(ask.page, yield* jobs.current)
   const told = job === null ? [] : [<CronBulkToast page={ask.page} job={job} />]
   const isOther = action === "remove" || action === "restore"
@@ -99,13 +92,8 @@ const apiInput = decoder(
 /** Tasks by their names or ids, each with what came of it; `restore`: by their ids. */
 export const actApi = Effect.fn("CronApi.act")(function* (ask: SignedAsk) {
   const { action, tasks } = yield* apiInput(yield* jsonBody(ask))
-  const all = yield* CronTasks.use((cron) => cron.list)
-  const found = tasks.map((given) => {
-    const { id, name } = all.find(({ name }) => name === given) ?? all.find(({ id }) => id === given) ?? {}
-    return { id: id ?? given, name: name ?? given }
-  })
-  const targets = [...new Map(found.map((target) => [target.id, target])).values()]
-  const work = yield* CronBulk.use((bulk) => bulk.run(targets, action, ask.by))
+  const targets = given(tasks, yield* CronTasks.use((cron) => cron.list))
+  const work = yield* CronBulk.use((bulk) => bulk.beside(targets, action, ask.by))
   return yield* slowJson(
     Effect.map(work, (outcomes) => ({
       results: outcomes.map(({ id, name, reason, state }) => ({

@@ -1,18 +1,16 @@
-import { Effect, Fiber, Option, Schema } from "effect"
+import { Effect, Fiber, Option } from "effect"
 import { workersMax } from "../../domain/ProcessSpec.ts"
 import { wholeNumber } from "../../../ui/forms/Fields.ts"
 import { leastOf, ScaleDialog, ScaleForm } from "../../../ui/pages/service/process/ScaleDialog.tsx"
-import { ServicesBulkCard, type ServicesJob } from "../../../ui/pages/services/ServicesBulk.tsx"
-import { Partial } from "../../../ui/parts/Partial.tsx"
 import type { ToastTone } from "../../../ui/parts/Toast.tsx"
+import { told } from "../../../ui/parts/Trouble.ts"
 import type { PageContext } from "../../../ui/ViewModels.ts"
 import { type Action, Actions, type One, type Outcome } from "../fleet/Actions.ts"
-import { BulkActions } from "../fleet/BulkActions.ts"
 import { NotFound } from "../fleet/Errors.ts"
 import { Services } from "../fleet/Services.ts"
 import { parts, toast } from "./Answers.tsx"
 import { param, type SignedAsk } from "./Ask.ts"
-import { decoder, formFields } from "./Input.ts"
+import { formFields } from "./Input.ts"
 
 /** What a person does with processes on the pages: begun at once, told when it is over soon, and followed on the page. */
 
@@ -22,15 +20,17 @@ const soonMs = 1_500
 const states = ["done", "failed", "pending", "kept"] as const
 
 /** What came of it, in one line for all nodes. */
-const summary = ({ t: { deed } }: PageContext, kind: Action["kind"], outcomes: ReadonlyArray<Outcome>) => {
+const summary = (page: PageContext, kind: Action["kind"], outcomes: ReadonlyArray<Outcome>) => {
+  const { deed } = page.t
   if (outcomes.length === 0) return { tone: "info" as ToastTone, text: deed.nowhere }
   const count = (state: Outcome["outcome"]) => outcomes.filter(({ outcome }) => outcome === state).length
   const failed = count("failed")
   const title =
     failed > 0 ? deed.failed[kind] : count("done") === outcomes.length ? deed.done[kind] : deed.running[kind]
   const facts = states.flatMap((state) => (count(state) === 0 ? [] : [deed.result[state](count(state))]))
-  const [reason] = outcomes.filter(({ outcome }) => outcome === "failed").map(({ reason }) => reason ?? "")
-  const why = reason === undefined || reason === "" ? "" : ` (${reason})`
+  const first = outcomes.find(({ outcome }) => outcome === "failed")
+  const reason = first === undefined ? null : told(page, { text: first.reason, problem: first.problem })
+  const why = reason === null || reason === "" ? "" : ` (${reason})`
   const tone: ToastTone = failed > 0 ? "bad" : count("done") === outcomes.length ? "ok" : "info"
   return { tone, text: `${title}: ${facts.join(", ")}${why}` }
 }
@@ -96,40 +96,4 @@ export const scale = Effect.fn("Deeds.scale")(function* (ask: SignedAsk) {
   const count = wholeNumber(typed, leastOf(found.process), workersMax)
   if (count === undefined) return parts([<ScaleForm page={ask.page} {...found} count={typed} isWrong />], 422)
   return yield* carryOut(ask, { kind: "scale", count }, undefined)
-})
-
-const bulkInput = decoder(
-  Schema.Struct({
-    action: Schema.Literals(["start", "stop", "restart", "reload"]),
-    ids: Schema.Array(Schema.String).check(Schema.isMaxLength(1_000, { message: "must hold at most 1000 services" })),
-  }),
-)
-
-const bulkCard = (page: PageContext, job: ServicesJob | null) => (
-  <Partial target="#bulk-job">
-    <ServicesBulkCard page={page} job={job} />
-  </Partial>
-)
-
-/** One action on the services that were chosen in the list. */
-export const bulk = Effect.fn("Deeds.bulk")(function* (ask: SignedAsk) {
-  const fields = yield* formFields(ask)
-  const { action, ids } = yield* bulkInput({ action: fields.get("action"), ids: fields.getAll("ids") })
-  const { t } = ask.page
-  if (ids.length === 0) return parts([toast(ask.page, "info", t.bulk.none)], 422)
-  const jobs = yield* BulkActions
-  const running = yield* jobs.current
-  if (running !== null && running.endedAt === null) return parts([toast(ask.page, "bad", t.bulk.busy(running.by))], 409)
-  const list = yield* Services.use((services) => services.list)
-  const targets = list.flatMap(({ id, name }) => (ids.includes(id) ? [{ id, name }] : []))
-  yield* jobs.start(targets, { kind: action }, ask.by)
-  const job = yield* jobs.current
-  return parts([bulkCard(ask.page, job), toast(ask.page, "info", t.bulk.begun(targets.length))])
-})
-
-export const closeBulk = Effect.fn("Deeds.closeBulk")(function* (ask: SignedAsk) {
-  const jobs = yield* BulkActions
-  yield* jobs.close
-  const job = yield* jobs.current
-  return parts([bulkCard(ask.page, job)])
 })

@@ -1,5 +1,6 @@
 import { Data } from "effect"
 import type {
+  BulkRunning,
   Conflict,
   CronChanged,
   CronWaits,
@@ -63,6 +64,7 @@ export class TooMany extends Data.TaggedError("TooMany")<{ readonly retryAfterMs
 /** Everything that a handler may fail with. What is not here is a defect. */
 export type Failure =
   | BodyTooLarge
+  | BulkRunning
   | Conflict
   | CronChanged
   | CronWaits
@@ -83,6 +85,7 @@ export type Failure =
 
 export const failureStatus = {
   BodyTooLarge: 413,
+  BulkRunning: 409,
   Conflict: 409,
   CronChanged: 409,
   CronWaits: 409,

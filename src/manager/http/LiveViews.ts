@@ -27,6 +27,7 @@ import { cronJob } from "./CronBulkRoutes.tsx"
 import { newestRuns } from "./CronTaskRoutes.tsx"
 import { dashboardModel } from "./DashboardRoute.tsx"
 import { Live, type View } from "./Live.ts"
+import { servicesJob } from "./ServicesBulkRoutes.tsx"
 
 /** Rendered once for all who read this language, so it holds nothing of a person: no name, no token, no theme. */
 const anybody = (lang: Language, now: number): PageContext => ({
@@ -91,7 +92,7 @@ const render = Effect.fn("LiveViews.render")(function* (view: View, lang: Langua
   const page = anybody(lang, yield* Clock.currentTimeMillis)
   if (view === "dash") return liveDashboard(page, yield* dashboardModel)
   if (view === "services") {
-    const job = yield* BulkActions.use(({ current }) => current)
+    const job = servicesJob(page, yield* BulkActions.use(({ current }) => current))
     return liveServices(page, yield* Services.use((services) => services.list), job)
   }
   if (view === "nodes") {

@@ -1,8 +1,8 @@
 import { Effect, Schema } from "effect"
 import { workersMax } from "../../domain/ProcessSpec.ts"
 import { legacyOverTls, legacyOverTlsProblem } from "../../domain/LegacyPort.ts"
-import { type Action, Actions, type One, type Outcome } from "../fleet/Actions.ts"
-import { BulkActions } from "../fleet/BulkActions.ts"
+import { type Action, Actions, type One } from "../fleet/Actions.ts"
+import { overall } from "../fleet/BulkActions.ts"
 import { Services } from "../fleet/Services.ts"
 import type { ServiceDetail } from "../fleet/Views.ts"
 import { detailOf, serviceOf } from "./ApiRoutes.ts"
@@ -94,10 +94,6 @@ const restartInput = decoder(
   }),
 )
 
-/** The worst of what came of it on the nodes. */
-const overall = (nodes: ReadonlyArray<Outcome>): Outcome["outcome"] =>
-  (["failed", "pending", "kept"] as const).find((state) => nodes.some(({ outcome }) => outcome === state)) ?? "done"
-
 const carryOut = Effect.fnUntraced(function* (ask: SignedAsk, action: Action, node: string | undefined) {
   const { service } = yield* serviceOf(ask)
   const actions = yield* Actions
@@ -142,35 +138,4 @@ const pushInput = decoder(Schema.Struct({ ...Node, revision: Schema.optionalKey(
 export const pushProcess = Effect.fn("Api.pushProcess")(function* (ask: SignedAsk) {
   const { node, revision } = yield* pushInput(yield* jsonBody(ask))
   return yield* carryOut(ask, { kind: "push", revision }, node)
-})
-
-const servicesMax = 1_000
-const bulkInput = decoder(
-  Schema.Struct({
-    action: Schema.Literals(["start", "stop", "restart", "reload"]),
-    services: Schema.Array(Schema.String).check(
-      Schema.isMinLength(1, { message: "must hold at least one name of a service" }),
-      Schema.isMaxLength(servicesMax, { message: `must hold at most ${servicesMax} names` }),
-    ),
-    ...Node,
-  }),
-)
-
-/** The same for several services, each with what came of it. */
-export const bulk = Effect.fn("Api.bulk")(function* (ask: SignedAsk) {
-  const { action, node, services } = yield* bulkInput(yield* jsonBody(ask))
-  const bulk = yield* BulkActions
-  const all = yield* Services.use(({ list }) => list)
-  const found = [...new Set(services)].map((name) => ({ name, id: all.find((one) => one.name === name)?.id ?? "" }))
-  const results = yield* bulk.run(found, { kind: action }, node, ask.by)
-  return yield* slowJson(
-    Effect.map(results, (results) => ({
-      results: results.map(({ name, nodes, problem }) => ({
-        service: name,
-        outcome: problem === null ? overall(nodes) : "failed",
-        error: problem,
-        nodes,
-      })),
-    })),
-  )
 })

@@ -41,6 +41,7 @@ import * as process from "./ProcessRoutes.tsx"
 import * as push from "./PushRoutes.tsx"
 import * as running from "./RunningRoutes.ts"
 import * as tasks from "./TaskRoutes.tsx"
+import * as servicesBulk from "./ServicesBulkRoutes.tsx"
 import * as services from "./ServiceRoutes.tsx"
 
 /** What the handlers use. */
@@ -113,8 +114,8 @@ export const makeRoutes = (): ReadonlyArray<PageRoute> => {
     page("GET", "/services", services.servicesPage),
     list("POST", "/services", services.createService),
     page("GET", "/services/new", services.newServicePage),
-    page("POST", "/services/actions", deeds.bulk),
-    page("DELETE", "/services/actions", deeds.closeBulk),
+    page("POST", "/services/actions", servicesBulk.act),
+    page("DELETE", "/services/actions", servicesBulk.close),
     list("POST", "/services/editor", services.endpointEditor),
     page("GET", "/services/:id", services.serviceHome),
     list("PUT", "/services/:id", services.updateService),
@@ -193,7 +194,7 @@ export const makeRoutes = (): ReadonlyArray<PageRoute> => {
     listJson("PUT", "/api/services/:name", api.updateService),
     json("DELETE", "/api/services/:name", api.deleteService),
     json("GET", "/api/status", processes.status),
-    json("POST", "/api/services/actions", processes.bulk),
+    json("POST", "/api/services/actions", servicesBulk.actApi),
     json("GET", "/api/services/:name/process", processes.getProcess),
     json("PUT", "/api/services/:name/process", processes.setProcess),
     json("DELETE", "/api/services/:name/process", processes.removeProcess),

@@ -15,6 +15,7 @@ import { goTo, page, parts } from "./Answers.tsx"
 import { param, type SignedAsk } from "./Ask.ts"
 import { flash } from "./Flash.ts"
 import { decoder, formFields } from "./Input.ts"
+import { servicesJob } from "./ServicesBulkRoutes.tsx"
 
 const newService = decoder(ServiceInput)
 const changedService = decoder(ServiceUpdate)
@@ -22,7 +23,7 @@ const changedService = decoder(ServiceUpdate)
 export const servicesPage = Effect.fn("Services.page")(function* (ask: SignedAsk) {
   const services = yield* Services
   const list = yield* services.list
-  const job = yield* BulkActions.use(({ current }) => current)
+  const job = servicesJob(ask.page, yield* BulkActions.use(({ current }) => current))
   const query = readServicesQuery(new URL(ask.c.req.url).searchParams)
   return page(<ServicesPage page={ask.page} services={list} job={job} query={query} />)
 })

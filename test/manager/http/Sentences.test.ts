@@ -7,6 +7,7 @@ import {
   writeProblem,
 } from "../../../src/domain/Problem.ts"
 import {
+  BulkRunning,
   Conflict,
   CronChanged,
   CronWaits,
@@ -40,6 +41,12 @@ const problems: Readonly<Record<Problem["_tag"], Problem>> = {
   Refused: { _tag: "Refused", detail: "E42" },
   OtherPort: { _tag: "OtherPort", port: 8821 },
   NothingThere: { _tag: "NothingThere" },
+  NodeGone: { _tag: "NodeGone" },
+  NoSpec: { _tag: "NoSpec" },
+  IsStopped: { _tag: "IsStopped" },
+  Superseded: { _tag: "Superseded" },
+  StillStopping: { _tag: "StillStopping", pids: [7, 8] },
+  SomeNotReady: { _tag: "SomeNotReady", unready: 1, of: 3 },
   InState: { _tag: "InState", state: "FATAL" },
   Exited: { _tag: "Exited", code: 3 },
   Killed: { _tag: "Killed", signal: "SIGKILL" },
@@ -94,6 +101,7 @@ const conflict = (field: string, why?: "pushed") =>
 
 const all: Readonly<Record<failures.Failure["_tag"], ReadonlyArray<failures.Failure>>> = {
   BodyTooLarge: [new failures.BodyTooLarge({ bytesMax: 100 })],
+  BulkRunning: [new BulkRunning({ list: "cron", by: "ann" }), new BulkRunning({ list: "services", by: "ann" })],
   Conflict: [conflict("name"), conflict("ip"), conflict("other"), conflict("name", "pushed")],
   CronChanged: [new CronChanged({ revision: 2, by: "ann" })],
   CronWaits: [new CronWaits({ name: "nightly", node: "n" })],

@@ -1,5 +1,8 @@
 import { counted } from "../Counted.ts"
 
+const ofServices = (done: number, total: number) =>
+  done === total ? counted(total, "service", "services") : `${done} of ${counted(total, "service", "services")}`
+
 /** Texts of process specs, of what is done with processes, and of how far that is. */
 export const processEn = {
   spec: {
@@ -290,11 +293,14 @@ export const processEn = {
       reload: "Reloading services",
     },
     finished: {
-      start: "Services started",
-      stop: "Services stopped",
-      restart: "Services restarted",
-      reload: "Services reloaded",
+      start: (done: number, total: number) => `${ofServices(done, total)} started`,
+      stop: (done: number, total: number) => `${ofServices(done, total)} stopped`,
+      restart: (done: number, total: number) => `${ofServices(done, total)} restarted`,
+      reload: (done: number, total: number) => `${ofServices(done, total)} reloaded`,
     },
+    at: (node: string, reason: string) => `${node}: ${reason}`,
+    and: "; ",
+    noProcess: "The service has no process",
     begun: (count: number) => `Begun with ${counted(count, "service", "services")}`,
     state: {
       queued: "Waiting",

@@ -1,5 +1,8 @@
 import type { Messages } from "../Messages.ts"
 
+const ofServices = (done: number, total: number) =>
+  done === total ? `${total} 个服务` : `${total} 个服务中的 ${done} 个`
+
 export const processZhCN: Pick<Messages, "spec" | "rollout" | "deed" | "bulk" | "processes" | "notices"> = {
   spec: {
     mode: "规格的形式",
@@ -280,11 +283,14 @@ export const processZhCN: Pick<Messages, "spec" | "rollout" | "deed" | "bulk" | 
       reload: "正在重载服务",
     },
     finished: {
-      start: "服务已启动",
-      stop: "服务已停止",
-      restart: "服务已重启",
-      reload: "服务已重载",
+      start: (done, total) => `${ofServices(done, total)}已启动`,
+      stop: (done, total) => `${ofServices(done, total)}已停止`,
+      restart: (done, total) => `${ofServices(done, total)}已重启`,
+      reload: (done, total) => `${ofServices(done, total)}已重载`,
     },
+    at: (node, reason) => `${node}：${reason}`,
+    and: "；",
+    noProcess: "该服务没有进程",
     begun: (count: number) => `已开始处理 ${count} 个服务`,
     state: {
       queued: "等待",

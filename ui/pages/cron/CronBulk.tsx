@@ -1,6 +1,6 @@
 import { BulkBar, BulkButton } from "../../parts/BulkBar.tsx"
-import { BulkCard, countItems, NoBulkCard } from "../../parts/BulkCard.tsx"
-import { Toast, UndoButton } from "../../parts/Toast.tsx"
+import { BulkCard, BulkToast, isDone } from "../../parts/BulkCard.tsx"
+import { UndoButton } from "../../parts/Toast.tsx"
 import { paths } from "../../Paths.ts"
 import type { BulkJob, PageContext } from "../../ViewModels.ts"
 
@@ -34,11 +34,6 @@ export const CronBulkBar = ({ page }: { page: PageContext }) => {
   )
 }
 
-const isDone = ({ state }: CronJob["items"][number]) => state === "done" || state === "kept"
-
-const finishedText = ({ t: { cron } }: PageContext, job: CronJob) =>
-  cron.bulk.finished[job.action](countItems(job, "done", "kept"), job.items.length)
-
 /** Brings back all that were deleted. */
 const Undo = ({ page, job }: Props) => {
   const ids = job.items.filter(isDone).map(({ id }) => id)
@@ -46,31 +41,20 @@ const Undo = ({ page, job }: Props) => {
   return <UndoButton page={page} path={paths.cronBulk} values={{ action: "restore", ids: ids.join(",") }} />
 }
 
-export const CronBulkCard = ({ page, job }: { page: PageContext; job: CronJob | null }) => {
-  const { bulk } = page.t.cron
-  if (job === null) return <NoBulkCard />
-  const isRunning = job.endedAt === null
-  return (
-    <BulkCard
-      page={page}
-      job={job}
-      path={paths.cronBulk}
-      label={bulk.label}
-      title={isRunning ? bulk.running[job.action] : finishedText(page, job)}
-      linkOf={(id) => (job.action === "remove" ? undefined : paths.cronTask(id))}
-    >
-      <Undo page={page} job={job} />
-    </BulkCard>
-  )
-}
+export const CronBulkCard = ({ page, job }: { page: PageContext; job: CronJob | null }) => (
+  <BulkCard
+    page={page}
+    job={job}
+    words={page.t.cron.bulk}
+    path={paths.cronBulk}
+    linkOf={(id) => (job?.action === "remove" ? undefined : paths.cronTask(id))}
+  >
+    {job !== null && <Undo page={page} job={job} />}
+  </BulkCard>
+)
 
-/** How it went, or that it has begun; the card tells of each task. */
-export const CronBulkToast = ({ page, job }: Props) => {
-  if (job.endedAt === null) return <Toast page={page} tone="info" text={page.t.cron.bulk.begun(job.items.length)} />
-  const tone = job.items.every(isDone) ? "ok" : "bad"
-  return (
-    <Toast page={page} tone={tone} text={finishedText(page, job)}>
-      <Undo page={page} job={job} />
-    </Toast>
-  )
-}
+export const CronBulkToast = ({ page, job }: Props) => (
+  <BulkToast page={page} job={job} words={page.t.cron.bulk}>
+    <Undo page={page} job={job} />
+  </BulkToast>
+)

@@ -1,5 +1,5 @@
 import { BulkBar, BulkButton } from "../../parts/BulkBar.tsx"
-import { BulkCard, NoBulkCard } from "../../parts/BulkCard.tsx"
+import { BulkCard, BulkToast } from "../../parts/BulkCard.tsx"
 import { paths } from "../../Paths.ts"
 import type { BulkJob, PageContext } from "../../ViewModels.ts"
 
@@ -31,17 +31,10 @@ export const ServicesBulkBar = ({ page }: { page: PageContext }) => {
   )
 }
 
-export const ServicesBulkCard = ({ page, job }: { page: PageContext; job: ServicesJob | null }) => {
-  const { bulk } = page.t
-  if (job === null) return <NoBulkCard />
-  return (
-    <BulkCard
-      page={page}
-      job={job}
-      path={paths.bulk}
-      label={bulk.label}
-      title={(job.endedAt === null ? bulk.running : bulk.finished)[job.action]}
-      linkOf={(id) => paths.tab(id, "process")}
-    />
-  )
-}
+export const ServicesBulkCard = ({ page, job }: { page: PageContext; job: ServicesJob | null }) => (
+  <BulkCard page={page} job={job} words={page.t.bulk} path={paths.bulk} linkOf={(id) => paths.tab(id, "process")} />
+)
+
+export const ServicesBulkToast = ({ page, job }: { page: PageContext; job: ServicesJob }) => (
+  <BulkToast page={page} job={job} words={page.t.bulk} />
+)

@@ -1,6 +1,6 @@
 import { Context, Effect, Layer } from "effect"
 import { type BulkJob, bulkJobs, type Settled, type Target } from "../BulkJob.ts"
-import type { Conflict, CronWaits, NodeUnavailable, NotFound } from "../Errors.ts"
+import type { BulkRunning, Conflict, CronWaits, NodeUnavailable, NotFound } from "../Errors.ts"
 import { CronRuns } from "./CronRuns.ts"
 import { CronTasks } from "./CronTasks.ts"
 
@@ -11,7 +11,7 @@ type Done = { readonly name: string; readonly staysAt?: string | null }
 export type CronBulkReason = CronFailure | { readonly _tag: "StaysAt"; readonly name: string; readonly node: string }
 export type CronJob = BulkJob<CronBulkAction, CronBulkReason>
 /** What came of it for one task. */
-export type CronOutcome = Settled<CronBulkReason> & Target
+export type CronOutcome = Settled<CronBulkReason>
 
 const make = Effect.gen(function* () {
   const jobs = yield* bulkJobs<CronBulkAction, CronBulkReason>("cron")
@@ -34,16 +34,16 @@ const make = Effect.gen(function* () {
       Effect.catch((reason): Effect.Effect<CronOutcome> => Effect.succeed({ ...target, state: "failed", reason })),
     )
 
+  const work = (targets: ReadonlyArray<Target>, action: CronBulkAction, by: string) => ({
+    action,
+    by,
+    targets,
+    one: (target: Target) => one(action, target, by),
+  })
+
   return CronBulk.of({
-    run: Effect.fn("CronBulk.run")((targets, action, by) =>
-      jobs.begin({
-        action,
-        by,
-        targets,
-        one: (target) => one(action, target, by),
-        settled: ({ name, reason, state }) => ({ name, reason, state }),
-      }),
-    ),
+    begin: Effect.fn("CronBulk.begin")((targets, action, by) => jobs.begin(work(targets, action, by))),
+    beside: Effect.fn("CronBulk.beside")((targets, action, by) => jobs.beside(work(targets, action, by))),
     current: jobs.current,
     close: jobs.close,
   })
@@ -53,8 +53,14 @@ const make = Effect.gen(function* () {
 export class CronBulk extends Context.Service<
   CronBulk,
   {
-    /** Answers with the effect that ends when each task has what came of it. */
-    readonly run: (
+    /** Answers with the effect that ends when each task has what came of it; one at a time. */
+    readonly begin: (
+      tasks: ReadonlyArray<Target>,
+      action: CronBulkAction,
+      by: string,
+    ) => Effect.Effect<Effect.Effect<ReadonlyArray<CronOutcome>>, BulkRunning>
+    /** The same for a program, which is not refused while another job runs: nobody sees it then. */
+    readonly beside: (
       tasks: ReadonlyArray<Target>,
       action: CronBulkAction,
       by: string,
