@@ -19,7 +19,7 @@ export const rowOf = (task: CronTask, known: TaskRow | undefined, now: number): 
 type CronEntryOptions = {
   readonly task: CronTask
   readonly row: TaskRow
-  /** Times after now that were dealt with all the same. */
+  /** Times after now that have run all the same. */
   readonly ahead: ReadonlySet<number>
   readonly runs: TaskRuns
 }

@@ -161,7 +161,8 @@ export const cronStore = (file: SqliteFile) => {
   const ahead = rows(
     file,
     Schema.Struct({ dueAt: Schema.Int }),
-    "select due_at as dueAt from run where task_id = ? and due_at > ? and cause in ('schedule', 'missed')",
+    `select due_at as dueAt from run
+     where task_id = ? and due_at > ? and cause in ('schedule', 'missed') and state <> 'skipped'`,
   )
   // Skipped ones are counted apart, so that they don't drive out those that ran.
   const pruned = (comparison: string) =>
@@ -209,7 +210,7 @@ export const cronStore = (file: SqliteFile) => {
     output: (id: string) => output(id)[0],
     /** The one that has ended last; skipped ones don't count. */
     last: (taskId: string) => last(taskId)[0],
-    /** Times after this one that were dealt with all the same, by a clock that was wrong. */
+    /** Times after this one that have run all the same, by a clock that was wrong. */
     ahead: (taskId: string, now: number) => ahead(taskId, now).map(({ dueAt }) => dueAt),
     prune: (taskId: string, keep: { runs: number; since: number }) => {
       pruneRuns.run(taskId, keep.since, taskId, keep.runs)

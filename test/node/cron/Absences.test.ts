@@ -152,6 +152,82 @@ it.effect(
 )
 
 it.effect(
+  "a time that ran by a clock that was ahead runs again, or one that it left out never runs",
+  Effect.gen(function* () {
+    const cron = yield* begin
+    yield* cron.apply(cronTask("job", { schedule: everyHour, missed: "skip" }))
+    yield* cron.putClock(10 * hour)
+    for (let turn = 0; turn < 3; turn++) yield* cron.turn(hour)
+    expect((yield* cron.runs("job")).filter(({ state }) => state === "ok").map(({ dueAt }) => dueAt)).toEqual(
+      ["23:00", "24:00"].map(at).concat(at("24:00") + hour),
+    )
+    yield* cron.putClock(-10 * hour)
+    for (let turn = 0; turn < 12; turn++) yield* cron.turn(hour)
+    const dues = (yield* cron.runs("job")).filter(({ state }) => state === "ok").map(({ dueAt }) => dueAt)
+    expect(new Set(dues).size).toBe(dues.length)
+    expect(dues).toContain(at("22:00"))
+  }),
+)
+
+it.effect(
+  "a clock that is put back by far and was right runs what was left out before it, when it is right again",
+  Effect.gen(function* () {
+    const cron = yield* begin
+    yield* cron.apply(cronTask("job", { schedule: everyHour, missed: "once" }))
+    yield* away(cron, 5 * hour)
+    expect((yield* cron.runs("job")).map(({ dueAt }) => dueAt)).toEqual([at("17:00")])
+    yield* cron.putClock(-5 * hour)
+    yield* cron.turn(minute)
+    yield* cron.putClock(5 * hour)
+    yield* cron.turn(minute)
+    expect((yield* cron.runs("job")).map(({ dueAt }) => dueAt)).toEqual([at("17:00")])
+  }),
+)
+
+it.effect(
+  "a clock that is put back a little runs a time twice of which the history is gone",
+  Effect.gen(function* () {
+    const cron = yield* begin
+    yield* cron.apply(cronTask("job", { schedule: everyHour, keepRuns: 1 }))
+    for (let turn = 0; turn < 3; turn++) yield* cron.turn(hour)
+    expect(cron.times("job")).toHaveLength(3)
+    yield* cron.putClock(-2 * hour)
+    yield* cron.turn(hour)
+    yield* cron.turn(hour)
+    expect(cron.times("job")).toHaveLength(3)
+  }),
+)
+
+it.effect(
+  "an edit after the clock was put back runs a time twice",
+  Effect.gen(function* () {
+    const cron = yield* begin
+    yield* cron.apply(cronTask("job", { schedule: everyHour, keepRuns: 1 }))
+    for (let turn = 0; turn < 3; turn++) yield* cron.turn(hour)
+    yield* cron.putClock(-2 * hour)
+    yield* cron.apply(cronTask("job", { schedule: { ...everyHour, expression: "0 */1 * * *" }, keepRuns: 1 }))
+    yield* cron.turn(hour)
+    yield* cron.turn(hour)
+    expect(cron.times("job")).toHaveLength(3)
+    yield* cron.turn(hour)
+    expect(cron.times("job")).toHaveLength(4)
+  }),
+)
+
+it.effect(
+  "a task that was made while the clock was ahead waits until then for its interval",
+  Effect.gen(function* () {
+    const cron = yield* begin
+    yield* cron.putClock(10 * hour)
+    yield* cron.apply(cronTask("tick", { schedule: { kind: "interval", everySeconds: 3_600 } }))
+    yield* cron.putClock(-10 * hour)
+    yield* cron.turn(minute)
+    yield* cron.turn(hour)
+    expect(cron.times("tick")).toHaveLength(1)
+  }),
+)
+
+it.effect(
   "a clock that is put forward runs all that it has skipped, or none",
   Effect.gen(function* () {
     const cron = yield* begin

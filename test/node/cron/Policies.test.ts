@@ -1,5 +1,5 @@
 import { expect, setDefaultTimeout } from "bun:test"
-import { Effect } from "effect"
+import { Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
 import { it } from "../../support/effect.ts"
 import { cronTask } from "./CronNode.ts"
@@ -116,6 +116,28 @@ it.effect(
 )
 
 it.effect(
+  "a run that took too long is not tried again",
+  Effect.gen(function* () {
+    const cron = yield* begin
+    cron.takes.set("job", hour)
+    yield* cron.apply(
+      cronTask("job", {
+        schedule: { kind: "interval", everySeconds: 3_600 },
+        timeoutMs: 20_000,
+        retries: 1,
+        retryDelayMs: 10_000,
+      }),
+    )
+    yield* cron.turn(hour)
+    for (let turn = 0; turn < 8; turn++) yield* cron.turn(10_000)
+    expect((yield* cron.runs("job")).map(({ attempt, state }) => [attempt, state])).toEqual([
+      [1, "timeout"],
+      [2, "timeout"],
+    ])
+  }),
+)
+
+it.effect(
   "a retry begins beside the run that came next",
   Effect.gen(function* () {
     const cron = yield* begin
@@ -210,5 +232,36 @@ it.effect(
     const stopped = yield* cron.service().stop(runId, "cat")
     expect(stopped).toMatchObject({ cause: "manual", state: "stopped", by: "cat", reason: "it was stopped" })
     expect(cron.most()).toBe(1)
+  }),
+)
+
+it.effect(
+  "more than a hundred runs of one task wait for their turn",
+  Effect.gen(function* () {
+    const cron = yield* begin
+    cron.takes.set("job", hour)
+    yield* cron.apply(cronTask("job", { overlap: "queue", timeoutMs: 0 }))
+    for (let nth = 0; nth < 101; nth++) yield* cron.service().start("job", "ann")
+    const refused = yield* Effect.flip(cron.service().start("job", "ann"))
+    expect(refused.message).toBe("it is not run: 100 runs wait already")
+  }),
+)
+
+it.effect(
+  "a run that comes due while the agent ends is lost, or begins all the same",
+  Effect.gen(function* () {
+    const cron = yield* begin
+    cron.takes.set("slow", hour)
+    cron.stopsIn.set("slow", 6_000)
+    yield* cron.apply(cronTask("slow", { timeoutMs: 0 }), cronTask("job", { schedule: everyMinute }))
+    yield* cron.service().start("slow", "ann")
+    yield* cron.turn(27_000)
+    const ending = yield* Effect.forkChild(cron.down)
+    yield* cron.turn(4_000)
+    expect(cron.times("job")).toEqual([])
+    yield* cron.turn(4_000)
+    yield* Fiber.join(ending)
+    yield* cron.up
+    expect((yield* cron.runs("job")).map(({ dueAt, state }) => [dueAt, state])).toEqual([[at("12:01:00"), "ok"]])
   }),
 )

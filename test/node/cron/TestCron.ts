@@ -31,6 +31,8 @@ export const testCron = Effect.fnUntraced(function* (
   const begun: Array<Begun> = []
   /** How long a run of a task takes; one that is not here is over at once. */
   const takes = new Map<string, number>()
+  /** How long a run of a task goes on after it was asked to end; one that is not here ends at once. */
+  const stopsIn = new Map<string, number>()
   /** How the next runs of a task end; ok after these. */
   const ends = new Map<string, Array<RunOutcome>>()
   let now = 0
@@ -61,7 +63,9 @@ export const testCron = Effect.fnUntraced(function* (
       process: null,
       output: new RunOutput(),
       ended: Effect.tap(Deferred.await(ended), () => Effect.sync(() => (now -= 1))),
-      stop: end({ state: "failed", exitCode: null, signal: "SIGTERM", reason: "killed by SIGTERM" }),
+      stop: end({ state: "failed", exitCode: null, signal: "SIGTERM", reason: "killed by SIGTERM" }).pipe(
+        Effect.delay(stopsIn.get(task.name) ?? 0),
+      ),
     }
     return action
   })
@@ -105,6 +109,7 @@ export const testCron = Effect.fnUntraced(function* (
     folder,
     begun,
     takes,
+    stopsIn,
     ends,
     /** The most that ever went on at once. */
     most: () => most,
