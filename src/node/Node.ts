@@ -5,6 +5,7 @@ import { version } from "../platform/Version.ts"
 import { assertListenable, ControlPort } from "./control/ControlPort.ts"
 import { NodeMethods } from "./control/NodeMethods.ts"
 import { careLayer } from "./care/Care.ts"
+import { crashPruning } from "./crashes/CrashPruning.ts"
 import { Crashes } from "./crashes/Crashes.ts"
 import { Cron } from "./cron/Cron.ts"
 import { CronRunner } from "./cron/CronRunner.ts"
@@ -93,7 +94,7 @@ const services = (folder: DataFolder, nodeId: string, entry: string | undefined)
   const logs = Logs.layer(folder).pipe(Layer.provide(socket))
   const launcher = Launcher.layer(folder, entry).pipe(Layer.provide(socket), Layer.provideMerge(Runs.layer(folder)))
   const supervisor = Supervisor.layer(folder.processes).pipe(Layer.provide(adopting(folder)))
-  const running = leftovers.pipe(
+  const running = Layer.merge(leftovers, crashPruning).pipe(
     Layer.provideMerge(supervisor),
     Layer.provide(launcher),
     Layer.provide(SlotSockets.layer),

@@ -99,14 +99,17 @@ export const makeCrashStore = Effect.fnUntraced(function* (folder: string) {
       return { count: ids.length, lastAt: last === undefined ? null : idTime(last) }
     },
 
-    /** Lets those go whose process set is run no more, and was long ago. `sets`: what is run. */
+    /** Lets those go whose process set is run no more, and was long ago, and answers which. `sets`: what is run. */
     prune: Effect.fnUntraced(function* (sets: ReadonlySet<string>, now: number) {
+      const gone: Array<string> = []
       for (const [set, ids] of known) {
         const last = ids.at(-1)
         if (sets.has(set) || (last !== undefined && idTime(last) + keepMs > now)) continue
         known.delete(set)
         yield* disk.removeFolder(join(folder, folderOf(set)))
+        gone.push(set)
       }
+      return gone
     }),
   }
 })

@@ -22,6 +22,8 @@ export class Crashes extends Context.Service<
   {
     readonly list: (set: string) => Effect.Effect<ReadonlyArray<CrashSummary>, DiskFailed>
     readonly get: (id: string) => Effect.Effect<CrashReport | undefined, DiskFailed>
+    /** Lets those go whose process set is run no more, and was long ago. `sets`: what is run. */
+    readonly prune: (sets: ReadonlySet<string>) => Effect.Effect<void, DiskFailed>
     readonly hooks: typeof CrashReports.Service
   }
 >()("muster/node/crashes/Crashes") {
@@ -88,6 +90,13 @@ export class Crashes extends Context.Service<
         return Crashes.of({
           list: (set) => oneAtATime.withPermit(store.list(set)),
           get: (id) => store.get(id),
+          prune: (sets) =>
+            oneAtATime.withPermit(
+              Effect.gen(function* () {
+                const gone = yield* store.prune(sets, yield* Clock.currentTimeMillis)
+                for (const set of gone) lastGood.forget(set)
+              }),
+            ),
           hooks: {
             crashed: Effect.fnUntraced(function* (crash) {
               const place = placeOf(crash)

@@ -26,6 +26,8 @@ export const makeLastGood = Effect.fnUntraced(function* (folder: string) {
   })
 
   return {
+    /** Its folder is gone. */
+    forget: (set: string) => known.delete(set),
     /** null: none did. `newest`: the revision that the set has now. */
     of,
     /** One of this revision has run for a minute, or ended well. */

@@ -1,5 +1,5 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test"
-import { readdirSync, writeFileSync } from "node:fs"
+import { mkdirSync, readdirSync, writeFileSync } from "node:fs"
 import { defaultRpcSettings } from "../../../src/domain/RpcSettings.ts"
 import { nodeMethods } from "../../../src/protocol/NodeManager.ts"
 import type { Crashes, CrashReport, ProcessInspection } from "../../../src/protocol/ProcessMessages.ts"
@@ -180,4 +180,27 @@ test("why it is still stopping: the call that it waits for, for how long, and wh
   expect(leaver.processes[0]?.pid).toBe(pid ?? 0)
   process.kill(pid ?? 0, "SIGKILL")
   await slow
+})
+
+test("reports of a service that was taken off the node stay for ever, or those of one that runs go", async () => {
+  await using node = await new TestNode().join()
+  const listen = await local()
+  const spec = assignment(listen, node.module("work.js", module), { workers: 1 })
+  const day = 86_400_000
+  const write = (set: string, daysAgo: number) => {
+    const time = Date.now() - daysAgo * day
+    const letters = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+    const id = Array.from({ length: 10 }, (_, at) => letters[Math.floor(time / 32 ** (9 - at)) % 32]).join("")
+    mkdirSync(node.path("crashes", set), { recursive: true })
+    writeFileSync(node.path("crashes", set, `${id}${"0".repeat(16)}.json`), "{}")
+    writeFileSync(node.path("crashes", set, "good.json"), `{"revision":1}`)
+  }
+  write("former@1", 31)
+  write("latter@1", 29)
+  write(spec.name, 31)
+  await node.start()
+  expect(readdirSync(node.path("crashes"))).toContain("former@1")
+  await node.apply(1, spec)
+  await waitFor(() => !readdirSync(node.path("crashes")).includes("former@1"))
+  expect(readdirSync(node.path("crashes")).toSorted()).toEqual([spec.name, "latter@1"].toSorted())
 })
