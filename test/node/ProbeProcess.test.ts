@@ -75,6 +75,11 @@ it.effect(
     watch.ok = false
     yield* TestClock.adjust(40_000)
     expect(watch.told).toEqual(["40 liveness: refused, 2 times in a row", "60 liveness: refused, 2 times in a row"])
+    const hasty = yield* watched("liveness", { delayMs: 0, fall: 1 })
+    yield* TestClock.adjust(5_000)
+    hasty.ok = false
+    yield* TestClock.adjust(20_000)
+    expect(hasty.told).toEqual(["10 liveness: refused", "20 liveness: refused"])
   }),
 )
 

@@ -97,3 +97,16 @@ it(
     expect(pids()).toEqual([5, 6, 7])
   }),
 )
+
+it(
+  "a job that was never started does not count as completed",
+  Effect.gen(function* () {
+    const { set, world } = yield* three("command", { restart: "never" })
+    for (const { end } of world.alive()) end({ code: 0, signal: null, reason: "exited with code 0" })
+    yield* TestClock.adjust(1_000)
+    expect(set.view.completed).toBe(true)
+    const other = yield* world.make(command({ desired: "stopped" }))
+    yield* TestClock.adjust(1_000)
+    expect(other.view).toMatchObject({ completed: false, started: false, gone: true })
+  }),
+)
