@@ -1,9 +1,8 @@
-import { Cause, Context, Effect, Exit, Fiber, Layer, ManagedRuntime, Schedule } from "effect"
+import { Cause, Context, Effect, Exit, Fiber, Layer, ManagedRuntime } from "effect"
 import { Departure } from "../node/Departure.ts"
 import type { NodeConfig } from "../node/Node.ts"
 import { readText } from "../platform/DurableFile.ts"
 import { hostname, keepAlive, writeOut } from "../platform/Env.ts"
-import { collectGarbage, releaseCode } from "../platform/Memory.ts"
 import { isStopping, onLeave, onStop, onUpgrade } from "../platform/Signals.ts"
 import { listen } from "../platform/Transport.ts"
 import { becomeSuccessor, successorVersion, takeHandedOn } from "../platform/Upgrade.ts"
@@ -14,6 +13,7 @@ import { gatewaySettings } from "./GatewaySettings.ts"
 import { logLayer } from "./Log.ts"
 import { reapOrphans } from "./Reaping.ts"
 import type { RoleSettings } from "./RoleCommand.ts"
+import { staySmall } from "./StaySmall.ts"
 import { makeNotice } from "./systemd/Notice.ts"
 
 /** Runs a role until a signal stops it. Answers the exit code; throws UsageError or CommandFailed. */
@@ -62,7 +62,7 @@ const tryUpgrade = Effect.tryPromise({
 const runNoticed = Effect.fnUntraced(function* (settings: RoleSettings, departure: Departure) {
   const notice = yield* makeNotice
   yield* reapOrphans
-  yield* staySmall
+  yield* Effect.forkScoped(staySmall)
   const running = roles[settings.role](settings, departure).pipe(
     Effect.tap(notice.ready),
     Effect.andThen(Effect.never),
@@ -71,23 +71,6 @@ const runNoticed = Effect.fnUntraced(function* (settings: RoleSettings, departur
   )
   return yield* Effect.scoped(running)
 })
-
-/** By then what a role starts with has run. */
-const startIsOver = "10 seconds"
-const collectedEvery = "1 minute"
-/** Each page that is touched maps the sixteen around it: most of what comes back has not been asked for. */
-const releasedEvery = "10 seconds"
-
-/**
- * Keeps a process small that idles for months: garbage would wait for more of it before it is collected, and code that runs
- * once an hour stay in memory.
- */
-const staySmall = Effect.gen(function* () {
-  yield* Effect.sleep(startIsOver)
-  const collecting = Effect.repeat(Effect.sync(collectGarbage), Schedule.spaced(collectedEvery))
-  const releasing = Effect.repeat(Effect.ignore(Effect.tryPromise(releaseCode)), Schedule.spaced(releasedEvery))
-  yield* Effect.all([collecting, releasing], { concurrency: "unbounded", discard: true })
-}).pipe(Effect.forkScoped)
 
 /** Each answers, when it listens, what there is to say of it in one line. */
 const manager = Effect.fn("Roles.manager")(function* (settings: RoleSettings) {

@@ -14,6 +14,12 @@ export const env = (name: string): string | undefined => {
 
 export const cpuCount = (): number => availableParallelism()
 
+/** The time on a CPU that this process has had. */
+export const cpuMs = (): number => {
+  const { system, user } = process.cpuUsage()
+  return (system + user) / 1_000
+}
+
 export const hostname = (): string => osHostname()
 
 /** `path` as seen from the current folder, without a trailing slash. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test"
-import { readdirSync, statSync, writeFileSync } from "node:fs"
+import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { root } from "../support/executable.ts"
 import { freePort, Muster, processesOf, temporaryFolder } from "../support/muster.ts"
@@ -51,6 +51,24 @@ describe("--role=standalone", () => {
     expect(await alone.stop()).toBe(0)
   }, 60_000)
 })
+
+test("a role that idles lets go of what only its start has needed, and goes on", async () => {
+  using data = temporaryFolder()
+  const [page, agent] = [await freePort(), await freePort()]
+  await using muster = new Muster([
+    "--role=standalone",
+    `--data=${data.path}`,
+    `--listen=127.0.0.1:${page}`,
+    `--node-listen=127.0.0.1:${agent}`,
+  ])
+  await muster.until("it is up", () => muster.stdout.includes("Ctrl-C"))
+  const residentKb = (of: string) =>
+    Number(new RegExp(`^${of}:\\s+(\\d+) kB`, "m").exec(readFileSync(`/proc/${muster.pid}/status`, "utf8"))?.[1])
+  const begun = { RssAnon: residentKb("RssAnon"), RssFile: residentKb("RssFile") }
+  for (const of of ["RssAnon", "RssFile"] as const)
+    await muster.until(`${of} is smaller`, () => residentKb(of) < 0.85 * begun[of], 60_000)
+  expect((await fetch(`http://127.0.0.1:${page}/login`)).status).toBe(200)
+}, 90_000)
 
 test("--role=node without a certificate says how to get one, and answers 2", async () => {
   using data = temporaryFolder()

@@ -5,7 +5,8 @@ import { type Rival, sleep, untilRunning } from "./Rival.ts"
 
 const services = 20
 const workers = 2
-const settleMs = 15_000
+/** What a start has used is no idling: by then the runtimes have tidied up behind it. */
+const settleMs = 60_000
 
 const measure = async (rival: Rival, watchedMs: number) => {
   for (let index = 0; index < services; index++) {

@@ -1,0 +1,34 @@
+import { Effect } from "effect"
+import { cpuMs } from "../platform/Env.ts"
+import { anonymousBytes, dropCode, releaseCode } from "../platform/Memory.ts"
+
+/** Also from the start to the first look: by then what a role begins with has run. */
+const lookEveryMs = 10_000
+/** The part of that time in which it is seen how busy the process is, and what share of a core is called busy. */
+const watchMs = 2_000
+const busyShare = 0.1
+/** By so much it may grow before it is made small again, which costs some tenths of a second. */
+const growth = 1.3
+
+const isIdle = Effect.gen(function* () {
+  const before = cpuMs()
+  yield* Effect.sleep(watchMs)
+  return cpuMs() - before < busyShare * watchMs
+})
+
+/**
+ * Keeps a process small that idles for months: code that has run once, at the start or when something was changed, would stay
+ * in memory, and garbage would wait for more of it. Never while it has much to do.
+ */
+export const staySmall = Effect.gen(function* () {
+  let small = 0
+  for (;;) {
+    yield* Effect.sleep(lookEveryMs - watchMs)
+    const mayTakeTime = yield* isIdle
+    if (mayTakeTime && anonymousBytes() > small * growth) {
+      dropCode()
+      small = anonymousBytes()
+    }
+    yield* Effect.ignore(Effect.tryPromise(releaseCode))
+  }
+})
