@@ -84,6 +84,23 @@ describe("the log of a service", () => {
     expect(await violations(page)).toEqual([])
   }, 90_000)
 
+  test("is followed to its very end where lines are broken, as in 420 px", async () => {
+    const below = () =>
+      page
+        .locator("[data-log-lines]")
+        .evaluate(({ clientHeight, scrollHeight, scrollTop }) => Math.round(scrollHeight - clientHeight - scrollTop))
+    await page.setViewportSize({ width: 420, height: 800 })
+    await say(`broken into several lines: ${"so many words ".repeat(12)}`, 30)
+    await page.goto(path)
+    await shows(page, ".log-line", "broken into several lines")
+    await waitFor(async () => (await below()) === 0, { what: "the newest line is in sight" })
+    await say(`the very last: ${"so many words ".repeat(12)}`, 3)
+    await shows(page, ".log-line", "the very last")
+    await waitFor(async () => (await below()) === 0, { what: "so is what came since" })
+    expect(await page.locator("[data-log-newest]").isVisible()).toBe(false)
+    await page.setViewportSize({ width: 1280, height: 900 })
+  }, 60_000)
+
   test("waits while it is paused, tells how many lines there are, and goes on", async () => {
     await press(page, logs.pause)
     const before = await rows()

@@ -29,8 +29,8 @@ import { Partial } from "../../ui/parts/Partial.tsx"
 import { Dialog } from "../../ui/parts/Dialog.tsx"
 import { ProcessSpec } from "../../src/domain/ProcessSpec.ts"
 import type { SpecFormModel } from "../../ui/ProcessModels.ts"
-import type { ServicesJob } from "../../ui/pages/services/ServicesBulk.tsx"
 import type { ListQuery, LogsQuery, PageContext, ServiceFormModel } from "../../ui/ViewModels.ts"
+import * as bulk from "./galleryBulk.ts"
 import * as calls from "./galleryCalls.ts"
 import { crashStates } from "./galleryCrashStates.tsx"
 import { cronStates } from "./galleryCronStates.tsx"
@@ -140,19 +140,6 @@ const jsonSpec = (): SpecFormModel => {
       },
     },
   }
-}
-
-const bulkJob: ServicesJob = {
-  action: "restart",
-  by: "lin.wei",
-  startedAt: now - 4_000,
-  endedAt: null,
-  items: fixtures.services.slice(1, 6).map(({ id, name }, index) => ({
-    id,
-    name,
-    state: (["done", "failed", "kept", "running", "queued"] as const)[index] ?? "queued",
-    reason: index === 1 ? "node-15: exited with code 3" : null,
-  })),
 }
 
 const addClients = {
@@ -341,7 +328,11 @@ export const galleryStates: Readonly<Record<string, GalleryState>> = {
   },
   "services-bulk": {
     path: "/services",
-    page: (page) => <ServicesPage page={page} services={fixtures.services} job={bulkJob} query={all} />,
+    page: (page) => <ServicesPage page={page} services={fixtures.services} job={bulk.running} query={all} />,
+  },
+  "services-bulk-failed": {
+    path: "/services",
+    page: (page) => <ServicesPage page={page} services={fixtures.services} job={bulk.failed} query={all} />,
   },
   "process-kernel": {
     path: processTab,

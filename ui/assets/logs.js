@@ -7,6 +7,8 @@ const rowsAtOnce = 600
 const flushMs = 100
 const busyMs = 12
 const waitingMax = 20_000
+/** As long as broken lines take to get their heights. */
+const settlingFrames = 12
 const tailLines = 1000
 const againMs = 1500
 const longestAgainMs = 30_000
@@ -24,6 +26,8 @@ class LogView {
   #retry = againMs
   #paused = false
   #sticks = true
+  #lastTop = 0
+  #framesLeft = 0
   #hasNews = 0
   #incoming = []
   /** Lines that were left out of `incoming`. */
@@ -244,7 +248,7 @@ class LogView {
       range.setEndAfter(this.#box.children[over - 1])
       range.deleteContents()
     }
-    if (this.#sticks) this.#box.scrollTop = this.#box.scrollHeight
+    if (this.#sticks) this.#toEnd()
     else {
       this.#hasNews += shown.length
       if (over > 0) this.#box.scrollTop -= Math.max(0, before - this.#box.scrollHeight)
@@ -274,7 +278,9 @@ class LogView {
 
   #scrolled() {
     const { clientHeight, scrollHeight, scrollTop } = this.#box
-    this.#sticks = scrollHeight - scrollTop - clientHeight < 40
+    // Only who goes up leaves the end: lines that turn out higher than they were thought to be lead away from it too.
+    this.#sticks = scrollHeight - scrollTop - clientHeight < 40 || (this.#sticks && scrollTop >= this.#lastTop)
+    this.#lastTop = scrollTop
     if (this.#sticks) this.#hasNews = 0
     this.#jump.hidden = this.#sticks
   }
@@ -282,7 +288,27 @@ class LogView {
   #stick() {
     this.#sticks = true
     this.#hasNews = 0
+    this.#toEnd()
+  }
+
+  /** A broken line has its height only when it has come into sight, frames later: the end moves away meanwhile. */
+  #toEnd() {
+    const isSettling = this.#framesLeft > 0
+    this.#framesLeft = settlingFrames
+    this.#goDown()
+    if (isSettling) return
+    const again = () => {
+      this.#framesLeft = this.#sticks ? this.#framesLeft - 1 : 0
+      if (this.#framesLeft === 0) return
+      this.#goDown()
+      requestAnimationFrame(again)
+    }
+    requestAnimationFrame(again)
+  }
+
+  #goDown() {
     this.#box.scrollTop = this.#box.scrollHeight
+    this.#lastTop = this.#box.scrollTop
   }
 
   #setPaused(paused) {

@@ -89,7 +89,7 @@ export const BulkCard = <Action extends string>({ children, job, linkOf, page, p
         </ul>
       </div>
       <div class="job-actions">
-        <span class="job-number">{push.of(over, job.items.length)}</span>
+        {isRunning && <span class="job-number">{push.of(over, job.items.length)}</span>}
         {!isRunning && children}
         {!isRunning && (
           <button type="button" class="button button-small" hx-delete={path}>

@@ -59,7 +59,6 @@ export const cronEn = {
     byWhom: (who: string) => `by ${who}`,
     attempt: (number: number) => `run ${number}`,
     took: "Duration",
-    exit: "Exit",
     exitCode: (code: number) => `Code ${code}`,
     began: "Began",
     why: "Why",

@@ -65,7 +65,6 @@ export const cronZhCN: Pick<Messages, "cron"> = {
     byWhom: (who) => `由 ${who} 触发`,
     attempt: (number) => `第 ${number} 次`,
     took: "时长",
-    exit: "退出",
     exitCode: (code) => `退出码 ${code}`,
     began: "开始时间",
     why: "触发",

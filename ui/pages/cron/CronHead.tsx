@@ -6,6 +6,7 @@ import { Status } from "../../parts/Status.tsx"
 import { paths } from "../../Paths.ts"
 import type { PageContext } from "../../ViewModels.ts"
 import { actionText } from "./ActionText.ts"
+import { isBad, RunStatus } from "./RunStatus.tsx"
 
 type Props = { page: PageContext; task: CronTaskView }
 
@@ -25,7 +26,10 @@ export const CronState = ({ page, task }: Props) => {
       {task.running > 0 ? (
         <Status tone="info">{task.running === 1 ? cron.running : cron.runningNow(task.running)}</Status>
       ) : (
-        !task.enabled && <Status tone="off">{cron.disabled}</Status>
+        <>
+          {!task.enabled && <Status tone="off">{cron.disabled}</Status>}
+          {task.last !== null && isBad(task.last.state) && <RunStatus page={page} state={task.last.state} />}
+        </>
       )}
     </span>
   )

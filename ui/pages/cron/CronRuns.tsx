@@ -57,7 +57,6 @@ const Table = ({ page, task, view }: Omit<Props, "before">) => {
           <col class="width-state" />
           <col class="width-began" />
           <col class="width-figure" />
-          <col class="width-figure" />
           <col class="width-worker" />
           <col class="width-workers" />
           <col />
@@ -70,7 +69,6 @@ const Table = ({ page, task, view }: Omit<Props, "before">) => {
             <th scope="col" class="number">
               {cron.took}
             </th>
-            <th scope="col">{cron.exit}</th>
             <th scope="col">{cron.why}</th>
             <th scope="col">{column.node}</th>
             <th scope="col">{column.reason}</th>
@@ -110,8 +108,8 @@ const idOf = (id: string) =>
 const Row = ({ page, task, run }: { page: PageContext; task: CronTaskView; run: CronRunView }) => {
   const { cron } = page.t
   const when = formatAbsolute(page.lang, runAt(run))
-  const reason = reasonText(page, run)
-  const exit = exitText(page, run)
+  // That it ended well with 0 is no news.
+  const why = reasonText(page, run) ?? (run.state === "ok" ? null : exitText(page, run))
   return (
     <tr id={idOf(run.id)}>
       <td>
@@ -129,11 +127,10 @@ const Row = ({ page, task, run }: { page: PageContext; task: CronTaskView; run: 
       <td class="number">
         <RunDuration page={page} run={run} />
       </td>
-      <td class="nowrap quiet cut">{exit ?? "–"}</td>
       <td class="cut quiet">{causeText(page, run)}</td>
       <td class="cut">{run.nodeName}</td>
-      <td class="cut" title={reason ?? undefined}>
-        <span class={run.state === "failed" || run.state === "timeout" ? "bad" : "quiet"}>{reason}</span>
+      <td class="cut" title={why ?? undefined}>
+        <span class={run.state === "failed" || run.state === "timeout" ? "bad" : "quiet"}>{why}</span>
       </td>
       <td class="actions">
         {run.startedAt !== null && (

@@ -13,6 +13,9 @@ const tones: Readonly<Record<CronRunState, Tone>> = {
   skipped: "off",
 }
 
+/** A person should know of it. */
+export const isBad = (state: CronRunState) => tones[state] === "bad" || tones[state] === "warn"
+
 export const RunStatus = ({ page, state }: { page: PageContext; state: CronRunState }) => (
   <Status tone={tones[state]}>{page.t.cron.state[state]}</Status>
 )

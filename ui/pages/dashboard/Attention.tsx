@@ -40,7 +40,7 @@ export const Attention = ({ page, model }: { page: PageContext; model: Dashboard
 
 const ConcernTable = ({ page, concerns }: { page: PageContext; concerns: ReadonlyArray<Concern> }) => (
   <div class="table-wrap">
-    <table class="table table-attention">
+    <table class="table table-concerns">
       <thead>
         <tr>
           <th scope="col">{page.t.column.subject}</th>
@@ -54,9 +54,11 @@ const ConcernTable = ({ page, concerns }: { page: PageContext; concerns: Readonl
       <tbody>
         {concerns.map((concern) => (
           <tr>
-            <td class="nowrap">
+            <td>
               <Status tone={concern.tone}>
-                <b>{concern.subject}</b>
+                <a class="row-link" href={concern.href}>
+                  {concern.subject}
+                </a>
               </Status>
             </td>
             <td>

@@ -19,7 +19,12 @@ export const ServicesCard = ({ page, model }: { page: PageContext; model: Dashbo
     actions={<a href={paths.services}>{page.t.dashboard.allServices}</a>}
   >
     <div class="table-wrap">
-      <table class="table">
+      <table class="table table-glance">
+        <colgroup>
+          <col />
+          <col class="width-small" />
+          <col class="width-workers" />
+        </colgroup>
         <thead>
           <tr>
             <th scope="col">{page.t.column.service}</th>
@@ -51,7 +56,7 @@ const Row = ({ page, service }: { page: PageContext; service: ServiceSummary }) 
   const label = endpointsText(page, service)
   return (
     <tr>
-      <td class="nowrap">
+      <td class="cut" title={service.name}>
         <Status tone={healthTone[service.health]}>
           <a class="row-link" href={paths.service(service.id)}>
             {service.name}

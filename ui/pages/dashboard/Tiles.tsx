@@ -25,7 +25,7 @@ export const Tiles = ({ page, model }: { page: PageContext; model: DashboardMode
           ]}
         />
       </Tile>
-      <Tile page={page} icon="endpoints" label={column.endpoints} count={endpoints.online} of={endpoints.total}>
+      <Tile page={page} icon="endpoints" label={column.endpoints} count={endpoints.up} of={endpoints.total}>
         <Facts
           whole={endpoints.total}
           none={dashboard.none}

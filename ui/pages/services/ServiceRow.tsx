@@ -15,9 +15,11 @@ export const ServiceRow = ({ page, service }: { page: PageContext; service: Serv
         {service.name}
       </a>
       {service.kernel && <span class="pill">{page.t.services.kernel}</span>}
-      <span class="quiet" title={service.description}>
-        {service.description}
-      </span>
+      {!service.kernel && (
+        <span class="quiet" title={service.description}>
+          {service.description}
+        </span>
+      )}
     </td>
     <td>
       <HealthStatus page={page} health={service.health} />
