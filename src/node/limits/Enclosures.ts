@@ -1,6 +1,7 @@
 import { type Controller, controllersOf, limitFiles, type Limits } from "../../domain/Limit.ts"
 import { Cgroup, type CgroupPlace } from "../../platform/Cgroup.ts"
 import { join } from "../../platform/Paths.ts"
+import { type Scope, scopeBeside, startScope } from "../../platform/SystemdScope.ts"
 
 /** Where this agent's instances may have groups; or why not, and what to do. */
 export type Ground =
@@ -21,39 +22,80 @@ const delegated = ({ mount, own }: CgroupPlace) => {
   return path.endsWith(`/${ownName}`) ? path.slice(0, -ownName.length - 1) : path
 }
 
-/** Where the groups of the instances of one agent are. `key`: of the data folder, as several agents may share a host. */
-export const servicesOf = (place: CgroupPlace, key: string): Cgroup =>
-  new Cgroup(delegated(place)).child(`muster-${key}`)
+/** The name of the group of what holds a scope open. */
+const holderName = "holder"
 
-const handOn = (base: Cgroup, place: CgroupPlace, controllers: ReadonlyArray<string>) => {
-  try {
-    base.handOn(controllers)
-  } catch (error) {
-    // systemd could not start the unit again: it puts the new main process into the unit's own group.
-    if (place.own.endsWith(".service")) {
-      const hint = "add DelegateSubgroup=agent to the unit (systemd 254)"
-      throw new Error(`the agent is in the group ${base.path} itself: ${hint}`, { cause: error })
-    }
-    const agent = base.child(ownName).make()
-    for (const pid of base.pids) agent.add(pid)
-    base.handOn(controllers)
-  }
+const scopeOf = (place: CgroupPlace, key: string) => scopeBeside(place, `muster-${key}.scope`)
+
+/** A group that hands on controllers may hold no process: each goes into one of its own. */
+const vacate = (base: Cgroup, name: string, controllers: ReadonlyArray<string>) => {
+  const group = base.child(name).make()
+  for (const pid of base.pids) group.add(pid)
+  base.handOn(controllers)
 }
 
-/** Makes the group in which those of the instances will be. */
-export const findGround = (place: CgroupPlace | undefined, key: string): Ground => {
+const supported = (base: Cgroup) => all.filter((name) => base.controllers.includes(name))
+
+const groundIn = (base: Cgroup, key: string, handOn: (controllers: ReadonlyArray<string>) => void): Ground => {
+  const controllers = supported(base)
+  handOn(controllers)
+  const services = base.child(`muster-${key}`).make()
+  services.handOn(controllers)
+  return { _tag: "Ground", services, controllers }
+}
+
+/**
+ * In a scope of systemd's. Our own group, when it is the unit's, can't hand on controllers while we are in it; and from
+ * without it, systemd could not start the unit again: it puts the new main process into the unit's own group.
+ */
+const groundInScope = (scope: Scope, key: string, start: (scope: Scope) => void): Ground => {
+  const base = new Cgroup(scope.folder)
+  const holder = base.child(holderName)
+  // One that an agent before this one has begun is finished.
+  if (base.pids.length === 0 && holder.pids.length === 0) start(scope)
+  return groundIn(base, key, (controllers) => vacate(base, holderName, controllers))
+}
+
+/** The scope goes with the last process in it, when nothing of ours is there any more. */
+const endScope = (scope: Scope | undefined) => {
+  if (scope === undefined) return
+  const base = new Cgroup(scope.folder)
+  if (!base.exists || base.children.some((name) => name !== holderName)) return
+  base.kill()
+}
+
+/** Removes the groups of instances that have ended, and those around them when they are empty. `ends`: the scope too. */
+export const sweepGround = (place: CgroupPlace, key: string, ends: boolean): void => {
+  const scope = scopeOf(place, key)
+  const bases = [delegated(place), ...(scope === undefined ? [] : [scope.folder])]
+  for (const services of bases.map((base) => new Cgroup(base).child(`muster-${key}`))) {
+    for (const name of services.children) services.child(name).remove()
+    services.remove()
+  }
+  if (ends) endScope(scope)
+}
+
+/** Makes the group in which those of the instances will be. `start`: how a scope is had. */
+export const findGround = (place: CgroupPlace | undefined, key: string, start = startScope): Ground => {
   if (place === undefined) return none("cgroup v2 is not mounted: boot with systemd.unified_cgroup_hierarchy=1")
   const base = new Cgroup(delegated(place))
-  const services = servicesOf(place, key)
-  const controllers = all.filter((name) => base.controllers.includes(name))
+  const scope = scopeOf(place, key)
   try {
-    services.make()
-    handOn(base, place, controllers)
-    services.handOn(controllers)
+    if (scope !== undefined) return groundInScope(scope, key, start)
+    return groundIn(base, key, (controllers) => {
+      try {
+        base.handOn(controllers)
+      } catch {
+        vacate(base, ownName, controllers)
+      }
+    })
   } catch (error) {
-    return none(`cgroup v2 can't be used: ${messageOf(error)}: run the agent as a systemd unit with Delegate=yes`)
+    const hint =
+      scope === undefined
+        ? "run the agent as a systemd unit with Delegate=yes"
+        : "run the agent as root, or add DelegateSubgroup=agent to its unit (systemd 254)"
+    return none(`cgroup v2 can't be used: ${messageOf(error)}: ${hint}`)
   }
-  return { _tag: "Ground", services, controllers }
 }
 
 /** Why limits that are asked for can't be in force; null: they can, or none are. */

@@ -3,7 +3,7 @@ import { controllersOf, type Limits } from "../../domain/Limit.ts"
 import { Cgroup, cgroupOf, type CgroupPlace, findCgroup } from "../../platform/Cgroup.ts"
 import { sha256Hex } from "../../platform/Hash.ts"
 import { Notices } from "../Notices.ts"
-import { Enclosure, findGround, type Ground, missingOf, servicesOf } from "./Enclosures.ts"
+import { Enclosure, findGround, type Ground, missingOf, sweepGround } from "./Enclosures.ts"
 
 const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error))
 
@@ -37,7 +37,11 @@ export class Limiting extends Context.Service<
         const key = sha256Hex(root).slice(0, 12)
         let ground: Ground | undefined
         /** Made when somebody wants a limit for the first time: a host without limits gets no groups. */
-        const groundOf = () => (ground ??= findGround(place(), key))
+        const groundOf = () => {
+          // A person may have ended what held it open.
+          if (ground?._tag === "Ground" && !ground.services.exists) ground = undefined
+          return (ground ??= findGround(place(), key))
+        }
 
         const attempt = <A>(what: string, act: () => A) =>
           Effect.try({ try: act, catch: messageOf }).pipe(
@@ -52,16 +56,13 @@ export class Limiting extends Context.Service<
           yield* Effect.logWarning(`the group ${group.path} can't be removed: something is left in it`)
         })
 
-        /** Groups of instances that have ended, and the one around them when it is empty. */
-        const sweep = Effect.sync(() => {
-          const there = place()
-          if (there === undefined) return
-          const services = servicesOf(there, key)
-          for (const name of services.children) services.child(name).remove()
-          services.remove()
-        })
-        yield* sweep
-        yield* Effect.addFinalizer(() => sweep)
+        const sweep = (ends: boolean) =>
+          Effect.sync(() => {
+            const there = place()
+            if (there !== undefined) sweepGround(there, key, ends)
+          })
+        yield* sweep(false)
+        yield* Effect.addFinalizer(() => sweep(true))
 
         return Limiting.of({
           enclose: (name, limits) =>

@@ -3,11 +3,12 @@ import { Effect, Layer, Logger } from "effect"
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { killedReason, limitFiles } from "../../../src/domain/Limit.ts"
-import { findGround, missingOf, servicesOf } from "../../../src/node/limits/Enclosures.ts"
+import { findGround, missingOf, sweepGround } from "../../../src/node/limits/Enclosures.ts"
 import { Limiting } from "../../../src/node/limits/Limiting.ts"
 import { NodeChanges } from "../../../src/node/NodeChanges.ts"
 import { Notices } from "../../../src/node/Notices.ts"
 import { type CgroupPlace, findCgroup, oomKillsOfHost } from "../../../src/platform/Cgroup.ts"
+import { type Scope, scopeBeside } from "../../../src/platform/SystemdScope.ts"
 import { temporaryFolder } from "../../support/muster.ts"
 import { waitFor } from "../../support/waitFor.ts"
 
@@ -146,9 +147,68 @@ describe("a hierarchy that was delegated", () => {
   })
 })
 
+describe("a unit whose own group holds the agent", () => {
+  const own = "/system.slice/muster-node.service"
+
+  /** What systemd makes of a scope: a group in which the process is that holds it open. */
+  const started = ({ folder }: Scope) => {
+    mkdirSync(folder)
+    for (const [file, text] of Object.entries({ controllers: "cpu memory pids", subtree_control: "", procs: "77\n" }))
+      writeFileSync(join(folder, `cgroup.${file}`), text)
+  }
+
+  test("has a scope beside it, which holds no process itself and stops after the unit", () => {
+    using host = hierarchy("cpu memory pids", own)
+    const asked: Array<Scope> = []
+    const ground = findGround(host.place, "k", (scope) => {
+      asked.push(scope)
+      started(scope)
+    })
+    const folder = join(host.base, "../muster-k.scope")
+    const scope = { name: "muster-k.scope", folder, unit: "muster-node.service", slice: "system.slice", isUser: false }
+    expect(asked).toEqual([scope])
+    expect(missingOf(ground, all)).toBeNull()
+    expect(readFileSync(join(folder, "holder/cgroup.procs"), "utf8")).toBe("77")
+    expect(readFileSync(join(folder, "cgroup.subtree_control"), "utf8")).toBe("+cpu +memory +pids")
+    expect(readFileSync(join(folder, "muster-k/cgroup.subtree_control"), "utf8")).toBe("+cpu +memory +pids")
+    // With its groups handing on nothing systemd can start the unit again.
+    expect(host.read("cgroup.subtree_control")).toBe("")
+  })
+
+  test("goes on with the scope of the agent before it", () => {
+    using host = hierarchy("cpu memory pids", own)
+    findGround(host.place, "k", started)
+    const again = findGround(host.place, "k", () => {
+      throw new Error("asked again")
+    })
+    expect(missingOf(again, all)).toBeNull()
+  })
+
+  test("says what systemd says when it may have none, and what to do", () => {
+    using host = hierarchy("cpu memory pids", own)
+    const ground = findGround(host.place, "k", () => {
+      throw new Error("systemd-run: Interactive authentication required.")
+    })
+    expect(missingOf(ground, all)).toBe(
+      "cgroup v2 can't be used: systemd-run: Interactive authentication required.: run the agent as root, or add DelegateSubgroup=agent to its unit (systemd 254)",
+    )
+  })
+
+  test("of a user asks the systemd of that user", () => {
+    const place = { mount: "/m", own: "/user.slice/user-7.slice/user@7.service/app.slice/muster-node.service" }
+    expect(scopeBeside(place, "x.scope")).toMatchObject({
+      slice: "app.slice",
+      unit: "muster-node.service",
+      isUser: true,
+    })
+    expect(scopeBeside({ mount: "/m", own: `${own}/agent` }, "x.scope")).toBeUndefined()
+    expect(scopeBeside({ mount: "/m", own: "/" }, "x.scope")).toBeUndefined()
+  })
+})
+
 const real = findCgroup()
 const canWrite = findGround(real, "probe")._tag === "Ground"
-if (real !== undefined && canWrite) servicesOf(real, "probe").remove()
+if (real !== undefined && canWrite) sweepGround(real, "probe", true)
 
 describe.skipIf(!canWrite)("the kernel's own hierarchy", () => {
   test("a tree that double-forks and ignores TERM does not outlive its group, and no empty group stays", async () => {
