@@ -35,12 +35,21 @@ export const scopeBeside = ({ mount, own }: CgroupPlace, name: string): Scope | 
 export const startScope = ({ isUser, name, slice, unit }: Scope): void => {
   const args = [
     ...(isUser ? ["--user"] : []),
-    ...["--scope", "--quiet", "--collect", "--no-ask-password", `--unit=${name}`, `--slice=${slice}`],
+    "--scope",
+    "--quiet",
+    "--collect",
+    "--no-ask-password",
+    `--unit=${name}`,
+    `--slice=${slice}`,
     // At the end of the host it would be killed beside the agent that wants to let its services' calls end.
     `--property=Before=${unit}`,
+    // As the unit's.
     "--property=Delegate=yes",
+    "--property=TasksMax=infinity",
     "--description=Muster: processes that have limits",
-    ...["/bin/sh", "-c", "exec sleep infinity </dev/null >/dev/null 2>&1 &"],
+    "/bin/sh",
+    "-c",
+    "exec sleep infinity </dev/null >/dev/null 2>&1 &",
   ]
   const { error, status, stderr } = spawnSync(findProgram("systemd-run", { cwd: "/", path }), args, {
     cwd: "/",

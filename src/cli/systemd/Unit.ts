@@ -100,7 +100,7 @@ const nodeEntries: ReadonlyArray<Entry> = [
     "ExecReload=/bin/kill -HUP $MAINPID",
   ),
   because(
-    "The agent alone is told to stop: it lets the calls of its services end, and stops them itself. When it is killed, or crashes, they run on, and the next agent takes them over; so they do after systemctl kill --signal=QUIT.",
+    "The agent alone is told to stop: it lets the calls of its services end, and stops them itself. When it is killed, or crashes, they run on, and the next agent takes them over; so they do after systemctl kill --kill-whom=main --signal=QUIT (without whom it would tell all of them).",
     "KillMode=process",
   ),
   because(
@@ -111,7 +111,10 @@ const nodeEntries: ReadonlyArray<Entry> = [
     "A service for which there is no memory dies alone, and is started again by the agent.",
     "OOMPolicy=continue",
   ),
-  because("Control groups below its own are left to what it runs.", "Delegate=yes"),
+  because(
+    "Control groups below its own are left to what it runs. Processes with limits are in a scope beside it.",
+    "Delegate=yes",
+  ),
   because(
     "Shared by all services of the node; each can have a socket for each caller.",
     "LimitNOFILE=1048576",
