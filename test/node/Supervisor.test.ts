@@ -3,6 +3,7 @@ import { existsSync, writeFileSync } from "node:fs"
 import { createServer, type Server } from "node:net"
 import { availableParallelism } from "node:os"
 import { defaultRpcSettings } from "../../src/domain/RpcSettings.ts"
+import { ServiceName } from "../../src/domain/ServiceName.ts"
 import { RpcError } from "../../src/protocol/RpcError.ts"
 import { RpcConnection } from "../../src/rpc/RpcConnection.ts"
 import { greeterModule } from "../support/executable.ts"
@@ -165,6 +166,26 @@ test("a port that another program has is named, and the service starts when it i
   expect(status.state).toBe("BACKOFF")
   expect(status.reason).toStartWith(`127.0.0.1:${port} is in use by pid ${process.pid} (`)
   server.close()
+  await node.running(2)
+})
+
+test("two services that are given one port: the second says so, and starts when the first is gone", async () => {
+  await using node = await started()
+  const listen = await local()
+  const first = assignment(listen, greeterModule)
+  const second = { ...first, name: `other@${listen.port}`, spec: { ...first.spec, service: ServiceName.make("other") } }
+  await node.apply(1, first)
+  await node.running(2)
+  await node.apply(2, first, second)
+  const status = await waitFor(async () => {
+    const now = (await node.status()).processes.find(({ name }) => name === second.name)
+    return now !== undefined && now.reason !== null && now
+  })
+  expect(status).toMatchObject({
+    state: "BACKOFF",
+    reason: `127.0.0.1:${listen.port} is in use by another service of this node: give one of the two another port`,
+  })
+  await node.apply(3, second)
   await node.running(2)
 })
 

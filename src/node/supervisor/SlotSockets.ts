@@ -1,4 +1,5 @@
 import { Context, Data, Effect, Layer } from "effect"
+import { endpointKey } from "../../domain/Endpoint.ts"
 import {
   assertPortFree,
   closeFd,
@@ -20,6 +21,9 @@ export class PortUnavailable extends Data.TaggedError("PortUnavailable")<{
 
 export type Listen = { readonly ip: string; readonly port: number }
 
+const usedTwice = (listen: Listen) =>
+  `${endpointKey(listen)} is in use by another service of this node: give one of the two another port`
+
 /** The listening sockets that the agent owns: one for each worker slot, all on the service's one port. */
 export class SlotSockets extends Context.Service<
   SlotSockets,
@@ -39,6 +43,10 @@ export class SlotSockets extends Context.Service<
   }
 >()("muster/node/supervisor/SlotSockets") {
   static readonly layer = Layer.sync(SlotSockets, () => {
+    /** Where each socket that we hold listens. */
+    const held = new Map<number, string>()
+    const hold = (listen: Listen) => (fd: number | undefined) =>
+      Effect.sync(() => void (fd === undefined || held.set(fd, endpointKey(listen))))
     const attempt = <A>(listen: Listen, act: (listen: Listen) => Promise<A>) =>
       Effect.tryPromise({
         try: async () => act({ ip: await resolveAddress(listen.ip), port: listen.port }),
@@ -51,12 +59,28 @@ export class SlotSockets extends Context.Service<
     const orElse = <A>(listen: Listen, act: (listen: Listen) => Promise<A>, otherwise: A) =>
       attempt(listen, act).pipe(Effect.orElseSucceed(() => otherwise))
     return SlotSockets.of({
-      take: (process, listen) => orElse(listen, (resolved) => takeSlot(process, resolved), undefined),
-      isAt: (fd, listen) => orElse(listen, (resolved) => isSlot(fd, resolved), false),
-      assertFree: (listen) => attempt(listen, assertPortFree),
-      open: (listen, backlog) => attempt(listen, (resolved) => openSlot({ ...resolved, backlog })),
+      take: (process, listen) =>
+        orElse(listen, (resolved) => takeSlot(process, resolved), undefined).pipe(Effect.tap(hold(listen))),
+      isAt: (fd, listen) =>
+        orElse(listen, (resolved) => isSlot(fd, resolved), false).pipe(
+          Effect.tap((isOurs) => hold(listen)(isOurs ? fd : undefined)),
+        ),
+      assertFree: (listen) =>
+        attempt(listen, assertPortFree).pipe(
+          Effect.mapError((error) =>
+            error.code === "EADDRINUSE" && [...held.values()].includes(endpointKey(listen))
+              ? new PortUnavailable({ code: error.code, message: usedTwice(listen) })
+              : error,
+          ),
+        ),
+      open: (listen, backlog) =>
+        attempt(listen, (resolved) => openSlot({ ...resolved, backlog })).pipe(Effect.tap(hold(listen))),
       setBacklog: (fd, backlog) => Effect.promise(() => setBacklog(fd, backlog)),
-      close: (fd) => Effect.promise(() => closeFd(fd)),
+      close: (fd) =>
+        Effect.promise(() => {
+          held.delete(fd)
+          return closeFd(fd)
+        }),
       steer: (fd, places) => Effect.promise(() => steer(fd, places)),
     })
   })
