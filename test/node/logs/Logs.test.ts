@@ -131,6 +131,8 @@ test("files that were put aside are compressed when asked, without a line lost",
   const { ended } = await logs.start("talker", printLines(20_000))
   await ended
   const folder = logs.path("talker")
+  // A process may end before all that it has said is read.
+  await waitFor(() => textOf(folder, "0.out") === expectedLines(20_000), { what: "all lines" })
   await waitFor(() => {
     const names = filesOf(folder, "0.out")
     return names.length > 10 && names.filter((name) => name.endsWith(".gz")).length === names.length - 1
