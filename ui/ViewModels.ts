@@ -65,6 +65,8 @@ export type ServiceSummary = {
   readonly revision: number | null
   readonly endpoints: { readonly total: number; readonly online: number; readonly up: number }
   readonly clients: { readonly total: number; readonly current: number; readonly failed: number }
+  /** What keeps one of the places from being up that should be. */
+  readonly trouble?: { readonly at: string; readonly problem: Problem; readonly since: number | null } | null
   readonly modifiedAt: number
   readonly modifiedBy: string
   readonly createdBy: string

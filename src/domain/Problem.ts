@@ -36,6 +36,8 @@ export const Problem = Schema.Union([
   Schema.TaggedStruct("IsStopped", {}),
   /** Another reload took its place. */
   Schema.TaggedStruct("Superseded", {}),
+  /** What it is not started before, in the agent's words. */
+  Schema.TaggedStruct("WaitsFor", { what: Schema.String }),
   Schema.TaggedStruct("StillStopping", { pids: Schema.Array(Schema.Int) }),
   Schema.TaggedStruct("SomeNotReady", { unready: Schema.Int, of: Schema.Int }),
   Schema.TaggedStruct("InState", {
@@ -79,6 +81,8 @@ export const problemSentence = (problem: Problem): string => {
       return `The node has revision ${problem.revision}, but ${problem.newest === 0 ? "none was" : `${problem.newest} is the newest that was`} released: was the manager's database put back to an older state?`
     case "OtherPort":
       return `The agent there listens on port ${problem.port}`
+    case "WaitsFor":
+      return problem.what
     case "StillStopping":
       return `still stopping: pid ${problem.pids.join(", ")}`
     case "SomeNotReady":

@@ -128,3 +128,27 @@ export const stopsAfter = (set: SetView, stopping: ReadonlyArray<SetView>): stri
   )
   return first === undefined ? undefined : `${first.name} stops before it`
 }
+
+export type Wait = {
+  readonly kind: "absent" | "stopped" | "started" | "ready" | "completed" | "before"
+  readonly service: string
+  readonly because?: string | undefined
+}
+
+const waitForms = [
+  ["absent", /^this node does not run (\S+)$/],
+  ["stopped", /^(\S+) is stopped$/],
+  ["started", /^(\S+) has not started(?:: (.+))?$/],
+  ["ready", /^(\S+) is not ready(?:: (.+))?$/],
+  ["completed", /^(\S+) has not completed(?:: (.+))?$/],
+  ["before", /^(\S+) starts before it$/],
+] as const
+
+/** What `waitsFor` said, read again for a page in another language; undefined: something else. */
+export const readWait = (text: string): Wait | undefined => {
+  for (const [kind, form] of waitForms) {
+    const [, service, because] = form.exec(text) ?? []
+    if (service !== undefined) return { kind, service, because }
+  }
+  return undefined
+}

@@ -1,5 +1,6 @@
 import type { GuardVerdict } from "../../src/domain/Guard.ts"
-import type { Problem } from "../../src/domain/Problem.ts"
+import { type Problem, processProblem } from "../../src/domain/Problem.ts"
+import { readWait } from "../../src/domain/StartOrder.ts"
 import type { PageContext } from "../ViewModels.ts"
 
 /** What the guard found, in the reader's language. */
@@ -25,6 +26,15 @@ const causeText = ({ t: { trouble } }: PageContext, detail: string): string => {
   return /\b(?:timed? ?out|within \d+ ms)\b/i.test(detail) ? trouble.cause.timeout : detail
 }
 
+/** What a process waits for, as its agent says it, in the reader's language. */
+export const waitText = (page: PageContext, what: string): string => {
+  const { waits } = page.t.processes
+  const wait = readWait(what)
+  if (wait === undefined) return what
+  const because = wait.because === undefined ? "" : waits.because(troubleText(page, processProblem(wait.because)))
+  return waits[wait.kind](wait.service) + because
+}
+
 type Texts = {
   readonly [Tag in Problem["_tag"]]: (page: PageContext, problem: Extract<Problem, { _tag: Tag }>) => string
 }
@@ -45,6 +55,7 @@ const texts: Texts = {
   NoSpec: ({ t }) => t.trouble.noSpec,
   IsStopped: ({ t }) => t.trouble.isStopped,
   Superseded: ({ t }) => t.trouble.superseded,
+  WaitsFor: (page, { what }) => page.t.processes.waitsFor(waitText(page, what)),
   StillStopping: ({ t }, { pids }) => t.trouble.stillStopping(pids.join(", ")),
   SomeNotReady: ({ t }, { of, unready }) => t.trouble.someNotReady(unready, of),
   InState: ({ t }, { state }) => t.worker[state],

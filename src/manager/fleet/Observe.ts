@@ -17,8 +17,9 @@ const states: Record<ProcessStatus["state"], Observed["state"]> = {
   FATAL: "down",
 }
 
-const stateProblem = ({ reason, state }: ProcessStatus): Problem | undefined => {
+const stateProblem = ({ reason, state, waitingFor }: ProcessStatus): Problem | undefined => {
   if (reason !== null) return processProblem(reason)
+  if (waitingFor !== null) return { _tag: "WaitsFor", what: waitingFor }
   return state === "RUNNING" ? undefined : { _tag: "InState", state }
 }
 
@@ -57,9 +58,11 @@ const unreached = (session: SessionState, kernel: boolean): Observed =>
   )
 
 /** What was last seen of a place where a service runs without an endpoint. */
-export const observeNowhere = (session: SessionState | undefined, service: string): Observed["state"] => {
+export const observeNowhere = (session: SessionState | undefined, service: string): Observed => {
   const status = processOf(session, service, null)
-  return status === undefined ? "unknown" : states[status.state]
+  return status === undefined
+    ? seen("unknown", undefined, undefined)
+    : seen(states[status.state], status.since, stateProblem(status))
 }
 
 /** What was last seen of an endpoint. */

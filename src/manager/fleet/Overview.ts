@@ -1,4 +1,5 @@
 import { Context, Effect, Layer } from "effect"
+import type { Observed } from "../../domain/Effective.ts"
 import { type Problem, problemSentence, readProblem } from "../../domain/Problem.ts"
 import { planAt } from "../../domain/ProcessPlan.ts"
 import { type Ack, type Client, ClientsRepo } from "../store/ClientsRepo.ts"
@@ -38,6 +39,12 @@ const nodesByIp = (nodes: ReadonlyArray<Node>) => {
   for (const node of nodes) if (node.revokedAt === null || !found.has(node.ip)) found.set(node.ip, node)
   return found
 }
+
+type Seen = { readonly ip: string; readonly seen: Observed }
+const troubleOf = (worst: Seen | undefined): ServiceSummary["trouble"] =>
+  worst?.seen.problem === undefined
+    ? null
+    : { at: worst.ip, problem: worst.seen.problem, since: worst.seen.since ?? null }
 
 const sentenceOf = (problem: Problem | null) => (problem === null ? null : problemSentence(problem))
 
@@ -98,7 +105,7 @@ const make = Effect.gen(function* () {
       ? []
       : spotsOf(stored, list?.endpoints ?? [])
           .filter(({ ip, listen }) => listen === null && planAt(stored, ip) !== undefined)
-          .map(({ ip }) => ({ ip, state: observeNowhere(sessions.at(ip), stored.spec.service) }))
+          .map(({ ip }) => ({ ip, seen: observeNowhere(sessions.at(ip), stored.spec.service) }))
 
   const summary = (
     service: Service,
@@ -111,24 +118,28 @@ const make = Effect.gen(function* () {
     const endpoints = (list?.endpoints ?? []).map(({ ip, port, status, weight }) => ({
       ip,
       online: status === "online",
-      state: observe(sessions.at(ip), { service: service.name, kernel: service.kernel }, { ip, port, status, weight })
-        .state,
+      seen: observe(sessions.at(ip), { service: service.name, kernel: service.kernel }, { ip, port, status, weight }),
     }))
     const online = endpoints.filter((endpoint) => endpoint.online)
     const places = [...online, ...nowhere(stored, list)]
     const revision = list?.revision ?? null
+    // One that is known to be down tells more than one of which nothing is known.
+    const worst = places
+      .filter(({ ip, seen }) => !isStopped(ip) && seen.state !== "up" && seen.problem !== undefined)
+      .toSorted((a, b) => Number(b.seen.state === "down") - Number(a.seen.state === "down"))[0]
     return {
       id: service.id,
       name: service.name,
       description: service.description,
       kernel: service.kernel,
-      health: healthOf(places.map(({ ip, state }) => ({ online: !isStopped(ip), state }))),
+      health: healthOf(places.map(({ ip, seen }) => ({ online: !isStopped(ip), state: seen.state }))),
       revision,
       endpoints: {
         total: endpoints.length,
         online: online.length,
-        up: online.filter((endpoint) => endpoint.state === "up").length,
+        up: online.filter((endpoint) => endpoint.seen.state === "up").length,
       },
+      trouble: troubleOf(worst),
       clients: countClients(clients, revision),
       modifiedAt: service.modifiedAt,
       modifiedBy: service.modifiedBy,

@@ -70,7 +70,7 @@ export const judge = (session: SessionState, status: ProcessStatus | undefined, 
 /** When there was no verdict in time: what it still waits for. */
 export const unfinished = (status: ProcessStatus | undefined): Verdict => {
   if (status === undefined) return { state: "pending", problem: { _tag: "NothingThere" } }
-  if (status.waitingFor !== null) return { state: "pending", problem: { _tag: "Said", detail: status.waitingFor } }
+  if (status.waitingFor !== null) return { state: "pending", problem: { _tag: "WaitsFor", what: status.waitingFor } }
   const alive = allOf(status).flatMap(({ pid, state }) => (state === "STOPPING" && pid !== null ? [pid] : []))
   if (alive.length > 0) return { state: "pending", problem: { _tag: "StillStopping", pids: alive } }
   const unready = status.workers.filter(({ ready, state }) => state === "RUNNING" && !ready).length

@@ -23,6 +23,12 @@ export type ServiceSummary = {
   readonly endpoints: { readonly total: number; readonly online: number; readonly up: number }
   /** `current`: has the newest released revision. `failed`: its last delivery was refused or not acked. */
   readonly clients: { readonly total: number; readonly current: number; readonly failed: number }
+  /** What keeps one of the places from being up that should be; null: nothing does. */
+  readonly trouble: {
+    /** The address. */ readonly at: string
+    readonly problem: Problem
+    readonly since: number | null
+  } | null
   readonly modifiedAt: number
   readonly modifiedBy: string
   readonly createdBy: string

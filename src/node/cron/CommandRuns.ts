@@ -1,3 +1,4 @@
+import { runReasons } from "../../domain/RunReason.ts"
 import { Deferred, Effect, Fiber } from "effect"
 import type { CronAction } from "../../domain/Cron.ts"
 import { adoptProcess, endOf } from "../../platform/AdoptedProcess.ts"
@@ -30,7 +31,7 @@ const unknown: RunOutcome = {
   state: "lost",
   exitCode: null,
   signal: null,
-  reason: "it has ended; how is not known, as the agent that had started it was gone",
+  reason: runReasons.outcomeUnknown,
 }
 
 const outcomeOf = ({ code, signal }: Exit): RunOutcome => {

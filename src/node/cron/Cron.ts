@@ -1,3 +1,4 @@
+import { runReasons } from "../../domain/RunReason.ts"
 import { Clock, Context, Effect, Exit, Layer, Result, Scope, Semaphore, Struct } from "effect"
 import { CronSet, type CronTask } from "../../domain/Cron.ts"
 import { scheduleFault } from "../../domain/Schedule.ts"
@@ -31,7 +32,7 @@ import { makeTicker } from "./CronTicker.ts"
 import { outputText, RunOutput } from "./RunOutput.ts"
 import { makeTaskRuns } from "./TaskRuns.ts"
 
-const gone = "the task was taken from this node"
+const gone = runReasons.taken
 const firstTwice = (names: ReadonlyArray<string>) => names.find((name, index) => names.indexOf(name) !== index)
 
 /** What is wrong with a set; undefined: nothing. */
@@ -225,7 +226,7 @@ export class Cron extends Context.Service<
           const nothing = { exitCode: null, signal: null, by: begun.by, endedAt } as const
           const end =
             action === undefined
-              ? ({ state: "lost", ...nothing, reason: "the agent ended while it ran" } as const)
+              ? ({ state: "lost", ...nothing, reason: runReasons.agentEnded } as const)
               : ({ state: "stopped", ...nothing, reason: gone } as const)
           const write = writes.persist(() => store.end(begun.id, end, nextEnd()))
           yield* action === undefined ? write : Effect.forkIn(Effect.andThen(action.stop, write), scope)

@@ -1,3 +1,4 @@
+import { notPushedHere } from "../../domain/RunReason.ts"
 import { Deferred, Effect } from "effect"
 import { CertificateFolder } from "../../client/CertificateFolder.ts"
 import type { CronAction } from "../../domain/Cron.ts"
@@ -53,7 +54,7 @@ export const methodRuns = Effect.fnUntraced(function* (folder: DataFolder) {
     const client = services.find(action.service)
     if (client === undefined) {
       return yield* new StartFailed({
-        reason: `the service ${JSON.stringify(action.service)} was not pushed to this node: add the node to its clients and push`,
+        reason: notPushedHere(action.service),
       })
     }
     const output = new RunOutput()

@@ -1,3 +1,4 @@
+import { notOverWithin, runReasons } from "../../domain/RunReason.ts"
 import { Clock, Deferred, Effect, type Fiber, Random, Result, type Scope, Semaphore } from "effect"
 import type { CronTask } from "../../domain/Cron.ts"
 import { waitingRunsMax } from "../../domain/CronSlots.ts"
@@ -153,7 +154,7 @@ export const makeTaskRuns = Effect.fnUntraced(function* (options: TaskRunsOption
     })
 
   const timeOut = (one: ActiveRun, afterMs: number) =>
-    askEnd(one, { state: "timeout", by: null, reason: `not over within ${options.task().timeoutMs / 1_000} s` }).pipe(
+    askEnd(one, { state: "timeout", by: null, reason: notOverWithin(options.task().timeoutMs) }).pipe(
       Effect.delay(afterMs),
     )
 
@@ -218,7 +219,7 @@ export const makeTaskRuns = Effect.fnUntraced(function* (options: TaskRunsOption
   const dropRetries = Effect.suspend(() =>
     Effect.forEach(
       [...timers.values()].filter(({ run }) => isRetry(run)),
-      ({ run }) => leave(run.id, { state: "skipped", reason: "the next run came before this one" }),
+      ({ run }) => leave(run.id, { state: "skipped", reason: runReasons.overtaken }),
       { discard: true },
     ),
   )
@@ -242,7 +243,7 @@ export const makeTaskRuns = Effect.fnUntraced(function* (options: TaskRunsOption
       return { _tag: "Begun" } as const
     }
     if (policy === "replace") {
-      yield* endAll({ state: "stopped", by: run.by, reason: "the next run has replaced it" })
+      yield* endAll({ state: "stopped", by: run.by, reason: runReasons.replaced })
       yield* launch(run)
       return { _tag: "Begun" } as const
     }
@@ -322,8 +323,8 @@ export const makeTaskRuns = Effect.fnUntraced(function* (options: TaskRunsOption
     /** Answers how it has ended; undefined: no such run goes on or waits. */
     stop: Effect.fnUntraced(function* (id: string, by: string) {
       const one = active.get(id)
-      if (one === undefined) return yield* leave(id, { state: "stopped", reason: "it was stopped before it began", by })
-      yield* askEnd(one, { state: "stopped", by, reason: "it was stopped" })
+      if (one === undefined) return yield* leave(id, { state: "stopped", reason: runReasons.stoppedEarly, by })
+      yield* askEnd(one, { state: "stopped", by, reason: runReasons.stopped })
       return yield* Deferred.await(one.done)
     }),
     /** Nothing of it begins any more, and what goes on ends. */
@@ -338,7 +339,7 @@ export const makeTaskRuns = Effect.fnUntraced(function* (options: TaskRunsOption
     /** The agent ends: what waits is there for the next one. */
     close: Effect.suspend(() => {
       closed = "agent"
-      return endAll({ state: "stopped", by: null, reason: "the agent was stopped" })
+      return endAll({ state: "stopped", by: null, reason: runReasons.agentStopped })
     }),
     /** The agent leaves, and what goes on is for the next one: it has what was said so far. */
     leave: Effect.suspend(() => {

@@ -19,8 +19,13 @@ import {
 import { NotFound, NothingToPush, PushRunning, Stale } from "../../../src/manager/fleet/Errors.ts"
 import { sentence } from "../../../src/manager/http/Answers.tsx"
 import * as failures from "../../../src/manager/http/Failure.ts"
-import { told, troubleText } from "../../../ui/parts/Trouble.ts"
+import { told, troubleText, waitText } from "../../../ui/parts/Trouble.ts"
+import { ServiceName } from "../../../src/domain/ServiceName.ts"
+import { type SetView, waitsFor } from "../../../src/domain/StartOrder.ts"
 import { contextOf } from "../../support/galleryFixtures.ts"
+import { run } from "../../support/galleryCron.ts"
+import { reasonText } from "../../../ui/pages/cron/RunReason.ts"
+import { notOverWithin, notPushedHere, runReasons } from "../../../src/domain/RunReason.ts"
 
 const english = contextOf("en", "light")
 const chinese = contextOf("zh-CN", "light")
@@ -45,6 +50,7 @@ const problems: Readonly<Record<Problem["_tag"], Problem>> = {
   NoSpec: { _tag: "NoSpec" },
   IsStopped: { _tag: "IsStopped" },
   Superseded: { _tag: "Superseded" },
+  WaitsFor: { _tag: "WaitsFor", what: "cache is not ready: exited with code 3" },
   StillStopping: { _tag: "StillStopping", pids: [7, 8] },
   SomeNotReady: { _tag: "SomeNotReady", unready: 1, of: 3 },
   InState: { _tag: "InState", state: "FATAL" },
@@ -88,6 +94,58 @@ test("what an agent says of a process is known again, and a program's own words 
   expect(told(chinese, { text: "Cannot find module", problem: processProblem("Cannot find module") })).toBe(
     "Cannot find module",
   )
+})
+
+test("what a process waits for is said in the reader's language", () => {
+  const set = (service: string, more: Partial<SetView>): SetView => ({
+    name: service,
+    service,
+    dependsOn: [],
+    startOrder: 500,
+    desired: "running",
+    started: false,
+    ready: false,
+    completed: false,
+    settled: false,
+    begun: true,
+    gone: false,
+    reason: null,
+    ...more,
+  })
+  const needs = (condition: "started" | "ready" | "completed") =>
+    set("web", { dependsOn: [{ service: ServiceName.make("cache"), condition }], begun: false })
+  const all = [
+    waitsFor(needs("ready"), [needs("ready")]),
+    waitsFor(needs("ready"), [needs("ready"), set("cache", { desired: "stopped" })]),
+    ...(["started", "ready", "completed"] as const).map((condition) =>
+      waitsFor(needs(condition), [needs(condition), set("cache", { reason: "killed by SIGKILL" })]),
+    ),
+    waitsFor(set("web", { begun: false }), [set("web", { begun: false }), set("first", { startOrder: 1 })]),
+  ]
+  for (const said of all) {
+    const zh = waitText(chinese, said ?? "")
+    expect({ said, zh, han: inChinese.test(zh), english: inEnglish.test(zh) }).toEqual({
+      said,
+      zh,
+      han: true,
+      english: false,
+    })
+  }
+  expect(waitText(chinese, "it depends on itself: a needs b")).toBe("it depends on itself: a needs b")
+})
+
+test("why a run went as it did is said in the reader's language", () => {
+  const agents = [...Object.values(runReasons), notOverWithin(2_500), notPushedHere("shop"), "exited with code 3"]
+  for (const reason of agents) {
+    const [en, zh] = [english, chinese].map((page) => reasonText(page, run(1, { state: "failed", reason })) ?? "")
+    expect({ reason, en, han: inChinese.test(en ?? "") }).toEqual({ reason, en, han: false })
+    expect({ zh, han: inChinese.test(zh ?? ""), english: inEnglish.test(zh ?? "") }).toEqual({
+      zh,
+      han: true,
+      english: false,
+    })
+  }
+  expect(reasonText(chinese, run(1, { state: "failed", reason: "no disk" }))).toBe("no disk")
 })
 
 test("a problem is stored and read again, and a text that is none is shown as it stands", () => {

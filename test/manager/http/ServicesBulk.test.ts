@@ -82,6 +82,15 @@ describe("one action on several services", () => {
     await call("DELETE", "/services/plain")
   })
 
+  test("and the dashboard says why a service is down, and where", async () => {
+    const worker = { slot: 0, pid: null, restarts: 3, since: 1, ready: false, adopted: false }
+    const fatal = { ...worker, state: "FATAL" as const, reason: "exited with code 3" }
+    agent.tellState("shop@9170", "FATAL", { reason: "exited with code 3", workers: [fatal] })
+    await waitFor(async () => (await admin.ask("/")).text.includes("127.70.1.1: Exited with code 3"))
+    expect((await admin.ask("/", inChinese)).text).toContain("127.70.1.1：已退出，退出码 3")
+    agent.tellState("shop@9170", undefined)
+  })
+
   test("keeps the name of what was deleted since the last one", async () => {
     const { id: brief } = (await call("POST", "/services", { name: "brief" })).body
     await act("restart", brief)

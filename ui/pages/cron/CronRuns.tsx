@@ -3,6 +3,7 @@ import { Empty } from "../../parts/Empty.tsx"
 import { formatAbsolute, formatRelative } from "../../parts/Format.ts"
 import { paths } from "../../Paths.ts"
 import type { PageContext } from "../../ViewModels.ts"
+import { reasonText } from "./RunReason.ts"
 import { RunDuration, RunStatus } from "./RunStatus.tsx"
 
 type Props = { page: PageContext; task: CronTaskView; view: CronRunsView; before: string | undefined }
@@ -97,9 +98,6 @@ export const causeText = ({ t: { cron } }: PageContext, { attempt, by, cause }: 
 
 export const exitText = ({ t: { cron } }: PageContext, { exitCode, signal }: CronRunView): string | null =>
   signal ?? (exitCode === null ? null : cron.exitCode(exitCode))
-
-export const reasonText = ({ t: { cron } }: PageContext, { reason, state }: CronRunView): string | null =>
-  reason ?? (state === "lost" ? cron.lostHelp : null)
 
 /** A run's id as a part of an element's id, whatever a node takes for one. */
 const idOf = (id: string) =>

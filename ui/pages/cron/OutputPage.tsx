@@ -6,7 +6,8 @@ import { formatAbsolute, formatBytes } from "../../parts/Format.ts"
 import { Time } from "../../parts/Time.tsx"
 import { paths } from "../../Paths.ts"
 import type { PageContext } from "../../ViewModels.ts"
-import { causeText, exitText, reasonText, StopButton } from "./CronRuns.tsx"
+import { causeText, exitText, StopButton } from "./CronRuns.tsx"
+import { reasonText } from "./RunReason.ts"
 import { RunDuration, RunStatus } from "./RunStatus.tsx"
 
 /** What a run has printed, or why that can't be told. */

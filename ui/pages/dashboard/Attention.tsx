@@ -5,9 +5,10 @@ import { Empty } from "../../parts/Empty.tsx"
 import { formatNumber } from "../../parts/Format.ts"
 import { Status } from "../../parts/Status.tsx"
 import { Time } from "../../parts/Time.tsx"
-import { told } from "../../parts/Trouble.ts"
+import { told, troubleText } from "../../parts/Trouble.ts"
 import { paths } from "../../Paths.ts"
-import { exitText, reasonText } from "../cron/CronRuns.tsx"
+import { exitText } from "../cron/CronRuns.tsx"
+import { reasonText } from "../cron/RunReason.ts"
 import { placeText, placeTone } from "../cron/PlaceText.ts"
 import type { DashboardModel, NodeView, PageContext, ServiceSummary } from "../../ViewModels.ts"
 
@@ -81,14 +82,18 @@ const ConcernTable = ({ page, concerns }: { page: PageContext; concerns: Readonl
   </div>
 )
 
+const placed = (page: PageContext, { at, problem }: NonNullable<ServiceSummary["trouble"]>) =>
+  page.t.bulk.at(at, troubleText(page, problem))
+
 const serviceConcerns = (page: PageContext, service: ServiceSummary): ReadonlyArray<Concern> => {
   const { problem } = page.t.dashboard
+  const trouble = service.trouble ?? null
   const concern = (tone: "bad" | "warn", text: string, tab: "endpoints" | "clients" | "process"): Concern => ({
     tone,
     subject: service.name,
     problem: text,
-    detail: null,
-    since: null,
+    detail: tab === "clients" || trouble === null ? null : placed(page, trouble),
+    since: tab === "clients" ? null : (trouble?.since ?? null),
     href: paths.tab(service.id, tab),
   })
   const { online, total: endpoints, up } = service.endpoints

@@ -1,8 +1,9 @@
 import { endpointKey } from "../../../../src/domain/Endpoint.ts"
 import { processProblem } from "../../../../src/domain/Problem.ts"
 import { Icon } from "../../../parts/Icon.tsx"
+import { Status } from "../../../parts/Status.tsx"
 import { Time } from "../../../parts/Time.tsx"
-import { told, troubleText } from "../../../parts/Trouble.ts"
+import { told, troubleText, waitText } from "../../../parts/Trouble.ts"
 import type { InstanceView, PageContext, ProcessView, ServiceDetail } from "../../../ViewModels.ts"
 import { ActionLine } from "./ActionLine.tsx"
 import { PlaceDeeds } from "./Deeds.tsx"
@@ -24,11 +25,7 @@ export const Place = ({ page, service, process, instance }: Props) => {
       <header class="instance-head">
         <b>{nodeName}</b>
         {listen !== null && <span class="mono quiet">{endpointKey(listen)}</span>}
-        {status === null ? (
-          <Unreported page={page} instance={instance} />
-        ) : (
-          <StateMark page={page} state={status.state} />
-        )}
+        {status === null ? <Unreported page={page} instance={instance} /> : <Mark page={page} status={status} />}
         {delivery.wanted !== null && <code class="tag">{page.t.push.revision(delivery.wanted.revision)}</code>}
         <span class="instance-deeds">
           <PlaceDeeds page={page} service={service} process={process} instance={instance} name={name} />
@@ -46,6 +43,14 @@ export const Place = ({ page, service, process, instance }: Props) => {
     </section>
   )
 }
+
+/** What waits for others is not what an operator has stopped. */
+const Mark = ({ page, status }: { page: PageContext; status: NonNullable<InstanceView["status"]> }) =>
+  status.state === "STOPPED" && status.waitingFor !== null && status.desired === "running" ? (
+    <Status tone="warn">{page.t.processes.waiting}</Status>
+  ) : (
+    <StateMark page={page} state={status.state} />
+  )
 
 type OfInstance = { page: PageContext; instance: InstanceView }
 
@@ -95,7 +100,7 @@ const Facts = ({ page, instance: { error, problem, status } }: OfInstance) => {
       {status.waitingFor !== null && (
         <p class="instance-note">
           <Icon name="clock" tone="quiet" />
-          <span>{processes.waitsFor(status.waitingFor)}</span>
+          <span>{processes.waitsFor(waitText(page, status.waitingFor))}</span>
         </p>
       )}
       {status.limitsMissing !== null && (
