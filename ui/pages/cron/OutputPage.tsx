@@ -49,7 +49,7 @@ const follow = (task: CronTaskView, run: CronRunView) => ({
 })
 
 const Facts = ({ page, run }: Pick<Props, "page" | "run">) => {
-  const parts = [causeText(page, run), run.nodeName, exitText(page, run), reasonText(page, run)]
+  const parts = [causeText(page, run), run.nodeName, reasonText(page, run) ?? exitText(page, run)]
   return (
     <>
       <Time page={page} at={runAt(run)} /> · <RunDuration page={page} run={run} />
