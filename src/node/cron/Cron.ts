@@ -259,6 +259,8 @@ export class Cron extends Context.Service<
         yield* run(stored?.tasks ?? [])
         const now = yield* Clock.currentTimeMillis
         const orphaned = [...known.keys()].filter((id) => !entries.has(id))
+        // One that comes back begins anew.
+        for (const id of orphaned) known.delete(id)
         yield* writes.persist(() => {
           for (const id of orphaned) store.removeTask(id, now)
         })

@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import { TestClock } from "effect/testing"
 import { it } from "../../support/effect.ts"
 import { cronTask } from "./CronNode.ts"
-import { testCron } from "./TestCron.ts"
+import { failed, testCron } from "./TestCron.ts"
 
 setDefaultTimeout(60_000)
 
@@ -109,6 +109,21 @@ it.effect(
     yield* cron.turn(hour)
     yield* cron.turn(hour)
     expect(cron.times("job")).toHaveLength(1)
+    yield* away(cron, minute)
+    expect((yield* cron.runs("job")).map(({ dueAt, state }) => [dueAt, state])).toEqual([
+      [at("13:00"), "stopped"],
+      [at("14:00"), "running"],
+    ])
+  }),
+)
+
+it.effect(
+  "runs that wait for their turn are taken up by the next agent in another order",
+  Effect.gen(function* () {
+    const cron = yield* begin
+    cron.takes.set("job", 10 * hour)
+    yield* cron.apply(cronTask("job", { schedule: everyHour, overlap: "queue", timeoutMs: 0 }))
+    for (let turn = 0; turn < 3; turn++) yield* cron.turn(hour)
     yield* away(cron, minute)
     expect((yield* cron.runs("job")).map(({ dueAt, state }) => [dueAt, state])).toEqual([
       [at("13:00"), "stopped"],
@@ -240,6 +255,62 @@ it.effect(
     yield* cron.putClock(5 * hour)
     yield* cron.turn(minute)
     expect(["once", "skip", "all"].map((name) => cron.times(name).length)).toEqual([1, 0, 5])
+  }),
+)
+
+it.effect(
+  "a task that was taken away by an agent which was killed at once is made up for when it comes back",
+  Effect.gen(function* () {
+    const cron = yield* begin
+    cron.ends.set("job", [failed])
+    const job = cronTask("job", { schedule: everyHour, retries: 1, retryDelayMs: 6 * hour })
+    yield* cron.apply(job)
+    yield* cron.turn(hour)
+    expect((yield* cron.runs("job")).map(({ state }) => state)).toEqual(["failed"])
+    yield* cron.down
+    // The set was on the disk, and nothing else.
+    yield* Effect.promise(() => Bun.write(cron.folder.cron.set, JSON.stringify({ revision: 2, tasks: [] })))
+    yield* cron.up
+    yield* cron.turn(5 * hour)
+    yield* cron.service().apply({ revision: 3, tasks: [job] })
+    yield* cron.settle
+    yield* away(cron, 10 * minute)
+    expect(cron.times("job")).toHaveLength(1)
+    yield* cron.turn(20 * minute)
+    expect(cron.times("job")).toHaveLength(2)
+  }),
+)
+
+it.effect(
+  "the history of a task that was taken away by an agent which was killed at once stays for ever",
+  Effect.gen(function* () {
+    const cron = yield* begin
+    yield* cron.apply(cronTask("job"))
+    yield* cron.service().start("job", "ann")
+    yield* cron.turn(minute)
+    yield* cron.down
+    yield* Effect.promise(() => Bun.write(cron.folder.cron.set, JSON.stringify({ revision: 2, tasks: [] })))
+    yield* cron.up
+    expect(yield* cron.runs("job")).toHaveLength(1)
+    yield* cron.putClock(8 * 24 * hour)
+    yield* cron.turn(2 * minute)
+    expect(yield* cron.runs("job")).toEqual([])
+  }),
+)
+
+it.effect(
+  "whoever reads the history misses what has ended after the clock was put back",
+  Effect.gen(function* () {
+    const cron = yield* begin
+    yield* cron.apply(cronTask("job"))
+    yield* cron.service().start("job", "ann")
+    yield* cron.turn(minute)
+    const { cursor } = yield* cron.service().history("", 10)
+    yield* cron.putClock(-2 * hour)
+    yield* away(cron, minute)
+    const { runId } = yield* cron.service().start("job", "ann")
+    yield* cron.turn(minute)
+    expect((yield* cron.service().history(cursor, 10)).runs).toMatchObject([{ id: runId, state: "ok" }])
   }),
 )
 

@@ -203,6 +203,30 @@ it.effect(
 )
 
 it.effect(
+  "a run that waits for its time begins after its schedule was changed, or its retry after it was switched off",
+  Effect.gen(function* () {
+    const cron = yield* begin
+    cron.ends.set("job", [failed])
+    yield* cron.apply(cronTask("job", { schedule: everyMinute, jitterMs: 10 * minute, retries: 1, retryDelayMs: hour }))
+    yield* cron.turn(30_001)
+    expect(cron.times("job")).toEqual([])
+    yield* cron.apply(cronTask("job", { retries: 1, retryDelayMs: hour }))
+    yield* cron.turn(11 * minute)
+    expect((yield* cron.runs("job")).map(({ reason, state }) => [state, reason])).toEqual([
+      ["skipped", "the schedule was changed"],
+    ])
+    yield* cron.service().start("job", "ann")
+    yield* cron.turn(minute)
+    yield* cron.apply(cronTask("job", { enabled: false, retries: 1, retryDelayMs: hour }))
+    yield* cron.turn(2 * hour)
+    expect((yield* cron.runs("job")).slice(1).map(({ cause, reason, state }) => [cause, state, reason])).toEqual([
+      ["manual", "failed", "exited with code 1"],
+      ["retry", "skipped", "the task was switched off"],
+    ])
+  }),
+)
+
+it.effect(
   "a change of something else than the schedule shifts an interval",
   Effect.gen(function* () {
     const cron = yield* begin

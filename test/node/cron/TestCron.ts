@@ -3,6 +3,7 @@ import { Clock, Context, Deferred, Effect, Exit, Layer, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import type { CronTask } from "../../../src/domain/Cron.ts"
 import { dataFolder, makeFolders } from "../../../src/node/DataFolder.ts"
+import { CurrentDeparture, Departure } from "../../../src/node/Departure.ts"
 import { Disk } from "../../../src/node/Disk.ts"
 import { Cron } from "../../../src/node/cron/Cron.ts"
 import { CronRunner } from "../../../src/node/cron/CronRunner.ts"
@@ -18,10 +19,16 @@ export const failed: RunOutcome = { state: "failed", exitCode: 1, signal: null, 
 
 export type Begun = { readonly task: string; readonly at: number }
 
+export type TestCronOptions = {
+  readonly lookMs?: number
+  readonly inMemory?: boolean
+  /** The agent leaves what runs to the next one. */
+  readonly leaves?: boolean
+}
+
 /** Cron of a node on a turned clock: what its tasks do takes as long as a test says, and does nothing. */
-export const testCron = Effect.fnUntraced(function* (
-  options: { readonly lookMs?: number; readonly inMemory?: boolean } = {},
-) {
+export const testCron = Effect.fnUntraced(function* (options: TestCronOptions = {}) {
+  const scope = yield* Effect.scope
   const temporary = yield* Effect.acquireRelease(
     Effect.sync(() => temporaryFolder("muster-cron-", options.inMemory === true ? "/dev/shm" : tmpdir())),
     (folder) => Effect.sync(() => folder[Symbol.dispose]()),
@@ -31,10 +38,16 @@ export const testCron = Effect.fnUntraced(function* (
   const begun: Array<Begun> = []
   /** How long a run of a task takes; one that is not here is over at once. */
   const takes = new Map<string, number>()
+  /** How long the start of a run of a task takes. */
+  const startsIn = new Map<string, number>()
   /** How long a run of a task goes on after it was asked to end; one that is not here ends at once. */
   const stopsIn = new Map<string, number>()
   /** How the next runs of a task end; ok after these. */
   const ends = new Map<string, Array<RunOutcome>>()
+  const departure = new Departure()
+  if (options.leaves === true) departure.how = "leave"
+  /** By their ids, for the agent that comes next. */
+  const left = new Map<string, RunningAction>()
   let now = 0
   let most = 0
 
@@ -47,9 +60,10 @@ export const testCron = Effect.fnUntraced(function* (
   })
   const onWall = Effect.provideService(Clock.Clock, wall)
 
-  const start = Effect.fnUntraced(function* (task: CronTask) {
+  const start = Effect.fnUntraced(function* (task: CronTask, id: string) {
     if (task.name === "unstartable")
       return yield* new StartFailed({ reason: "command nothing is in no folder of PATH" })
+    yield* Effect.sleep(startsIn.get(task.name) ?? 0)
     begun.push({ task: task.name, at: yield* Clock.currentTimeMillis })
     now += 1
     most = Math.max(most, now)
@@ -58,23 +72,24 @@ export const testCron = Effect.fnUntraced(function* (
     const outcome = ends.get(task.name)?.shift() ?? ok
     const takesMs = takes.get(task.name)
     if (takesMs === undefined) yield* end(outcome)
-    else yield* Effect.forkIn(Effect.delay(end(outcome), takesMs), own ?? (yield* Scope.make()))
+    else yield* Effect.forkIn(Effect.delay(end(outcome), takesMs), scope)
     const action: RunningAction = {
-      process: null,
+      process: options.leaves === true ? { pid: 1, startTime: "1", bootId: "boot", uid: undefined } : null,
       output: new RunOutput(),
       ended: Effect.tap(Deferred.await(ended), () => Effect.sync(() => (now -= 1))),
       stop: end({ state: "failed", exitCode: null, signal: "SIGTERM", reason: "killed by SIGTERM" }).pipe(
         Effect.delay(stopsIn.get(task.name) ?? 0),
       ),
     }
+    if (options.leaves === true) left.set(id, action)
     return action
   })
   const runner = Layer.succeed(
     CronRunner,
-    CronRunner.of({ start, adopt: () => Effect.succeed(undefined), sweep: () => Effect.void }),
+    CronRunner.of({ start, adopt: ({ id }) => Effect.sync(() => left.get(id)), sweep: () => Effect.void }),
   )
   const layer = Cron.layer(folder.cron, options.lookMs).pipe(
-    Layer.provide([runner, Disk.layer, Notices.layer]),
+    Layer.provide([runner, Disk.layer, Notices.layer, Layer.succeed(CurrentDeparture, departure)]),
     Layer.provide(NodeChanges.layer),
   )
 
@@ -109,6 +124,7 @@ export const testCron = Effect.fnUntraced(function* (
     folder,
     begun,
     takes,
+    startsIn,
     stopsIn,
     ends,
     /** The most that ever went on at once. */
