@@ -1,6 +1,16 @@
 import { spawn, spawnSync } from "node:child_process"
 import { once } from "node:events"
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs"
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs"
 import { join } from "node:path"
 import { expect, setDefaultTimeout, test } from "bun:test"
 import { Effect, Layer, Logger, ManagedRuntime } from "effect"
@@ -70,8 +80,12 @@ class TestLogs {
     return join(this.#folder.path, "logs", ...parts)
   }
 
+  end() {
+    return this.#runtime.dispose()
+  }
+
   async [Symbol.asyncDispose]() {
-    await this.#runtime.dispose()
+    await this.end()
     this.#folder[Symbol.dispose]()
   }
 }
@@ -210,6 +224,18 @@ test("the last words of a process that has just ended are there at once", async 
   expect(last.map(({ text }) => text)).toEqual(["dies"])
   expect(await logs.run((all) => all.lastLines("nobody", "0", 200))).toEqual([])
   expect((await logs.run((all) => Effect.flip(all.files("nobody")))).message).toBe('this node has no logs of "nobody"')
+})
+
+test("what was said just before the agent ends is not lost", async () => {
+  const logs = new TestLogs()
+  const sinks = await logs.logs((all) => [0, 1, 2, 3].map((place) => all.sink("talker", `${place}`)))
+  for (const [place, { out }] of sinks.entries()) writeSync(out, `the last word of ${place}\n`)
+  for (const { close } of sinks) close()
+  await logs.end()
+  expect([0, 1, 2, 3].map((place) => readFileSync(logs.path("talker", `${place}.out.log`), "utf8"))).toEqual(
+    [0, 1, 2, 3].map((place) => `the last word of ${place}\n`),
+  )
+  await logs[Symbol.asyncDispose]()
 })
 
 const mounted = (folder: string) => {
