@@ -38,18 +38,20 @@ for (const kind of ["command", "module"] as const) {
   )
 
   it(
-    `a reload of a ${kind} does not take more than one of its processes away at a time`,
+    `a reload of a ${kind} does not take more than one of its processes away at a time, nor add more than one`,
     Effect.gen(function* () {
       const { pids, set, world } = yield* three(kind)
       const verdict = yield* set.reload
-      let fewest = 3
+      let [fewest, most] = [3, 3]
       for (let step = 0; step < 200; step++) {
         yield* TestClock.adjust(100)
         fewest = Math.min(fewest, world.alive().length)
+        most = Math.max(most, world.alive().length)
       }
       expect(yield* Deferred.await(verdict)).toMatchObject({ outcome: "done", replaced: 3, total: 3 })
       expect(pids()).toEqual([4, 5, 6])
       expect(fewest).toBe(kind === "command" ? 2 : 3)
+      expect(most).toBe(kind === "command" ? 3 : 4)
       expect(world.violations).toEqual([])
     }),
   )
@@ -67,6 +69,26 @@ it(
     expect(pids().every((pid) => (pid ?? 0) > 3)).toBe(true)
     expect(set.status.reload).toMatchObject({ state: "done", total: 3 })
     expect(world.violations).toEqual([])
+  }),
+)
+
+it(
+  "a second reload does not begin at a place where a former process still ends",
+  Effect.gen(function* () {
+    const { set, world } = yield* three("module")
+    yield* set.reload
+    let most = 0
+    const until = Effect.fnUntraced(function* (steps: number, isOver: () => boolean) {
+      for (let step = 0; step < steps && !isOver(); step++) {
+        yield* TestClock.adjust(50)
+        most = Math.max(most, world.alive().length)
+      }
+    })
+    yield* until(200, () => world.processes[0]?.asked === true)
+    const second = yield* set.reload
+    yield* until(400, () => false)
+    expect(yield* Deferred.await(second)).toMatchObject({ outcome: "done", replaced: 3 })
+    expect(most).toBe(4)
   }),
 )
 

@@ -13,7 +13,9 @@ import {
   writeSync,
 } from "node:fs"
 import { join } from "node:path"
+import { gzipSync } from "node:zlib"
 import { expect, setDefaultTimeout, test } from "bun:test"
+import { rotatedLog, stampOf } from "../../../src/node/logs/LogNames.ts"
 import { waitFor } from "../../support/waitFor.ts"
 import { expectedLines, printLines, setName, TestPump } from "./TestPump.ts"
 
@@ -216,4 +218,17 @@ test("a log that somebody has emptied, or moved away, is written to on", async (
   pump.drain()
   sink.close()
   expect(readFileSync(pump.path("0.out.log"), "utf8")).toBe("new\n")
+})
+
+test("a file is there twice when the agent was killed just after it had compressed it", async () => {
+  using pump = await TestPump.make()
+  mkdirSync(pump.folder, { recursive: true })
+  const plain = pump.path(rotatedLog("0.out", stampOf(1_000)))
+  writeFileSync(plain, "before\n")
+  writeFileSync(`${plain}.gz`, gzipSync("before\n"))
+  const sink = pump.pump.sink(setName, "0")
+  writeSync(sink.out, "after\n")
+  pump.drain()
+  sink.close()
+  expect(pump.text()).toBe("before\nafter\n")
 })
