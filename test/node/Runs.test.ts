@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test"
+import { expect, setDefaultTimeout, test } from "bun:test"
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { Context, Effect, Layer, type Scope } from "effect"
@@ -10,6 +10,9 @@ import { identityOf } from "../../src/platform/ProcessTree.ts"
 import { temporaryFolder } from "../support/muster.ts"
 import { waitFor } from "../support/waitFor.ts"
 import { command } from "./SetSimulation.ts"
+
+// All processes of a busy machine are looked at.
+setDefaultTimeout(120_000)
 
 const assignment = command()
 const set = setIdOf(assignment)

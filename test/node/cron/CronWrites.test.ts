@@ -1,4 +1,4 @@
-import { expect } from "bun:test"
+import { expect, setDefaultTimeout } from "bun:test"
 import { Effect, Fiber, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import { join } from "node:path"
@@ -8,6 +8,8 @@ import { NodeChanges } from "../../../src/node/NodeChanges.ts"
 import { Notices } from "../../../src/node/Notices.ts"
 import { it } from "../../support/effect.ts"
 import { temporaryFolder } from "../../support/muster.ts"
+
+setDefaultTimeout(60_000)
 
 const environment = Notices.layer.pipe(Layer.provideMerge(NodeChanges.layer))
 
