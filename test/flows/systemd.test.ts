@@ -38,7 +38,9 @@ test.each(["executable", "deno"] as const)(
     })
     await ready(manager, notifications)
     expect((await fetch(`http://127.0.0.1:${port}/api/health`)).ok).toBe(true)
-    expect(notifications.told[0]).toBe(`READY=1\nSTATUS=page on http://127.0.0.1:${port}`)
+    expect(notifications.told[0]).toBe(
+      `READY=1\nSTATUS=page on http://127.0.0.1:${port}\nWATCHDOG_USEC=${beatMs * 2_000}`,
+    )
 
     const start = performance.now()
     const before = notifications.count("WATCHDOG=1")

@@ -17,6 +17,11 @@ export interface Notice {
 const silent: Notice = { ready: () => Effect.void, stopping: Effect.void, reloading: Effect.void }
 
 const retryMs = 100
+/** The next program tells nothing until it is ready, and on a busy host that takes longer than the span of a watchdog. */
+const upgradeMs = 120_000
+
+/** A watchdog's span for now on. */
+const spanText = (ms: number | undefined) => (ms === undefined ? "" : `\nWATCHDOG_USEC=${Math.round(ms * 1_000)}`)
 
 /** Its fiber is one of the event loop's: when that is stuck, nothing is sent. */
 const watch = Effect.fnUntraced(function* (socket: NotifySocket, everyMs: number) {
@@ -35,10 +40,12 @@ export const noticeBy = Effect.fnUntraced(function* (socket: NotifySocket) {
   const scope = yield* Effect.scope
   const { watchdogMs } = socket
   const ready = Effect.fnUntraced(function* (status: string) {
-    let sent = socket.send(`READY=1\nSTATUS=${oneLine(status)}`)
+    // The program before this one may have made the span longer.
+    const text = `READY=1\nSTATUS=${oneLine(status)}${spanText(watchdogMs)}`
+    let sent = socket.send(text)
     while (sent === "full") {
       yield* Effect.sleep(retryMs)
-      sent = socket.send(`READY=1\nSTATUS=${oneLine(status)}`)
+      sent = socket.send(text)
     }
     if (sent !== "sent") {
       yield* Effect.logWarning(`nobody could be told at NOTIFY_SOCKET ${socket.name} that it is ready (errno ${sent})`)
@@ -49,7 +56,8 @@ export const noticeBy = Effect.fnUntraced(function* (socket: NotifySocket) {
     ready,
     stopping: Effect.sync(() => void socket.send("STOPPING=1\nSTATUS=stopping, lets open calls finish")),
     reloading: Effect.map(Effect.promise(kernelMicroseconds), (now) => {
-      socket.send(`RELOADING=1\nMONOTONIC_USEC=${now}\nSTATUS=upgrading`)
+      const span = watchdogMs === undefined ? undefined : Math.max(watchdogMs, upgradeMs)
+      socket.send(`RELOADING=1\nMONOTONIC_USEC=${now}\nSTATUS=upgrading${spanText(span)}`)
     }),
   } satisfies Notice
 })

@@ -35,7 +35,10 @@ test("WATCHDOG=1 is told twice in its span, from READY=1 on, and not after the e
       expect(all.notifications.told).toEqual([])
       yield* all.notice.ready("page on http://127.0.0.1:8800")
       yield* TestClock.adjust("1 millis")
-      expect(all.notifications.told).toEqual(["READY=1\nSTATUS=page on http://127.0.0.1:8800", "WATCHDOG=1"])
+      expect(all.notifications.told).toEqual([
+        "READY=1\nSTATUS=page on http://127.0.0.1:8800\nWATCHDOG_USEC=30000000",
+        "WATCHDOG=1",
+      ])
       yield* TestClock.adjust("14 seconds")
       expect(beats(all)).toBe(1)
       yield* TestClock.adjust("1 seconds")
@@ -52,6 +55,18 @@ test("WATCHDOG=1 is told twice in its span, from READY=1 on, and not after the e
       yield* all.end
       yield* TestClock.adjust("1 hour")
       expect(beats(all)).toBe(43)
+    }),
+  )
+})
+
+test("an upgrade has a longer watchdog until the next program is ready, as that says nothing before", async () => {
+  await told("30000000", ({ notice, notifications }) =>
+    Effect.gen(function* () {
+      yield* notice.reloading
+      expect(notifications.count("RELOADING=1")).toBe(1)
+      expect(notifications.count("WATCHDOG_USEC=120000000")).toBe(1)
+      yield* notice.ready("agent on 127.0.0.1:8821")
+      expect(notifications.count("WATCHDOG_USEC=30000000")).toBe(1)
     }),
   )
 })
