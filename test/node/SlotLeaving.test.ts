@@ -1,6 +1,7 @@
 import { expect } from "bun:test"
 import { Deferred, Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
+import type { ProbeAnswers } from "../../src/node/supervisor/Hooks.ts"
 import { makeSlot } from "../../src/node/supervisor/Slot.ts"
 import { makeRun, type Recipe } from "../../src/node/supervisor/WorkerRun.ts"
 import { it, running, type Script, scripted, settle } from "./ScriptedProcesses.ts"
@@ -138,5 +139,25 @@ it(
     yield* TestClock.adjust(1)
     yield* settle
     expect(slot.status).toMatchObject({ state: "STARTING", pid: 1 })
+  }),
+)
+
+it(
+  "a process that is ended for its liveness gets callers again when its readiness is good",
+  Effect.gen(function* () {
+    const script = scripted()
+    const says: Array<ProbeAnswers> = []
+    script.hooks.probe = (_run, say) =>
+      Effect.andThen(
+        Effect.sync(() => void says.push(say)),
+        Effect.never,
+      )
+    const slot = yield* running(script)
+    yield* says[0]?.dead("liveness: refused") ?? Effect.void
+    yield* settle
+    yield* says[0]?.ready ?? Effect.void
+    yield* settle
+    expect(slot.status).toMatchObject({ state: "RUNNING", ready: false, reason: "liveness: refused" })
+    expect(script.log).toEqual(["TERM 1"])
   }),
 )
