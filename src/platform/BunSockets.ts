@@ -143,7 +143,7 @@ export const dial = ({ timeoutMs, to }: DialOptions): Promise<Duplex> => {
   let isOver = false
   const timer = setTimeout(() => {
     isOver = true
-    reject(new Error(`Cannot connect to ${target}: no answer within ${timeoutMs} ms`))
+    reject(new Error(`Cannot connect to ${target}: no answer within ${Math.round(timeoutMs)} ms`))
   }, timeoutMs)
   const onOpen = (duplex: BunDuplex) => {
     clearTimeout(timer)

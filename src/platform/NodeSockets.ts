@@ -154,7 +154,7 @@ export const dial = (options: DialOptions): Promise<Duplex> =>
     }
     const target = addressText(options.to)
     const timer = setTimeout(
-      () => fail(new Error(`Cannot connect to ${target}: no answer within ${options.timeoutMs} ms`)),
+      () => fail(new Error(`Cannot connect to ${target}: no answer within ${Math.round(options.timeoutMs)} ms`)),
       options.timeoutMs,
     )
     const early = () => fail(new Error(`Cannot connect to ${target}: closed before it was open`))

@@ -119,3 +119,13 @@ test("several services are stopped and started at once, each with its result", a
   // A browser says so of each answer that has an error at a field.
   expect(errors.filter((error) => !error.includes("422"))).toEqual([])
 })
+
+test("who saves what another has changed meanwhile is told so in the form, and nowhere else that it failed", async () => {
+  await page.goto(`${cluster.url}/services/${id}/process`)
+  const { process } = await cluster.api.service("shop")
+  await cluster.api.process("shop", { workers: 2, drainTimeoutMs: 20_000 })
+  await page.locator("[name=workers]").fill("4")
+  await press(page, spec.saveOnly)
+  await shows(page, "#process-form [role=alert]", en.stale((process?.revision ?? 0) + 1, "cli"))
+  expect(await page.locator("#toasts", { hasText: en.problem.failed }).count()).toBe(0)
+})

@@ -46,7 +46,8 @@ const show = (text) => {
 }
 
 document.addEventListener("htmx:response:error", ({ detail: { ctx } }) => {
-  const isOurs = ctx.response.status === 422 || (ctx.text ?? "").includes("<hx-partial") || ctx.hx?.redirect
+  const isForm = ctx.response.status === 422 || ctx.response.status === 409
+  const isOurs = isForm || (ctx.text ?? "").includes("<hx-partial") || ctx.hx?.redirect
   if (!isOurs && ctx.sourceElement?.id !== "stream") show(document.body.dataset.textFailed)
 })
 

@@ -23,7 +23,7 @@ const causeText = ({ t: { trouble } }: PageContext, detail: string): string => {
   const known = Object.entries(trouble.cause).find(([name]) => name === code)
   if (known !== undefined) return trouble.withCode(known[1], code)
   if (/certificate/i.test(detail)) return trouble.cause.certificate
-  return /\b(?:timed? ?out|within \d+ ms)\b/i.test(detail) ? trouble.cause.timeout : detail
+  return /\b(?:timed? ?out|within [\d.]+ ms)\b/i.test(detail) ? trouble.cause.timeout : detail
 }
 
 /** What a process waits for, as its agent says it, in the reader's language. */

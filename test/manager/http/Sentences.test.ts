@@ -82,6 +82,7 @@ test("what the operating system says of a connection is explained, and its code 
   expect(said("getaddrinfo ENOTFOUND node-9")).toContain("主机名不存在（ENOTFOUND）")
   expect(said("self-signed certificate in certificate chain")).toContain("证书")
   expect(said("No HELLO within 2000 ms")).toContain("未及时应答")
+  expect(said("Cannot connect to 127.0.0.1:1: no answer within 1999.9995 ms")).toContain("未及时应答")
   expect(said("E42")).toContain("E42")
 })
 
