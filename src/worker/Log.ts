@@ -46,11 +46,14 @@ export const oneLine = (text: string) =>
   // oxlint-disable-next-line no-control-regex
   text.replaceAll(/[\u0000-\u001f\u007f-\u009f]+/g, (controls) => JSON.stringify(controls).slice(1, -1))
 
+const saidOf = (what: unknown): string => (what instanceof Error ? textOf(what) : valueOf(what))
+
 /** A line of the service's own: `2026-11-22T23:01:05.668Z INFO  [0 4711] resized  trace=4bf9… width=640`. */
 export const logForService = (level: LogLevel, message: string, fields: LogFields): void => {
   if (level === "debug" && env("MUSTER_LOG_LEVEL") !== "debug") return
   const marks = Object.entries(fields).map(([key, value]) => `${oneLine(key)}=${valueOf(value)}`)
-  const text = cut(oneLine(message), messageMax)
+  // Programs without types give it whatever they have.
+  const text = cut(oneLine(typeof message === "string" ? message : saidOf(message)), messageMax)
   log(levels[level], marks.length === 0 ? text : `${text}  ${marks.join(" ")}`)
 }
 

@@ -36,6 +36,10 @@ const module = `
     context().log.info("greeted\\n" + name, { loud, name })
     return "Hello, " + name
   }
+  export const tell = (what: any) => {
+    context().log.info(what)
+    context().log.info(new Error("no " + typeof what) as never)
+  }
   export const hop = async (left: number, ...seen: Array<unknown>): Promise<unknown> => {
     const ctx = context()
     const all = [...seen, { ...ctx.trace, remainingMs: ctx.remainingMs(), caller: ctx.caller.name }]
@@ -100,7 +104,7 @@ test("a method with a schema checks its arguments, and runs after ready() is don
 
 test("methods describes what the module exports", async () => {
   const methods = (await call("methods")) as ReadonlyArray<MethodInfo>
-  expect(methods.map(({ name }) => name)).toEqual(["deny", "hang", "hello", "hop", "resize"])
+  expect(methods.map(({ name }) => name)).toEqual(["deny", "hang", "hello", "hop", "resize", "tell"])
   expect(methods.find(({ name }) => name === "hello")?.parameters).toEqual([
     { name: "name", optional: false },
     { name: "loud", optional: true },
@@ -134,6 +138,11 @@ test("a line of the service is one line, with level, time, process, trace and fi
       log(),
     ),
   )
+})
+
+test("what is no text is logged too, and fails no call", async () => {
+  await call("tell", { width: 640 })
+  await waitFor(() => /\] \{"width":640\} {2}trace=/.test(log()) && /\] no object {2}trace=/.test(log()))
 })
 
 test("a call of a call goes on in the trace, with what is left of the time", async () => {
