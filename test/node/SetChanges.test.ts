@@ -2,6 +2,7 @@ import { expect, test } from "bun:test"
 import { Deferred, Effect, Fiber, Layer, Logger, type Scope } from "effect"
 import { TestClock } from "effect/testing"
 import type { CommandSpec } from "../../src/domain/ProcessSpec.ts"
+import { Care } from "../../src/node/care/Care.ts"
 import { command, makeSimulation, workers } from "./SetSimulation.ts"
 
 const silent = Layer.mergeAll(TestClock.layer(), Logger.layer([]))
@@ -130,5 +131,43 @@ it(
     const other = yield* world.make(command({ desired: "stopped" }))
     yield* TestClock.adjust(1_000)
     expect(other.view).toMatchObject({ completed: false, started: false, gone: true })
+  }),
+)
+
+it(
+  "limits that are changed while a process is launched, starts, or takes another's place are kept by it",
+  Effect.gen(function* () {
+    const keeps = new Map<number, number>()
+    const care = Effect.provideService(Care, {
+      begin: ({ assignment }, launch) =>
+        Effect.tap(launch({}), ({ pid }) => Effect.sync(() => keeps.set(pid, assignment.spec.run.pidsMax))),
+      adopt: Effect.succeed,
+      usageOf: () => undefined,
+      sourceOf: () => undefined,
+      limit: ({ spec }, running) => Effect.sync(() => running.forEach(({ pid }) => keeps.set(pid, spec.run.pidsMax))),
+      leave: () => Effect.void,
+      missing: () => null,
+    })
+    const world = yield* makeSimulation(() => 0.5, false)
+    world.calmDown()
+    const one = workers({ workers: 1 })
+    const limited = (pidsMax: number) => workers({ workers: 1, run: { ...one.spec.run, pidsMax } })
+    const set = yield* care(world.make(limited(1)))
+    yield* TestClock.adjust(10)
+    expect(world.processes).toEqual([])
+    yield* set.assign(limited(2))
+    yield* TestClock.adjust(100)
+    expect([...keeps]).toEqual([[1, 2]])
+    expect(set.status.workers[0]?.state).toBe("STARTING")
+    yield* set.assign(limited(3))
+    yield* TestClock.adjust(100)
+    expect([...keeps]).toEqual([[1, 3]])
+    yield* TestClock.adjust("20 seconds")
+    yield* set.reload
+    yield* TestClock.adjust(100)
+    expect(keeps.get(2)).toBe(3)
+    yield* set.assign(limited(4))
+    yield* TestClock.adjust(100)
+    expect([keeps.get(1), keeps.get(2)]).toEqual([4, 4])
   }),
 )

@@ -95,15 +95,21 @@ export const makeSetHooks = Effect.fnUntraced(function* (
   yield* Effect.addFinalizer(() => Effect.suspend(() => care.leave(now())))
 
   return {
-    launch: (request: LaunchRequest) => care.begin(request, (group) => launcher.launch({ ...request, ...group })),
+    launch: (request: LaunchRequest) =>
+      Effect.tap(
+        care.begin(request, (group) => launcher.launch({ ...request, ...group })),
+        // Its limits may have changed meanwhile.
+        (launched) =>
+          Effect.suspend(() => (request.assignment === now() ? Effect.void : care.limit(now(), [launched]))),
+      ),
     rssBytesOf: ({ worker }: WorkerRun) => care.usageOf(worker)?.latest?.rssBytes,
     /** The limits may have changed. */
     limit: (places: ReadonlyArray<{ readonly slot: Slot }>) =>
       Effect.suspend(() => {
-        const runs = places.flatMap(({ slot }) => [slot.running, ...slot.leaving])
+        const runs = places.flatMap(({ slot }) => slot.live)
         return care.limit(
           now(),
-          runs.flatMap((run) => (run === undefined ? [] : run.worker)),
+          runs.map(({ worker }) => worker),
         )
       }),
     limitsMissing: () => care.missing(now().spec.run),

@@ -27,7 +27,7 @@ export const logChange = (before: ProcessState, state: ProcessState, now: number
       }
       case "BACKOFF": {
         const { failures, ends } = state.past
-        const wait = seconds(state.until - now)
+        const wait = seconds(Math.max(0, state.until - now))
         return failures === 0
           ? Effect.logInfo(`ended: ${state.reason}; started again in ${wait} (end ${ends} in a row)`)
           : Effect.logWarning(`down: ${state.reason}; next try in ${wait} (failure ${failures} in a row)`)
@@ -35,7 +35,7 @@ export const logChange = (before: ProcessState, state: ProcessState, now: number
       case "FATAL":
         return Effect.logError(
           `down: ${state.reason}; given up after ${state.past.failures} failures in a row${
-            state.until === null ? "" : `, tried again in ${seconds(state.until - now)}`
+            state.until === null ? "" : `, tried again in ${seconds(Math.max(0, state.until - now))}`
           }`,
         )
       case "EXITED":

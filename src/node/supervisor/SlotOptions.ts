@@ -68,6 +68,8 @@ export interface Slot {
   readonly generation: number
   /** The process that is up. */
   readonly running: WorkerRun | undefined
+  /** All that are there: also what starts, is to take its place, or ends. */
+  readonly live: ReadonlyArray<WorkerRun>
   /** It is up, and callers may be led to it. */
   readonly isReady: boolean
   /** It ended well by itself, and stays down. */

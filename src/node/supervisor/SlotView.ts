@@ -30,6 +30,7 @@ type Seen = Pick<
   | "state"
   | "generation"
   | "running"
+  | "live"
   | "isReady"
   | "isCompleted"
   | "isResting"
@@ -38,6 +39,9 @@ type Seen = Pick<
   | "kill"
   | "status"
 >
+
+const liveOf = ({ current, leaving, successor }: SlotNow) =>
+  [current, successor?.run, ...leaving].filter((run) => run !== undefined)
 
 /** What others see of a slot, and its emergency exit. */
 export const viewOfSlot = ({ index, name }: Named, now: SlotNow): Seen => ({
@@ -51,6 +55,9 @@ export const viewOfSlot = ({ index, name }: Named, now: SlotNow): Seen => ({
   },
   get running() {
     return now.state._tag === "RUNNING" ? now.current : undefined
+  },
+  get live() {
+    return liveOf(now)
   },
   get isReady() {
     return now.state._tag === "RUNNING" && now.state.ready
@@ -71,8 +78,7 @@ export const viewOfSlot = ({ index, name }: Named, now: SlotNow): Seen => ({
   },
   kill: Effect.suspend(() => {
     now.isDoomed = true
-    const all = [now.current, now.successor?.run, ...now.leaving].filter((run) => run !== undefined)
-    return Effect.forEach(all, ({ worker }) => worker.kill, { discard: true })
+    return Effect.forEach(liveOf(now), ({ worker }) => worker.kill, { discard: true })
   }),
   get status() {
     const { reason, restarts, since, state } = now
