@@ -1,4 +1,4 @@
-import { execFile } from "node:child_process"
+import { execFile, type ExecFileException } from "node:child_process"
 import { readdirSync, readFileSync } from "node:fs"
 import process from "node:process"
 import { cString, type Libc, libc } from "./Libc.ts"
@@ -50,6 +50,11 @@ const successor = () => {
   return { args, file: file === "/proc/self/exe" ? ownPath : file }
 }
 
+const why = (error: ExecFileException | null, said: string): string => {
+  if (error?.killed === true) return `it did not say its version within ${checkMs / 1_000} s`
+  return said || (error?.message ?? "it says no version")
+}
+
 /** The version of the program that would take over. Rejects with the reason when it does not run. */
 export const successorVersion = (): Promise<string> => {
   const { args, file } = successor()
@@ -57,7 +62,7 @@ export const successorVersion = (): Promise<string> => {
     execFile(file, [...args, "version"], { timeout: checkMs }, (error, stdout, stderr) => {
       const text = stdout.trim()
       if (error === null && text !== "") resolve(text.split("\n")[0] ?? text)
-      else reject(new Error(`${file} does not run: ${stderr.trim() || (error?.message ?? "it says no version")}`))
+      else reject(new Error(`${file} does not run: ${why(error, stderr.trim())}`))
     })
   })
 }
