@@ -16,6 +16,11 @@ const isIdle = Effect.gen(function* () {
   return cpuMs() - before < busyShare * watchMs
 })
 
+/** Where it can't be done, the process is larger, and all else goes on. */
+const release = Effect.tryPromise(releaseCode).pipe(
+  Effect.catch(({ cause }) => Effect.logDebug("cannot let go of the executable's pages", cause)),
+)
+
 /**
  * Keeps a process small that idles for months: code that has run once, at the start or when something was changed, would stay
  * in memory, and garbage would wait for more of it. Never while it has much to do.
@@ -29,6 +34,6 @@ export const staySmall = Effect.gen(function* () {
       dropCode()
       small = anonymousBytes()
     }
-    yield* Effect.ignore(Effect.tryPromise(releaseCode))
+    yield* release
   }
 })
