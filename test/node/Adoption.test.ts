@@ -42,12 +42,15 @@ test("no worker is restarted when the agent is killed, and the next agent goes o
   await using _ = node
   const answer = call(listen.port, "slow", 700)
   await Bun.sleep(100)
+  const beforeMs = Date.now()
   await agent.end("SIGKILL")
   expect(pids).toContain((await answer) as number)
   expect(pids).toContain((await call(listen.port, "whoami")) as number)
   await using next = await AgentProcess.start(node)
   expect(await node.running(2)).toEqual(pids)
-  expect(adopted(await node.process())).toEqual([true, true])
+  const status = await node.process()
+  expect(adopted(status)).toEqual([true, true])
+  for (const { since } of [status, ...status.workers]) expect(since).toBeLessThan(beforeMs)
   expect(records(node)).toHaveLength(2)
   expect(next.output).toContain(`takes over 2 processes that run: pid ${pids[0]}, ${pids[1]}`)
 

@@ -23,6 +23,12 @@ export const worstState = (places: ReadonlyArray<Placed>, isBlocked: boolean): P
 export const firstReason = (places: ReadonlyArray<Placed>): string | null =>
   places.map(({ slot }) => slot.status).find(({ reason }) => reason !== null)?.reason ?? null
 
+/** Since when the longest of those that run does: one that was taken over may be older than this agent. */
+export const runningSince = (places: ReadonlyArray<Placed>): number | undefined => {
+  const running = takingCalls(places).filter(({ state }) => state === "RUNNING")
+  return running.length === 0 ? undefined : Math.min(...running.map(({ status }) => status.since))
+}
+
 /** Each has come up, or could not. */
 export const haveSettled = (places: ReadonlyArray<Placed>): boolean =>
   places.every(({ slot }) => slot.state !== "STARTING" && slot.state !== "STOPPED")

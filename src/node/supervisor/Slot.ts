@@ -75,7 +75,10 @@ export const makeSlot = Effect.fnUntraced(function* (options: SlotOptions) {
     now.state = next.state
     if (now.state === before) return next.action
     yield* FiberHandle.clear(wait)
-    if (before._tag !== now.state._tag || event._tag === "Succeeded") now.since = yield* Clock.currentTimeMillis
+    // One that was there before this agent has been up since its own start.
+    const upMs = event._tag === "Adopted" ? (yield* monotonicMs) - event.since : 0
+    if (before._tag !== now.state._tag || event._tag === "Succeeded")
+      now.since = Math.round((yield* Clock.currentTimeMillis) - upMs)
     now.reason = reasonOf(now.state)
     yield* logChange(before, now.state, yield* monotonicMs)
     if (now.state._tag === "EXITED") yield* hooks.exited(now.state.reason, now.state.good)

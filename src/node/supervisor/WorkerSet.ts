@@ -15,7 +15,7 @@ import { heldAgainMs, makePortWatch } from "./PortWatch.ts"
 import { calledAs } from "./Renames.ts"
 import type { WorkerSet, WorkerSetOptions } from "./SetOptions.ts"
 import { choose, type InstanceChoice, restartSlots } from "./SetRestart.ts"
-import { firstReason, haveSettled, viewOf, worstState } from "./SetStatus.ts"
+import { firstReason, haveSettled, runningSince, viewOf, worstState } from "./SetStatus.ts"
 import { makeSlot } from "./Slot.ts"
 import type { Beginning, Slot } from "./SlotOptions.ts"
 import { makeSocketGroup } from "./SocketGroup.ts"
@@ -296,7 +296,7 @@ export const makeWorkerSet = Effect.fnUntraced(function* (options: WorkerSetOpti
     const state = worst()
     const reason = worstReason()
     if (state === summary.state && reason === summary.reason) return
-    const since = state === summary.state ? summary.since : yield* Clock.currentTimeMillis
+    const since = state === summary.state ? summary.since : (runningSince(all()) ?? (yield* Clock.currentTimeMillis))
     summary = { state, reason, since }
     yield* changes.announce
   })
@@ -400,7 +400,8 @@ export const makeWorkerSet = Effect.fnUntraced(function* (options: WorkerSetOpti
         taskWorkers: statusOf("tasks"),
         reload: reloads.progress,
         waitingFor: waits?.before === "start" ? waits.for : null,
-        limitsMissing: hooks.limitsMissing(),
+        // Of one that is stopped nothing runs without them.
+        limitsMissing: places.size === 0 ? null : hooks.limitsMissing(),
         crashes: hooks.crashes(),
       }
     },
