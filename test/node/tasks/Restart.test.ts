@@ -149,8 +149,49 @@ describe("tasks of a process set that was taken from the node", () => {
       blocker.close()
       yield* TestClock.adjust("8 days")
       expect(queues.counts(name).task_queue_num).toBe(1)
+      // Taken away again, they have the whole week.
+      yield* queues.assign([])
+      yield* TestClock.adjust("6 days")
+      yield* queues.assign([{ name, settings }])
       expect((yield* taken(queues)).payload).toBe("kept")
       yield* close
+    }),
+  )
+
+  effect(
+    "have no more than their week, however often the agent is restarted, and are thrown away once",
+    Effect.gen(function* () {
+      const { open, openUntold } = yield* folder
+      const before = yield* open()
+      yield* queue(before.queues, 1)
+      yield* before.queues.assign([])
+      yield* before.close
+      yield* TestClock.adjust("4 days")
+      const after = yield* openUntold()
+      yield* after.queues.assign([])
+      yield* TestClock.adjust("4 days")
+      expect(after.queues.counts(name).task_queue_num).toBe(0)
+      yield* after.close
+      const last = yield* openUntold()
+      yield* last.queues.assign([])
+      yield* TestClock.adjust("1 day")
+      expect(said().match(/were thrown away/g)).toHaveLength(1)
+      yield* last.close
+    }),
+  )
+
+  effect(
+    "are given to a worker that has waited since before their service came back",
+    Effect.gen(function* () {
+      const { queues } = yield* opened
+      const waiting = yield* fork(taken(queues))
+      yield* TestClock.adjust(0)
+      yield* queues.assign([])
+      yield* queues.assign([{ name, settings }])
+      yield* queue(queues, 1)
+      yield* TestClock.adjust(0)
+      expect(waiting.pollUnsafe()).toBeDefined()
+      expect((yield* Fiber.join(waiting)).payload).toBe(1)
     }),
   )
 })

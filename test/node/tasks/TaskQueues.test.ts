@@ -274,6 +274,20 @@ describe("dead letters", () => {
   )
 
   effect(
+    "are run at once by a worker that waits when they are queued again",
+    Effect.gen(function* () {
+      const { queues } = yield* opened
+      const id = yield* bury(queues, 1)
+      const waiting = yield* fork(taken(queues))
+      yield* TestClock.adjust(0)
+      yield* queues.requeue({ name, ids: [id] })
+      yield* TestClock.adjust(0)
+      expect(waiting.pollUnsafe()).toBeDefined()
+      expect((yield* Fiber.join(waiting)).id).toBe(id)
+    }),
+  )
+
+  effect(
     "are kept up to a limit: the oldest goes for a newer one",
     Effect.gen(function* () {
       const { open, path } = yield* folder
@@ -308,6 +322,22 @@ describe("dead letters", () => {
       const now = yield* queues.list({ name, state: "running", limit: 9 })
       expect(now.tasks).toMatchObject([{ id: running.id, state: "running", attempts: 1, dueAt: null }])
       expect((yield* Effect.flip(queues.list({ name: "other@1", state: "dead", limit: 1 })))._tag).toBe("NoSuchTasks")
+    }),
+  )
+
+  effect(
+    "are on one page only, whichever of them run",
+    Effect.gen(function* () {
+      const { queues } = yield* opened
+      for (const n of [1, 2]) yield* queue(queues, n, { delayMs: 60_000 })
+      for (const n of [3, 4, 5]) yield* queue(queues, n)
+      const ids = [(yield* taken(queues)).id, (yield* taken(queues)).id, (yield* taken(queues)).id]
+      const running = (after: string) =>
+        Effect.map(queues.list({ name, state: "running", limit: 2, after }), ({ tasks }) => tasks.map(({ id }) => id))
+      expect(yield* running("")).toEqual(ids.slice(0, 2))
+      expect(yield* running(ids[1]!)).toEqual(ids.slice(2))
+      const { tasks } = yield* queues.list({ name, state: "waiting", limit: 1 })
+      expect(tasks.map(({ payload }) => payload)).toEqual(["1"])
     }),
   )
 

@@ -33,14 +33,16 @@ export const folder = Effect.gen(function* () {
     (made) => Effect.sync(() => made[Symbol.dispose]()),
   )
   const path = join(temporary.path, "tasks.db")
-  const open = (over: Partial<TaskSettings> = {}, bytesMax?: number) =>
+  /** Nobody has said yet what the node runs. */
+  const openUntold = (bytesMax?: number) =>
     Effect.gen(function* () {
       const scope = yield* Scope.make()
       const queues = Context.get(yield* Layer.buildWithScope(TaskQueues.layer(path, bytesMax), scope), TaskQueues)
-      yield* queues.assign([{ name, settings: { ...settings, ...over } }])
       return { queues, close: Scope.close(scope, Exit.void) }
     })
-  return { path, open }
+  const open = (over: Partial<TaskSettings> = {}, bytesMax?: number) =>
+    Effect.tap(openUntold(bytesMax), ({ queues }) => queues.assign([{ name, settings: { ...settings, ...over } }]))
+  return { path, open, openUntold }
 })
 
 export const opened = Effect.gen(function* () {
