@@ -72,6 +72,9 @@ describe("while the file can't be written", () => {
       yield* queue(queues, "after")
       yield* queues.end(worker, { id, attempt: 2 })
       expect(queues.counts(name)).toEqual({ tasking_num: 0, task_queue_num: 1, task_dead_num: 0 })
+      // What was refused takes no room of the five.
+      for (let n = 2; n <= 5; n++) yield* queue(queues, n)
+      expect(queues.counts(name).task_queue_num).toBe(5)
       yield* close
     }),
   )

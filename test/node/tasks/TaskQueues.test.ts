@@ -3,6 +3,7 @@ import { Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
 import { deadTasksMax } from "../../../src/domain/Task.ts"
 import { openSqlite } from "../../../src/platform/Sqlite.ts"
+import { encode } from "../../../src/protocol/Encode.ts"
 import { taskTakeMs } from "../../../src/protocol/WorkerLink.ts"
 import {
   effect,
@@ -95,6 +96,18 @@ describe("a task queue", () => {
       yield* queue(queues, 9)
       yield* queues.assign([{ name, settings: { ...settings, taskWorkers: 0 } }])
       expect((yield* Effect.flip(queue(queues, 10)))._tag).toBe("NoTaskWorkers")
+    }),
+  )
+
+  effect(
+    "takes a task that is queued a second time by its id for the same one",
+    Effect.gen(function* () {
+      const { queues } = yield* opened
+      const task = { id: "01ARZ3NDEKTSV4RRFFQ69G5FAV", task: "send", payload: encode(1), options: {} }
+      for (let time = 0; time < 2; time++) expect(yield* queues.queue(name, task)).toEqual({ id: task.id })
+      expect(queues.counts(name).task_queue_num).toBe(1)
+      expect((yield* taken(queues)).id).toBe(task.id)
+      yield* nothing(queues)
     }),
   )
 
