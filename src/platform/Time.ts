@@ -5,6 +5,18 @@ export type Timer = ReturnType<typeof timers.setTimeout>
 export const startTimer = (act: () => void, ms: number): Timer => timers.setTimeout(act, ms)
 export const stopTimer = (timer: Timer | undefined): void => timers.clearTimeout(timer)
 
+/** A timer may be so early. */
+const earlyMs = 20
+
+/**
+ * Milliseconds until the host's clock is at a whole multiple of `ms`: processes that look at something each so often wake
+ * together, which costs a host that idles less than to wake for each.
+ */
+export const untilWhole = (ms: number, time = Date.now()): number => {
+  const leftMs = ms - (time % ms)
+  return leftMs < earlyMs ? leftMs + ms : leftMs
+}
+
 /** Waits so many milliseconds, or until the signal is aborted. */
 export const sleep = (ms: number, signal?: AbortSignal): Promise<void> =>
   new Promise((resolve) => {

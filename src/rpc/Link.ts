@@ -5,7 +5,7 @@ import { RpcError } from "../protocol/RpcError.ts"
 import { now } from "./Deadlines.ts"
 import { Outbox } from "./Outbox.ts"
 import type { Traffic } from "./ServerFigures.ts"
-import { beginSweep, endSweep, type Swept } from "./Sweep.ts"
+import { beginSweep, endSweep, stir, type Swept } from "./Sweep.ts"
 import { type Turned, type TurnEnd, turns } from "./Turns.ts"
 
 /** What the server's and the client's end do differently. */
@@ -165,16 +165,25 @@ export class Link implements Swept, Turned {
     this.duplex.resume()
   }
 
-  sweep(time: number, pausedMs: number): void {
+  sweep(time: number, pausedMs: number): boolean {
     if (pausedMs > 0) this.#forgive(pausedMs)
     if (this.#state === "parting") {
       if (time > this.#partUntil) this.duplex.destroy()
-      return
+      return true
     }
     const fault = this.#overdue(time)
-    if (fault !== undefined) return this.fail(fault)
+    if (fault !== undefined) {
+      this.fail(fault)
+      return true
+    }
     if (time - this.#heardAt > this.#limits.pingMs && !this.#isHeld) this.ping()
     this.#owner.swept(time)
+    return this.#awaits
+  }
+
+  /** Something of its peer that has a time. */
+  get #awaits(): boolean {
+    return !this.#owner.greeted || this.#pinged || this.#isHeld || this.out.blocked || this.#reader.held > 0
   }
 
   /** What the peer sends stays unread, or waits: its silence means nothing. */
@@ -214,6 +223,7 @@ export class Link implements Swept, Turned {
     if (this.#state !== "open") return
     const time = (this.#heardAt = now())
     this.#pinged = false
+    stir()
     this.#traffic.receivedBytes += bytes.length
     if (this.#stalled || this.#inLine) return this.#keep(bytes, time)
     this.arrivedAt = time

@@ -2,6 +2,7 @@ import { useThreadEntry } from "../client/CallThread.ts"
 import * as client from "../client/index.ts"
 import { executableEntry } from "../platform/BlockingThread.ts"
 import { takeFds } from "../platform/HandedFds.ts"
+import { untilWhole } from "../platform/Time.ts"
 import { ModuleFailed, provideModule } from "../platform/UserModule.ts"
 import {
   endWithParent,
@@ -91,8 +92,11 @@ class Worker {
   }
 
   #reportForEver(duty: Duty): void {
-    // A lost link is noticed by the link itself.
-    setInterval(() => void this.#link.report(() => duty.report()).catch(() => undefined), reportEveryMs)
+    setTimeout(() => {
+      // A lost link is noticed by the link itself.
+      void this.#link.report(() => duty.report()).catch(() => undefined)
+      this.#reportForEver(duty)
+    }, untilWhole(reportEveryMs))
   }
 
   /** Finishes the open calls, within the drain timeout, and ends the process. */

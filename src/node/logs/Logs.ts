@@ -4,6 +4,7 @@ import { defaultRunSettings, type RunSettings } from "../../domain/RunSetting.ts
 import { Fifos } from "../../platform/Fifo.ts"
 import { closeDescriptor, namesIn } from "../../platform/LogFile.ts"
 import { join } from "../../platform/Paths.ts"
+import { untilWhole } from "../../platform/Time.ts"
 import type { DataFolder } from "../DataFolder.ts"
 import { CurrentDeparture } from "../Departure.ts"
 import type { LogFiles, LogLine, LogsRequest } from "../../protocol/LogMessages.ts"
@@ -103,7 +104,7 @@ export class Logs extends Context.Service<
         const pauseMs = (taken: number, quietTurns: number) => {
           if (taken >= muchBytes) return busyMs
           if (quietTurns <= quietAfterTurns) return turnMs
-          return [...waiting.values()].some(({ length }) => length > 0) ? quietMs : unwatchedMs
+          return untilWhole([...waiting.values()].some(({ length }) => length > 0) ? quietMs : unwatchedMs)
         }
         const came = (name: string) =>
           new Promise<void>((resolve) => {

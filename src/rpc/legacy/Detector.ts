@@ -45,9 +45,10 @@ export class Detector implements Swept {
     this.#found(true)
   }
 
-  sweep(time: number, pausedMs: number): void {
+  sweep(time: number, pausedMs: number): boolean {
     this.#openedAt += pausedMs
     if (time - this.#openedAt > this.#options.helloMs) this.#found(true)
+    return true
   }
 
   #data(chunk: Uint8Array): void {

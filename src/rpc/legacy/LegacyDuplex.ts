@@ -133,17 +133,17 @@ export class LegacyDuplex implements Duplex, Swept {
     this.#mayPause()
   }
 
-  sweep(time: number, pausedMs: number): void {
+  sweep(time: number, pausedMs: number): boolean {
     this.#frameBegunAt += pausedMs
     this.#fullSince += pausedMs
     const { limits } = this.#options
-    // Answers that the server does not know of may wait too.
-    if (!this.#isRoomy && time - this.#fullSince > limits.slowReaderMs) return this.destroy()
     const { held } = this.#requests
-    if (held === 0 || this.#isBusy || this.#isLeaving || !this.#isRoomy) return
     const allowedMs = limits.progressMs + Math.floor(held / bytesPerSecondLeast) * 1_000
-    if (time - this.#frameBegunAt > allowedMs)
+    // Answers that the server does not know of may wait too.
+    if (!this.#isRoomy && time - this.#fullSince > limits.slowReaderMs) this.destroy()
+    else if (held > 0 && !this.#isBusy && !this.#isLeaving && this.#isRoomy && time - this.#frameBegunAt > allowedMs)
       this.#fail(protocolError(`The frame was not complete within ${allowedMs} ms`, "deadline_exceeded"))
+    return !this.#isRoomy || held > 0
   }
 
   #mayPause(): void {
