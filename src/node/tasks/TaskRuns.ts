@@ -21,6 +21,12 @@ const retryMs = 5_000
 
 /** What becomes of the runs of tasks. */
 export const makeTaskRuns = ({ giveBack, poke, setOf, sets, store, write }: TaskBook) => {
+  /** That it failed could not be written; its next time to be looked at has changed. */
+  const failsAgain = (set: TaskSet, run: Running) => {
+    run.ending = false
+    poke(set)
+  }
+
   const bury = (set: TaskSet, run: Running, at: { readonly now: number; readonly error: string }) => {
     let dead = 0
     return write({
@@ -35,7 +41,7 @@ export const makeTaskRuns = ({ giveBack, poke, setOf, sets, store, write }: Task
         set.stored -= 1
         giveBack(set, run.id)
       },
-      undone: () => void (run.ending = false),
+      undone: () => failsAgain(set, run),
     })
   }
 
@@ -53,7 +59,7 @@ export const makeTaskRuns = ({ giveBack, poke, setOf, sets, store, write }: Task
     yield* write({
       run: () => void store.putOff(run.id, { attempts: run.attempt, dueAt: now + after.afterMs, error }),
       done: () => giveBack(set, run.id),
-      undone: () => void (run.ending = false),
+      undone: () => failsAgain(set, run),
     })
     yield* Effect.logWarning(`${what} failed, it runs again in ${after.afterMs} ms: ${error}`)
   })

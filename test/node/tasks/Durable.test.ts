@@ -5,7 +5,7 @@ import { join } from "node:path"
 import { openSqlite } from "../../../src/platform/Sqlite.ts"
 import { temporaryFolder } from "../../support/muster.ts"
 import { waitFor } from "../../support/waitFor.ts"
-import { effect, folder, fork, name, queue, said, taken, worker } from "./TestQueues.ts"
+import { effect, failed, folder, fork, name, queue, said, taken, worker } from "./TestQueues.ts"
 
 describe("what was said to be queued", () => {
   test("is in the file when the agent is killed at that moment, whole, each time", async () => {
@@ -75,6 +75,45 @@ describe("while the file can't be written", () => {
       // What was refused takes no room of the five.
       for (let n = 2; n <= 5; n++) yield* queue(queues, n)
       expect(queues.counts(name).task_queue_num).toBe(5)
+      yield* close
+    }),
+  )
+
+  effect(
+    "a last run that failed is not forgotten: it is with the dead letters as soon as it can be",
+    Effect.gen(function* () {
+      const { open, path } = yield* folder
+      const { close, queues } = yield* open()
+      yield* queue(queues, "poison", { attemptsMax: 1 })
+      const { attempt, id } = yield* taken(queues)
+      const other = openSqlite(path)
+      other.exec("begin immediate")
+      expect(Exit.isFailure(yield* Effect.exit(queues.end(worker, { id, attempt, error: failed })))).toBe(true)
+      other.exec("rollback")
+      other.close()
+      yield* TestClock.adjust("6 seconds")
+      expect(queues.counts(name)).toEqual({ tasking_num: 0, task_queue_num: 0, task_dead_num: 1 })
+      yield* close
+    }),
+  )
+
+  effect(
+    "nor read, tasks wait, and are given out as soon as it can",
+    Effect.gen(function* () {
+      const { open, path } = yield* folder
+      const { close, queues } = yield* open()
+      yield* queue(queues, 1)
+      const other = openSqlite(path)
+      other.exec("alter table task rename to moved")
+      const waiting = yield* fork(taken(queues))
+      yield* TestClock.adjust("1 second")
+      expect(waiting.pollUnsafe()).toBeUndefined()
+      expect(said()).toContain("no such table")
+      other.exec("alter table moved rename to task")
+      other.close()
+      yield* TestClock.adjust("5 seconds")
+      expect(waiting.pollUnsafe()).toBeDefined()
+      expect((yield* Fiber.join(waiting)).payload).toBe(1)
       yield* close
     }),
   )

@@ -181,6 +181,29 @@ describe("tasks of a process set that was taken from the node", () => {
   )
 
   effect(
+    "are counted and shown on, one that is being written and the dead letters too",
+    Effect.gen(function* () {
+      const { queues } = yield* opened
+      const last = yield* fork(queue(queues, "last"))
+      yield* queues.assign([])
+      yield* Fiber.join(last)
+      expect(queues.counts(name).task_queue_num).toBe(1)
+      yield* queues.assign([{ name, settings: { ...settings, taskAttemptsMax: 1 } }])
+      const { attempt, id } = yield* taken(queues)
+      expect(queues.counts(name)).toEqual({ tasking_num: 1, task_queue_num: 0, task_dead_num: 0 })
+      for (let run = attempt; run <= 3; run++) {
+        yield* queues.end(worker, { id, attempt: run, error: failed })
+        if (run === 3) break
+        const again = yield* fork(taken(queues))
+        yield* TestClock.adjust("2 seconds")
+        yield* Fiber.join(again)
+      }
+      yield* queues.assign([])
+      expect((yield* queues.list({ name, state: "dead", limit: 1 })).tasks).toMatchObject([{ id }])
+    }),
+  )
+
+  effect(
     "are given to a worker that has waited since before their service came back",
     Effect.gen(function* () {
       const { queues } = yield* opened
