@@ -2,11 +2,11 @@ import { Context, Data, Effect, Layer } from "effect"
 import { rpcSettings } from "../../domain/Setting.ts"
 import { removeSocketFile } from "../../platform/SocketFile.ts"
 import { dial, listen } from "../../platform/Transport.ts"
-import { agentService } from "../../protocol/WorkerLink.ts"
+import { agentService, workerMethods } from "../../protocol/WorkerLink.ts"
 import { type Handler, methodsOf, RpcServer } from "../../rpc/RpcServer.ts"
 import type { DataFolder } from "../DataFolder.ts"
 import { keyMethods } from "../keys/KeyMethods.ts"
-import { ownMethods } from "./OwnMethods.ts"
+import { beatHandler, ownMethods } from "./OwnMethods.ts"
 import { type WorkerMethod, WorkerMethods } from "./WorkerMethods.ts"
 
 /** Another agent runs on this data folder, or the socket for the workers can't be made. */
@@ -42,6 +42,7 @@ export class AgentSocket extends Context.Service<AgentSocket, { readonly path: s
         }
 
         const methods = new Map([...(yield* ownMethods), ...(yield* keyMethods), ...(yield* WorkerMethods)])
+        const beat = yield* beatHandler
         const run = Effect.runPromiseWith(yield* Effect.context<never>())
         const handler =
           (answer: WorkerMethod): Handler =>
@@ -51,7 +52,9 @@ export class AgentSocket extends Context.Service<AgentSocket, { readonly path: s
           service: agentService,
           worker: { id: 0, count: 1 },
           limits: { frameBytes: rpcSettings.maxFrameBytes.maximum },
-          methods: methodsOf(new Map([...methods].map(([name, answer]) => [name, handler(answer)]))),
+          methods: methodsOf(
+            new Map([...methods].map(([name, answer]) => [name, handler(answer)])).set(workerMethods.beat, beat),
+          ),
         })
         yield* Effect.acquireRelease(
           Effect.tryPromise({

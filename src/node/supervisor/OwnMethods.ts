@@ -1,7 +1,9 @@
 import { Deferred, Effect, Schema } from "effect"
 import { MethodDescription, Stats } from "../../protocol/NodeManager.ts"
+import { RpcError } from "../../protocol/RpcError.ts"
 import type { StatsSnapshot } from "../../protocol/Stats.ts"
 import { ordersWaitMs, type WorkerOrders, workerMethods } from "../../protocol/WorkerLink.ts"
+import type { Handler } from "../../rpc/RpcServer.ts"
 import { monotonicMs } from "../Monotonic.ts"
 import { TaskQueues } from "../tasks/TaskQueues.ts"
 import { Key, type WorkerMethod, workerMethod } from "./WorkerMethods.ts"
@@ -27,7 +29,7 @@ const ReportMessage = Schema.Struct({
   harmless: Schema.optionalKey(Schema.Array(Schema.String).check(Schema.isMaxLength(harmlessMax))),
 })
 
-const BeatMessage = Schema.Struct({ ...Key.fields, rssBytes: Schema.Finite, loopLagMs: Schema.Finite })
+const isBeat = Schema.is(Schema.Struct({ ...Key.fields, rssBytes: Schema.Finite, loopLagMs: Schema.Finite }))
 
 const OrdersMessage = Schema.Struct({ ...Key.fields, known: Schema.Int })
 
@@ -35,6 +37,23 @@ const ordersOf = ({ ledger, service }: Registered, now: number): WorkerOrders =>
   const orders = ledger.orders(now)
   return service === undefined ? orders : { ...orders, service }
 }
+
+/**
+ * Takes the beat of a worker that idles. Plain code: an idle agent does little else. Of one that is not known, or not yet
+ * after a change of the agent, it is dropped: the next one comes.
+ */
+export const beatHandler = Effect.map(WorkerRegistry, (registry): Handler => ([beat]) => {
+  if (!isBeat(beat)) throw new RpcError("invalid_argument", "this is no beat of a worker", { executed: "no" })
+  const worker = registry.find(beat)
+  if (worker === undefined) return
+  worker.heard += 1
+  const { report } = worker
+  // Undefined: meant for the agent before this one, which had the report that it stands for.
+  if (report === undefined) return
+  const stats = { ...report.stats, rss_bytes: beat.rssBytes, loop_lag_ms: beat.loopLagMs }
+  worker.report = { ...report, stats }
+  worker.ledger.reported(beat.pid, stats, [])
+})
 
 /** What workers say of themselves over the agent's socket, and ask of their set. */
 export const ownMethods = Effect.gen(function* () {
@@ -71,21 +90,6 @@ export const ownMethods = Effect.gen(function* () {
           worker.report = report
           worker.heard += 1
           worker.ledger.reported(report.pid, report.stats, report.harmless ?? [])
-          return null
-        }),
-      ),
-    ],
-    [
-      workerMethods.beat,
-      method(BeatMessage, ({ loopLagMs, pid, rssBytes }, worker) =>
-        Effect.sync(() => {
-          worker.heard += 1
-          const { report } = worker
-          // Meant for the agent before this one, which had the report that it stands for.
-          if (report === undefined) return null
-          const stats = { ...report.stats, rss_bytes: rssBytes, loop_lag_ms: loopLagMs }
-          worker.report = { ...report, stats }
-          worker.ledger.reported(pid, stats, [])
           return null
         }),
       ),

@@ -8,6 +8,7 @@ import { AgentSocket } from "../../../src/node/supervisor/AgentSocket.ts"
 import { WorkerRegistry } from "../../../src/node/supervisor/WorkerRegistry.ts"
 import { taskMethods } from "../../../src/node/tasks/TaskMethods.ts"
 import { TaskQueues } from "../../../src/node/tasks/TaskQueues.ts"
+import { emptyStats } from "../../../src/protocol/Stats.ts"
 import { workerMethods } from "../../../src/protocol/WorkerLink.ts"
 import { RpcConnection } from "../../../src/rpc/RpcConnection.ts"
 import { temporaryFolder } from "../../support/muster.ts"
@@ -70,6 +71,32 @@ describe("on the agent's socket", () => {
     const { id } = queued as { id: string }
     expect(await taking).toEqual({ id, task: "send", payload, attempt: 1, timeoutMs: 60_000, traceparent })
     await call(workerMethods.endTask, { ...tasker, id, attempt: 1 })
+  })
+
+  test("the beat of a worker that idles is a sign of its life, and tells its memory and lag", async () => {
+    await using agent = await socket()
+    const call = await agent.connect()
+    const worker = agent.registry.find(caller)
+    if (worker === undefined) throw new Error("it was registered")
+    ledger.started(caller.pid, caller.kind, caller.slot)
+    const beat = { ...caller, rssBytes: 7, loopLagMs: 120 }
+    // Before its first report to this agent it stands for nothing.
+    await call(workerMethods.beat, beat)
+    expect(worker).toMatchObject({ heard: 1, report: undefined })
+    const stats = { ...emptyStats, rss_bytes: 5, request_count: 3 }
+    await call(workerMethods.report, { ...caller, stats, openCalls: [], openCallCount: 0 })
+    await call(workerMethods.beat, beat)
+    const told = { ...stats, rss_bytes: 7, loop_lag_ms: 120 }
+    expect(worker).toMatchObject({ heard: 3, report: { stats: told } })
+    expect(ledger.view(0).workers).toContainEqual(expect.objectContaining({ pid: caller.pid, rss_bytes: 7 }))
+    // Nobody speaks for another.
+    await call(workerMethods.beat, { ...beat, pid: 99 })
+    await call(workerMethods.beat, { ...beat, slot: 1 })
+    expect(worker.heard).toBe(3)
+    expect(await refusal(call(workerMethods.beat, { ...beat, rssBytes: "7" }))).toMatchObject({
+      code: "invalid_argument",
+      message: "this is no beat of a worker",
+    })
   })
 
   test("a full queue answers at once that nothing was queued", async () => {
