@@ -14,10 +14,16 @@ export const notOverWithin = (ms: number) => `not over within ${ms / 1_000} s`
 export const notPushedHere = (service: string) =>
   `the service ${JSON.stringify(service)} was not pushed to this node: add the node to its clients and push`
 
+/** Why a run that was due did not begin: `began`: of the run that went on. */
+export const goesOnSince = (began: string) => `a run of ${began} still goes on`
+export const manyWait = (count: number) => `${count} runs wait already`
+
 export type RunReason =
   | { readonly key: keyof typeof runReasons }
   | { readonly key: "notOver"; readonly seconds: number }
   | { readonly key: "notPushed"; readonly service: string }
+  | { readonly key: "goesOn" }
+  | { readonly key: "manyWait"; readonly count: number }
 
 /** Undefined: it is in words of the program or of the operating system. */
 export const readRunReason = (text: string): RunReason | undefined => {
@@ -25,6 +31,9 @@ export const readRunReason = (text: string): RunReason | undefined => {
   if (found !== undefined) return { key: found[0] as keyof typeof runReasons }
   const seconds = /^not over within ([\d.]+) s$/.exec(text)?.[1]
   if (seconds !== undefined) return { key: "notOver", seconds: Number(seconds) }
+  if (/^a run of \S+ still goes on$/.test(text)) return { key: "goesOn" }
+  const count = /^(\d+) runs wait already$/.exec(text)?.[1]
+  if (count !== undefined) return { key: "manyWait", count: Number(count) }
   const service = /^the service "([^"]+)" was not pushed to this node: /.exec(text)?.[1]
   return service === undefined ? undefined : { key: "notPushed", service }
 }

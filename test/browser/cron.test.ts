@@ -87,6 +87,33 @@ describe("a cron task", () => {
     await page.goBack()
   }, 60_000)
 
+  test("that failed opens at the end of what it said, with what is kept of it marked", async () => {
+    const task = page.url()
+    await page.getByRole("link", { name: en.action.edit }).click()
+    const line = 'echo "part $i of the archive is copied to /srv/backup"'
+    await page.locator("#shell").fill(`for i in $(seq 1 5000); do ${line}; done; echo the disk is full; exit 4`)
+    await press(page, cron.form.save)
+    await waitFor(async () => (await page.locator("#cron-place").textContent()) === "", { what: "the edit is there" })
+    await press(page, cron.start)
+    await confirm(cron.start)
+    await shows(page, "#cron-runs tbody tr:first-child", cron.exitCode(4))
+    await page
+      .locator("#cron-runs")
+      .getByRole("link", { name: /Output/ })
+      .first()
+      .click()
+    const box = page.locator("pre.code-tall")
+    await shows(page, "pre.code-tall", "the disk is full")
+    const below = () => box.evaluate((pre) => pre.scrollHeight - pre.clientHeight - pre.scrollTop)
+    await waitFor(async () => (await below()) < 2, { what: "its last line is in sight" })
+    expect(await box.evaluate((pre) => pre.scrollTop)).toBeGreaterThan(1_000)
+    const marks = await page.locator(".code-mark").allTextContents()
+    expect(marks[0]).toBe(cron.firstPart("64 KiB"))
+    expect(marks[1]).toMatch(/^[\d.]+ KiB between are not kept · The last 64 KiB$/)
+    expect(await violations(page)).toEqual([])
+    await page.goto(task)
+  }, 60_000)
+
   test("is stopped with all that it started", async () => {
     await page.getByRole("link", { name: en.action.edit }).click()
     await page.locator("#shell").fill("echo one; sleep 5; echo two; sleep 600 & sleep 600")

@@ -120,6 +120,43 @@ test("several services are stopped and started at once, each with its result", a
   expect(errors.filter((error) => !error.includes("422"))).toEqual([])
 })
 
+test("a crash report opens at what was said last, and tells it in the reader's own time", async () => {
+  await cluster.api.create("faller", [])
+  const shell = "for i in $(seq 1 120); do echo step $i is done; done; echo no such file >&2; sleep 0.4; exit 7"
+  await cluster.api.call("PUT", "/services/faller/process", {
+    kind: "command",
+    command: { shell },
+    nodes: [ips[0]],
+    startMs: 100,
+    restart: "never",
+  })
+  const { id: faller } = await cluster.api.service("faller")
+  await page.goto(`${cluster.url}/services/${faller}/process`)
+  await page
+    .locator("#crashes")
+    .getByRole("link", { name: /node-100/ })
+    .click()
+  const log = page.locator("pre.crash-log")
+  await shows(page, "pre.crash-log", "no such file")
+  const below = () => log.evaluate((box) => box.scrollHeight - box.clientHeight - box.scrollTop)
+  await waitFor(async () => (await below()) < 2, { what: "its last line is in sight" })
+  expect(await log.evaluate((box) => box.scrollTop)).toBeGreaterThan(500)
+  const east = await browser.newContext({
+    timezoneId: "Asia/Shanghai",
+    storageState: await page.context().storageState(),
+  })
+  const other = await east.newPage()
+  await other.goto(page.url())
+  const [at = ""] = await other
+    .locator("pre.crash-log time")
+    .evaluateAll((times) => [times[0]?.getAttribute("datetime")])
+  const shown = new Date(Date.parse(at ?? "") + 8 * 3_600_000).toISOString().slice(11, 23)
+  await waitFor(async () => (await other.locator("pre.crash-log time").first().textContent())?.trim() === shown, {
+    what: `the time as ${shown}`,
+  })
+  await east.close()
+})
+
 test("who saves what another has changed meanwhile is told so in the form, and nowhere else that it failed", async () => {
   await page.goto(`${cluster.url}/services/${id}/process`)
   const { process } = await cluster.api.service("shop")

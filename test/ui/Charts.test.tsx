@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test"
 import { formatBytes, formatMicros, formatRate, formatShare } from "../../ui/parts/Format.ts"
-import { lineParts, niceMaximum, Spark, TimeChart } from "../../ui/parts/TimeChart.tsx"
+import { lineParts, niceBytes, niceMaximum, Spark, TimeChart } from "../../ui/parts/TimeChart.tsx"
 import { render } from "../../ui/Render.ts"
 
 describe("a chart", () => {
@@ -15,6 +15,11 @@ describe("a chart", () => {
       [5_001, 10_000],
     ] as const
     expect(rows.map(([value]) => niceMaximum(value))).toEqual(rows.map(([, maximum]) => maximum))
+  })
+
+  test("of sizes ends at a round number of their unit", () => {
+    const sizes = [0, 700, 50.9 * 1024 ** 2, 1.2 * 1024 ** 3].map((bytes) => formatBytes("en", niceBytes(bytes)))
+    expect(sizes).toEqual(["1 B", "1,000 B", "100 MiB", "2 GiB"])
   })
 
   test("draws what is within its span, from left to right, and leaves gaps where nothing is known", () => {

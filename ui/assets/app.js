@@ -1,6 +1,7 @@
 // All of the hand-written browser code: delegated listeners on data attributes. htmx does the rest; it is loaded before.
 import "./copy.js"
 import "./dialogs.js"
+import "./ends.js"
 import "./keyboard.js"
 import "./lists.js"
 import "./logs.js"

@@ -1,4 +1,5 @@
-// Times in the reader's own zone, which the server does not know: `time[data-local]`, with the day of the week for "day".
+// Times in the reader's own zone, which the server does not know: `time[data-local]`, with the day of the week for "day",
+// the clock alone for "clock".
 
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone
 const lang = document.documentElement.lang
@@ -15,9 +16,19 @@ const withDay = new Intl.DateTimeFormat(lang, {
   hourCycle: "h23",
 })
 
+/* As ui/parts/Format.ts has it */
+const clock = new Intl.DateTimeFormat("en", {
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+  fractionalSecondDigits: 3,
+  hourCycle: "h23",
+})
+const formats = { day: withDay, clock }
+
 const show = () => {
   for (const time of document.querySelectorAll("time[data-local]")) {
-    const format = time.dataset.local === "day" ? withDay : plain
+    const format = formats[time.dataset.local] ?? plain
     const text = format.format(new Date(time.dateTime))
     if (time.textContent !== text) time.textContent = text
   }

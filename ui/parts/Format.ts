@@ -36,6 +36,17 @@ export const formatRelative = (lang: Language, time: number, now: number) => {
 
 export const formatAbsolute = (lang: Language, time: number) => absolutes(lang).format(time)
 
+const clocks = new Intl.DateTimeFormat("en", {
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+  fractionalSecondDigits: 3,
+  hourCycle: "h23",
+})
+
+/** `14:05:03.120`, for lines of a log. */
+export const formatClock = (time: number) => clocks.format(time)
+
 const shares = cached((lang) => new Intl.NumberFormat(lang, { style: "percent", maximumFractionDigits: 2 }))
 const wholes = cached((lang) => new Intl.NumberFormat(lang, { maximumFractionDigits: 0 }))
 

@@ -22,6 +22,8 @@ type ChartProps = {
   gapMs: number
   series: ReadonlyArray<Series>
   format: (value: number) => string
+  /** Its upper end, from the highest value; left out: a round number. */
+  maximumOf?: (value: number) => number
   /** Under the left end, and under the right one. */
   ends: readonly [string, string]
 }
@@ -35,6 +37,12 @@ export const niceMaximum = (value: number): number => {
   const power = 10 ** Math.floor(Math.log10(value))
   const digit = [1, 2, 5, 10].find((one) => value <= one * power) ?? 10
   return digit * power
+}
+
+/** The same in the unit that sizes are told in, a round number of which is none of bytes. */
+export const niceBytes = (value: number): number => {
+  const unit = value < 1 ? 1 : 1024 ** Math.floor(Math.log2(value) / 10)
+  return niceMaximum(value / unit) * unit
 }
 
 type Point = { readonly x: number; readonly y: number }
@@ -84,9 +92,9 @@ const Line = ({ part, series }: { part: ReadonlyArray<Point>; series: Series }) 
 
 /** Lines over time, drawn by the server: nothing of it needs a script. Its legend has the values of now. */
 export const TimeChart = (props: ChartProps) => {
-  const { ends, format, label, series, title } = props
+  const { ends, format, label, maximumOf = niceMaximum, series, title } = props
   const highest = series.flatMap(({ values }) => values).reduce<number>((max, value) => Math.max(max, value ?? 0), 0)
-  const maximum = niceMaximum(highest)
+  const maximum = maximumOf(highest)
   return (
     <section class="card chart-card" aria-label={title}>
       <header class="card-head">

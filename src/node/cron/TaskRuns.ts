@@ -1,4 +1,4 @@
-import { notOverWithin, runReasons } from "../../domain/RunReason.ts"
+import { goesOnSince, manyWait, notOverWithin, runReasons } from "../../domain/RunReason.ts"
 import { Clock, Deferred, Effect, type Fiber, Random, Result, type Scope, Semaphore } from "effect"
 import type { CronTask } from "../../domain/Cron.ts"
 import { waitingRunsMax } from "../../domain/CronSlots.ts"
@@ -46,7 +46,7 @@ export type TaskRunsOptions = {
 
 const nothing = { exitCode: null, signal: null } as const
 
-const describe = ({ run }: ActiveRun) => `a run of ${isoTime(run.startedAt ?? run.dueAt)} still goes on`
+const describe = ({ run }: ActiveRun) => goesOnSince(isoTime(run.startedAt ?? run.dueAt))
 
 /** The runs of one task: those that go on, those that wait, and which of them may begin. */
 export const makeTaskRuns = Effect.fnUntraced(function* (options: TaskRunsOptions) {
@@ -251,7 +251,7 @@ export const makeTaskRuns = Effect.fnUntraced(function* (options: TaskRunsOption
       queue.push(run)
       return { _tag: "Waits" } as const
     }
-    const reason = policy === "queue" ? `${waitingRunsMax} runs wait already` : describe(first)
+    const reason = policy === "queue" ? manyWait(waitingRunsMax) : describe(first)
     yield* endWaiting(run, { state: "skipped", reason })
     return { _tag: "Skipped", reason } as const
   })

@@ -25,7 +25,7 @@ import { type SetView, waitsFor } from "../../../src/domain/StartOrder.ts"
 import { contextOf } from "../../support/galleryFixtures.ts"
 import { run } from "../../support/galleryCron.ts"
 import { reasonText } from "../../../ui/pages/cron/RunReason.ts"
-import { notOverWithin, notPushedHere, runReasons } from "../../../src/domain/RunReason.ts"
+import { goesOnSince, manyWait, notOverWithin, notPushedHere, runReasons } from "../../../src/domain/RunReason.ts"
 
 const english = contextOf("en", "light")
 const chinese = contextOf("zh-CN", "light")
@@ -136,7 +136,14 @@ test("what a process waits for is said in the reader's language", () => {
 })
 
 test("why a run went as it did is said in the reader's language", () => {
-  const agents = [...Object.values(runReasons), notOverWithin(2_500), notPushedHere("shop"), "exited with code 3"]
+  const agents = [
+    ...Object.values(runReasons),
+    notOverWithin(2_500),
+    notPushedHere("shop"),
+    goesOnSince("2026-03-01T12:01:00.000Z"),
+    manyWait(100),
+    "exited with code 3",
+  ]
   for (const reason of agents) {
     const [en, zh] = [english, chinese].map((page) => reasonText(page, run(1, { state: "failed", reason })) ?? "")
     expect({ reason, en, han: inChinese.test(en ?? "") }).toEqual({ reason, en, han: false })

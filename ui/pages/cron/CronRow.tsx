@@ -72,15 +72,26 @@ const Last = ({ page, task }: Props) => {
     if (running > 0) return <RunStatus page={page} state="running" />
     return <span class="quiet">{page.t.cron.never}</span>
   }
+  if (last.state === "running")
+    return (
+      <>
+        <RunStatus page={page} state="running" />{" "}
+        <span class="quiet">
+          <RunDuration page={page} run={last} />
+          {running > 1 && ` · ${page.t.cron.runningNow(running)}`}
+        </span>
+      </>
+    )
+  // One that goes on is the news, not that another was skipped for it.
+  const isBusy = running > 0
   return (
     <>
-      <RunStatus page={page} state={last.state} />{" "}
+      <RunStatus page={page} state={isBusy ? "running" : last.state} />{" "}
       <span class="quiet">
-        <RunDuration page={page} run={last} />
-        {last.startedAt !== null && last.state !== "running" && " · "}
-        {last.state !== "running" && <Time page={page} at={runAt(last)} />}
-        {running > 0 && last.state !== "running" && ` · ${page.t.cron.runningNow(running)}`}
-        {running > 1 && last.state === "running" && ` · ${page.t.cron.runningNow(running)}`}
+        {running > 1 && `${page.t.cron.runningNow(running)} `}
+        {isBusy ? `· ${page.t.cron.state[last.state]} ` : <RunDuration page={page} run={last} />}
+        {!isBusy && last.startedAt !== null && " · "}
+        <Time page={page} at={runAt(last)} />
       </span>
     </>
   )

@@ -135,7 +135,7 @@ const Row = ({ page, task, run }: { page: PageContext; task: CronTaskView; run: 
           <a
             class="button button-small button-row"
             href={paths.cronRun(task.id, run.id)}
-            aria-label={cron.outputOf(when)}
+            aria-label={cron.outputAt(when)}
           >
             {cron.output}
           </a>

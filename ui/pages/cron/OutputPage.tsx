@@ -2,8 +2,8 @@ import { type CronOutputView, type CronRunView, type CronTaskView, runAt } from 
 import { PageHead } from "../../layout/PageHead.tsx"
 import { Shell } from "../../layout/Shell.tsx"
 import { Callout } from "../../parts/Field.tsx"
-import { formatAbsolute, formatBytes } from "../../parts/Format.ts"
-import { Time } from "../../parts/Time.tsx"
+import { formatBytes } from "../../parts/Format.ts"
+import { LocalTime, Time } from "../../parts/Time.tsx"
 import { paths } from "../../Paths.ts"
 import type { PageContext } from "../../ViewModels.ts"
 import { causeText, exitText, StopButton } from "./CronRuns.tsx"
@@ -18,16 +18,14 @@ type Props = { page: PageContext; task: CronTaskView; run: CronRunView; output: 
 /** One run: how it went, and what it printed. */
 export const OutputPage = ({ page, task, run, output }: Props) => {
   const { cron, nav } = page.t
-  const at = runAt(run)
-  const title = formatAbsolute(page.lang, at)
   const crumbs = [
     { label: nav.cron, href: paths.cron },
     { label: task.name, href: paths.cronTask(task.id) },
   ]
   return (
-    <Shell page={page} title={title} crumbs={crumbs}>
+    <Shell page={page} title={cron.output} crumbs={crumbs}>
       <PageHead
-        title={cron.outputOf(title)}
+        title={cron.outputOf(task.name)}
         beside={<RunStatus page={page} state={run.state} />}
         subtitle={<Facts page={page} run={run} />}
         actions={run.state === "running" ? <StopButton page={page} taskId={task.id} run={run} /> : undefined}
@@ -52,7 +50,8 @@ const Facts = ({ page, run }: Pick<Props, "page" | "run">) => {
   const parts = [causeText(page, run), run.nodeName, reasonText(page, run) ?? exitText(page, run)]
   return (
     <>
-      <Time page={page} at={runAt(run)} /> · <RunDuration page={page} run={run} />
+      <LocalTime page={page} at={runAt(run)} /> (<Time page={page} at={runAt(run)} />) ·{" "}
+      <RunDuration page={page} run={run} />
       {parts.filter((part) => part !== null).map((part) => ` · ${part}`)}
     </>
   )
@@ -70,21 +69,25 @@ const Output = ({ page, run, output }: Omit<Props, "task">) => {
     )
   const { head, omitted, tail } = output
   if (head === "" && tail === "") return <p class="card-note quiet">{cron.noOutput}</p>
+  // What a run that failed, or that still runs, has said last is what one wants to see.
+  const fromEnd = run.state === "ok" ? {} : { "data-from-end": "" }
+  const size = (part: string) => formatBytes(page.lang, new TextEncoder().encode(part).length)
   return (
-    <div class="card-note stack">
-      <pre class="code code-tall" tabindex={0} role="group" aria-label={cron.output}>
-        <code>{omitted > 0 ? head : head + tail}</code>
+    <div class="card-note">
+      <pre class="code code-tall" tabindex={0} role="group" aria-label={cron.output} {...fromEnd}>
+        {omitted === 0 ? (
+          <code>{head + tail}</code>
+        ) : (
+          <code>
+            <span class="code-mark">{cron.firstPart(size(head))}</span>
+            {head}
+            <span class="code-mark">
+              {cron.omitted(formatBytes(page.lang, omitted))} · {cron.lastPart(size(tail))}
+            </span>
+            {tail}
+          </code>
+        )}
       </pre>
-      {omitted > 0 && (
-        <>
-          <Callout tone="info">
-            <p>{cron.omitted(formatBytes(page.lang, omitted))}</p>
-          </Callout>
-          <pre class="code code-tall" tabindex={0} role="group" aria-label={cron.outputEnd}>
-            <code>{tail}</code>
-          </pre>
-        </>
-      )}
     </div>
   )
 }

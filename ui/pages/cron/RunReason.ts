@@ -10,6 +10,14 @@ export const reasonText = (page: PageContext, { reason, state }: CronRunView): s
   if (reason === null) return state === "lost" ? cron.lostHelp : null
   const known = readRunReason(reason)
   if (known === undefined) return troubleText(page, processProblem(reason))
-  if (known.key === "notOver") return cron.reason.notOver(known.seconds)
-  return known.key === "notPushed" ? cron.reason.notPushed(known.service) : cron.reason[known.key]
+  switch (known.key) {
+    case "notOver":
+      return cron.reason.notOver(known.seconds)
+    case "notPushed":
+      return cron.reason.notPushed(known.service)
+    case "manyWait":
+      return cron.reason.manyWait(known.count)
+    default:
+      return cron.reason[known.key]
+  }
 }

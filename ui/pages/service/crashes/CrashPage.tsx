@@ -1,8 +1,10 @@
 import type { CrashDetail } from "../../../../src/domain/Inspection.ts"
 import { processProblem } from "../../../../src/domain/Problem.ts"
+import type { Child } from "hono/jsx"
 import { Card } from "../../../parts/Card.tsx"
-import { formatAbsolute, formatBytes, formatMicros, formatNumber } from "../../../parts/Format.ts"
-import { type Series, TimeChart } from "../../../parts/TimeChart.tsx"
+import { formatBytes, formatMicros, formatNumber } from "../../../parts/Format.ts"
+import { LocalTime } from "../../../parts/Time.tsx"
+import { niceBytes, type Series, TimeChart } from "../../../parts/TimeChart.tsx"
 import { troubleText } from "../../../parts/Trouble.ts"
 import { paths } from "../../../Paths.ts"
 import type { PageContext, ServiceDetail } from "../../../ViewModels.ts"
@@ -20,17 +22,17 @@ export const CrashPage = ({ page, service, crash }: Props & { service: ServiceDe
   <ServicePage page={page} service={service} tab="process">
     <div class="stack">
       <Facts page={page} serviceId={service.id} crash={crash} />
-      <Charts page={page} crash={crash} />
-      <OpenCalls page={page} crash={crash} />
       <Log page={page} crash={crash} />
+      <OpenCalls page={page} crash={crash} />
+      <Charts page={page} crash={crash} />
     </div>
   </ServicePage>
 )
 
 const Facts = ({ page, serviceId, crash }: Props & { serviceId: string }) => {
   const { crashes } = page.t
-  const facts: ReadonlyArray<readonly [name: string, text: string]> = [
-    [crashes.when, formatAbsolute(page.lang, crash.at)],
+  const facts: ReadonlyArray<readonly [name: string, text: Child]> = [
+    [crashes.when, <LocalTime page={page} at={crash.at} />],
     [crashes.where, crashes.whereText(crash.nodeName, placeText(page.t, crash), crash.pid)],
     [crashes.ran, formatLong(page, crash.ranMs)],
     [crashes.exit, exitText(page, crash)],
@@ -76,6 +78,7 @@ type Figure = {
   readonly tone: Series["tone"]
   readonly values: ReadonlyArray<number | null>
   readonly format: (value: number) => string
+  readonly maximumOf?: (value: number) => number
 }
 
 const Charts = ({ page, crash }: Props) => {
@@ -88,6 +91,7 @@ const Charts = ({ page, crash }: Props) => {
       tone: "info",
       values: samples.map(({ rssBytes }) => rssBytes),
       format: (value) => formatBytes(page.lang, value),
+      maximumOf: niceBytes,
     },
     {
       title: crashes.cpu,
@@ -111,10 +115,10 @@ const Charts = ({ page, crash }: Props) => {
       </Card>
     )
   return (
-    <div class="charts">
+    <div class="charts charts-three">
       {figures
         .filter(({ values }) => values.some((value) => value !== null))
-        .map(({ format, label, title, tone, values }) => (
+        .map(({ format, label, maximumOf, title, tone, values }) => (
           <TimeChart
             title={title}
             label={label(format(Math.max(...values.map((value) => value ?? 0))))}
@@ -132,6 +136,7 @@ const Charts = ({ page, crash }: Props) => {
               },
             ]}
             format={format}
+            {...(maximumOf === undefined ? {} : { maximumOf })}
             ends={[crashes.minuteAgo, crashes.theEnd]}
           />
         ))}
@@ -175,6 +180,7 @@ const OpenCalls = ({ page, crash }: Props) => {
   )
 }
 
+/** What it said last is at the end, where the box opens. */
 const Log = ({ page, crash: { log } }: Props) => {
   const { crashes } = page.t
   return (
@@ -182,10 +188,13 @@ const Log = ({ page, crash: { log } }: Props) => {
       {log.length === 0 ? (
         <p class="card-note quiet">{crashes.noLog}</p>
       ) : (
-        <pre class="code crash-log" tabindex={0} role="group" aria-label={crashes.log}>
+        <pre class="code crash-log" tabindex={0} role="group" aria-label={crashes.log} data-from-end="">
           {log.map(({ at, stream, text }) => (
             <span class={stream === "err" ? "bad" : undefined}>
-              <span class="quiet">{new Date(at).toISOString().slice(11, 23)}</span> {text}
+              <span class="quiet">
+                <LocalTime page={page} at={at} clock />
+              </span>{" "}
+              {text}
               {"\n"}
             </span>
           ))}
