@@ -1,9 +1,12 @@
-import { afterEach, beforeEach, expect, test } from "bun:test"
-import { appendFileSync, existsSync, readFileSync, statSync, truncateSync, writeFileSync } from "node:fs"
+import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test"
+import { appendFileSync, existsSync, mkdirSync, readFileSync, statSync, truncateSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { KeyLog } from "../../../src/node/keys/KeyLog.ts"
 import { KeyWindow } from "../../../src/node/keys/KeyWindow.ts"
 import { temporaryFolder } from "../../support/muster.ts"
+
+// Many small files, on a busy disk.
+setDefaultTimeout(60_000)
 
 let folder: ReturnType<typeof temporaryFolder>
 beforeEach(() => {
@@ -48,6 +51,29 @@ test("a call that still runs is not run twice, and one whose worker is gone is k
   expect(second.begin({ pid: 1, call: 1 }, "one", "hash", 0)).toEqual({ state: "run" })
   second.end(1, "one", done, 10)
   expect(windowAt(5_600).begin({ pid: 3 }, "one", "hash", 0)).toEqual({ state: "done", outcome: done })
+})
+
+test("what one agent has kept is known to all that come after it, beside what those add", () => {
+  const first = windowAt(5_000)
+  first.begin({ pid: 1, call: 1 }, "runs", "hash", 100)
+  first.begin({ pid: 1, call: 2 }, "done", "hash", 100)
+  first.end(1, "done", done, 110)
+  const second = windowAt(5_200, [1])
+  second.begin({ pid: 2, call: 1 }, "added", "hash", 0)
+  second.end(2, "added", done, 10)
+  const third = windowAt(5_400, [1])
+  expect(third.begin({ pid: 3 }, "runs", "hash", 0)).toEqual({ state: "running", lost: false })
+  expect(third.begin({ pid: 3 }, "done", "hash", 0)).toEqual({ state: "done", outcome: done })
+  expect(third.begin({ pid: 3 }, "added", "hash", 0)).toEqual({ state: "done", outcome: done })
+})
+
+test("calls go on when the file can't be written, and that is told", () => {
+  mkdirSync(path())
+  const keys = windowAt(5_000)
+  expect(keys.begin({ pid: 1 }, "k", "hash", 100)).toEqual({ state: "run" })
+  keys.end(1, "k", done, 110)
+  expect(keys.begin({ pid: 2 }, "k", "hash", 120)).toEqual({ state: "done", outcome: done })
+  expect(faults.splice(0).length).toBeGreaterThan(0)
 })
 
 test("of a file that was cut off anywhere no more is lost than its last record", () => {

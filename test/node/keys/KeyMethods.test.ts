@@ -2,6 +2,7 @@ import { expect, test } from "bun:test"
 import { Context, Effect, Exit, Layer, Logger, Scope } from "effect"
 import { dataFolder, makeFolders } from "../../../src/node/DataFolder.ts"
 import { Disk } from "../../../src/node/Disk.ts"
+import { keyLimits } from "../../../src/node/keys/KeyWindow.ts"
 import { AgentSocket } from "../../../src/node/supervisor/AgentSocket.ts"
 import { Ledger } from "../../../src/node/supervisor/Ledger.ts"
 import { WorkerRegistry } from "../../../src/node/supervisor/WorkerRegistry.ts"
@@ -57,6 +58,22 @@ test("a call under a key runs on one worker, and the others get what became of i
   expect(await begin(two)).toEqual({ state: "done", outcome })
 })
 
+test("a call whose answer was lost on the way may ask again, and another of its worker may not run it", async () => {
+  await using agent = await socket()
+  const begin = (call: number) =>
+    agent.call(workerMethods.beginKey, { ...one, key: "k".repeat(1_024), request: "hash", call })
+  expect(await begin(7)).toEqual({ state: "run" })
+  expect(await begin(7)).toEqual({ state: "run" })
+  expect(await begin(8)).toEqual({ state: "running", lost: false })
+})
+
+test("a call under a key is refused, and does not run, when as many run under keys as may", async () => {
+  await using agent = await socket()
+  for (let nth = 0; nth < keyLimits.keys; nth++) agent.ledger.keys.begin(one, `${nth}`, "hash", performance.now())
+  const refused = agent.call(workerMethods.beginKey, { ...one, key: "one more", request: "hash" })
+  await expect(refused).rejects.toMatchObject({ code: "resource_exhausted", executed: "no" })
+})
+
 test("of a worker that has died with a call under a key nobody knows what became of it", async () => {
   await using agent = await socket()
   const begin = (worker: object) => agent.call(workerMethods.beginKey, { ...worker, key: "anna/1", request: "hash" })
@@ -77,6 +94,7 @@ test("messages about keys that are out of form, or from strangers, are refused",
   expect(await refusal(beginKey, { ...begin, ...stranger })).toMatchObject({ code: "permission_denied" })
   expect(await refusal(beginKey, { ...begin, key: "" })).toMatchObject({ message: "key: must not be empty" })
   expect(await refusal(beginKey, { ...begin, key: "k".repeat(1_025) })).toMatchObject({ code: "invalid_argument" })
+  expect(await refusal(beginKey, { ...begin, request: "h".repeat(257) })).toMatchObject({ code: "invalid_argument" })
   expect(await refusal(endKey, { ...one, key: "k", outcome: { ok: "yes" } })).toMatchObject({
     code: "invalid_argument",
   })

@@ -17,6 +17,14 @@ test("the first call under a key runs, and a repeat gets what became of it until
   expect(keys.begin({ pid: 1 }, "k", "hash", 1_040)).toEqual({ state: "done", outcome: failed })
 })
 
+test("only the call itself may ask again while it runs, not another one of its worker", () => {
+  const keys = new KeyWindow(() => 1_000)
+  expect(keys.begin({ pid: 1, call: 1 }, "k", "hash", 0)).toEqual({ state: "run" })
+  expect(keys.begin({ pid: 1, call: 1 }, "k", "hash", 1)).toEqual({ state: "run" })
+  expect(keys.begin({ pid: 1, call: 2 }, "k", "hash", 2)).toEqual({ state: "running", lost: false })
+  expect(keys.begin({ pid: 2, call: 1 }, "k", "hash", 3)).toEqual({ state: "running", lost: false })
+})
+
 test("a key that was used for another call is told, whatever became of that one", () => {
   const keys = new KeyWindow(() => 1_000)
   keys.begin({ pid: 1 }, "k", "hash", 0)
