@@ -8,6 +8,7 @@ import { AgentSocket } from "../../../src/node/supervisor/AgentSocket.ts"
 import { WorkerRegistry } from "../../../src/node/supervisor/WorkerRegistry.ts"
 import { taskMethods } from "../../../src/node/tasks/TaskMethods.ts"
 import { TaskQueues } from "../../../src/node/tasks/TaskQueues.ts"
+import { openSqlite } from "../../../src/platform/Sqlite.ts"
 import { emptyStats } from "../../../src/protocol/Stats.ts"
 import { workerMethods } from "../../../src/protocol/WorkerLink.ts"
 import { RpcConnection } from "../../../src/rpc/RpcConnection.ts"
@@ -41,6 +42,7 @@ const socket = async (over: Partial<typeof defaultRpcSettings> = {}) => {
   const connections: Array<RpcConnection> = []
   return {
     registry,
+    tasks: folder.tasks,
     connect: async () => {
       const connection = await RpcConnection.open({ to: { path }, client: "test", service: "agent" })
       connections.push(connection)
@@ -108,6 +110,23 @@ describe("on the agent's socket", () => {
       code: "resource_exhausted",
       executed: "no",
     })
+  })
+
+  test("nobody can say whether a task is queued that could not be written", async () => {
+    await using agent = await socket()
+    const call = await agent.connect()
+    const blocker = openSqlite(agent.tasks)
+    blocker.exec("begin immediate")
+    try {
+      const message = { ...caller, task: "send", payload: 1, options }
+      expect(await refusal(call(workerMethods.queueTask, message))).toMatchObject({
+        code: "internal",
+        executed: "maybe",
+        message: expect.stringContaining("database is locked"),
+      })
+    } finally {
+      blocker.close()
+    }
   })
 
   test("a service without task workers is told so", async () => {
