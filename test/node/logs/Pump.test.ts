@@ -6,7 +6,9 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   renameSync,
+  rmSync,
   statSync,
   truncateSync,
   writeFileSync,
@@ -17,7 +19,7 @@ import { gzipSync } from "node:zlib"
 import { expect, setDefaultTimeout, test } from "bun:test"
 import { rotatedLog, stampOf } from "../../../src/node/logs/LogNames.ts"
 import { waitFor } from "../../support/waitFor.ts"
-import { expectedLines, printLines, setName, TestPump } from "./TestPump.ts"
+import { expectedLines, printLines, setName, TestPump, textOf } from "./TestPump.ts"
 
 setDefaultTimeout(120_000)
 
@@ -32,6 +34,16 @@ const run = (pump: TestPump, script: string, place = "0") => {
     sink.close()
   }
 }
+
+/** Descriptors of this process that lead into a folder, whether or not what they lead to is still there. */
+const openedIn = (folder: string) =>
+  readdirSync("/proc/self/fd").filter((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`).startsWith(`${folder}/`)
+    } catch {
+      return false
+    }
+  })
 
 test("no line is lost, split or doubled by rotations while a process writes", async () => {
   using pump = await TestPump.make()
@@ -112,6 +124,7 @@ test("a pipe that nobody can write to any more is taken away, and made again for
     pump.drain()
     pump.pump.turn(Date.now())
     expect(readdirSync(pump.pipes)).toEqual([])
+    expect(openedIn(pump.pipes)).toEqual([])
   }
   expect(pump.text()).toBe("one\ntwo\n")
 })
@@ -154,6 +167,7 @@ test.each(halves)("nothing is lost or doubled when the agent is killed after %s"
   pump.pump.close()
   leave(pump)
   pump.pump.adopt(Date.now())
+  expect(pump.text()).toBe("a whole line\nunfinished ")
   writeSync(sink.out, "business\nanother line\n")
   pump.drain()
   sink.close()
@@ -231,4 +245,61 @@ test("a file is there twice when the agent was killed just after it had compress
   pump.drain()
   sink.close()
   expect(pump.text()).toBe("before\nafter\n")
+})
+
+test("who waits for lines of a service hears when some have come, and only then", async () => {
+  using pump = await TestPump.make()
+  const [one, two] = [pump.pump.sink(setName, "0"), pump.pump.sink("other", "0")]
+  pump.pump.turn(1)
+  expect(pump.came).toEqual([])
+  writeSync(one.out, "a line\n")
+  writeSync(one.err, "another\n")
+  pump.pump.turn(2)
+  expect(pump.came).toEqual([setName])
+  one.close()
+  two.close()
+})
+
+test("what was dropped of a process that has ended meanwhile is said as soon as its log can be written", async () => {
+  using pump = await TestPump.make()
+  mkdirSync(pump.logs)
+  writeFileSync(pump.folder, "no folder")
+  await once(run(pump, "echo lost"), "exit")
+  const now = Date.UTC(2026, 0, 1)
+  for (let turn = 0; turn < 3; turn++) pump.pump.turn(now)
+  expect(pump.pump.failures().get(setName)).toMatchObject({ dropped: "lost\n".length, since: now })
+  rmSync(pump.folder)
+  pump.pump.settle(now + 4_999)
+  expect(existsSync(pump.folder)).toBe(false)
+  pump.pump.settle(now + 5_000)
+  expect(pump.pump.failures().size).toBe(0)
+  expect(pump.text()).toStartWith(
+    "2026-01-01T00:00:05.000Z WARN  [agent] 5 bytes were dropped here since 2026-01-01T00:00:00.000Z: ",
+  )
+  expect(pump.text().split("\n")).toHaveLength(2)
+  pump.drain(now + 6_000)
+  expect(readdirSync(pump.pipes)).toEqual([])
+})
+
+test("a renamed service writes to its new files alone, unless another has that name", async () => {
+  using pump = await TestPump.make()
+  const [sink, other] = [pump.pump.sink(setName, "0"), pump.pump.sink("other", "0")]
+  writeSync(sink.out, "before\n")
+  writeSync(other.out, "theirs\n")
+  pump.drain()
+  expect(pump.pump.rename(setName, "other")).toBe(false)
+  writeSync(sink.out, "still\n")
+  pump.drain()
+  expect(pump.text()).toBe("before\nstill\n")
+  expect(textOf(join(pump.logs, "other"), "0.out")).toBe("theirs\n")
+  expect(pump.pump.rename(setName, "renamed")).toBe(true)
+  writeSync(sink.out, "after\n")
+  pump.drain()
+  expect(textOf(join(pump.logs, "renamed"), "0.out")).toBe("after\n")
+  expect(openedIn(pump.folder)).toEqual([])
+  expect(readdirSync(pump.pipes).filter((name) => name.startsWith(setName))).toEqual([])
+  sink.close()
+  other.close()
+  pump.drain()
+  expect(openedIn(pump.logs)).toEqual([])
 })

@@ -1,59 +1,15 @@
-import { mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync, writeSync } from "node:fs"
+import { readdirSync, readFileSync, readlinkSync, rmSync, statSync, writeSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, setDefaultTimeout, test } from "bun:test"
 import { compress, uncompressed } from "../../../src/node/logs/Housekeeping.ts"
 import { gzipFile } from "../../../src/platform/GzipLog.ts"
 import { logFiles } from "../../../src/node/logs/LogFilesView.ts"
-import { LogReading } from "../../../src/node/logs/LogReading.ts"
-import type { LogBatch, LogsRequest } from "../../../src/protocol/LogMessages.ts"
-import { setName, TestPump } from "./TestPump.ts"
+import type { LogReading } from "../../../src/node/logs/LogReading.ts"
+import type { LogsRequest } from "../../../src/protocol/LogMessages.ts"
+import { linesOf, Speaker, start } from "./Speaker.ts"
+import { setName } from "./TestPump.ts"
 
 setDefaultTimeout(60_000)
-
-const start = Date.UTC(2026, 9, 25, 0, 30)
-
-/** Says things at times of the test's choice, through real pipes. */
-class Speaker implements Disposable {
-  readonly pump: TestPump
-  readonly #sinks = new Map<string, ReturnType<TestPump["pump"]["sink"]>>()
-  #wake: Array<() => void> = []
-
-  constructor(pump: TestPump) {
-    this.pump = pump
-    mkdirSync(pump.folder, { recursive: true })
-  }
-
-  static async make() {
-    return new Speaker(await TestPump.make())
-  }
-
-  say(place: string, stream: "out" | "err", text: string, at: number) {
-    const sink = this.#sinks.get(place) ?? this.pump.pump.sink(setName, place)
-    this.#sinks.set(place, sink)
-    writeSync(sink[stream], text)
-    this.pump.drain(start + at)
-    for (const wake of this.#wake.splice(0)) wake()
-  }
-
-  read(request: Omit<LogsRequest, "name"> = {}) {
-    return new LogReading({
-      folder: this.pump.folder,
-      request: { name: setName, ...request },
-      came: () => new Promise<void>((resolve) => void this.#wake.push(resolve)),
-    })
-  }
-
-  async lines(request: Omit<LogsRequest, "name"> = {}) {
-    return linesOf(await Array.fromAsync(this.read(request)))
-  }
-
-  [Symbol.dispose]() {
-    for (const sink of this.#sinks.values()) sink.close()
-    this.pump[Symbol.dispose]()
-  }
-}
-
-const linesOf = (batches: ReadonlyArray<LogBatch>) => batches.flatMap(({ lines }) => lines.map(({ text }) => text))
 
 /** The next lines of a stream that goes on, `count` of them. */
 const take = async (reading: LogReading, count: number) => {
@@ -114,6 +70,43 @@ describe("lines of several instances", () => {
       "fourth",
       "    at somewhere",
     ])
+  })
+})
+
+describe("the order of lines", () => {
+  const at = (ms: number) => new Date(start + ms).toISOString()
+  const bothWays = async (speaker: Speaker) => {
+    const lines = await speaker.lines()
+    expect(await speaker.lines({ tail: lines.length })).toEqual(lines)
+    return lines.map((line) => line.replace(/^.*\] /, ""))
+  }
+
+  test("is that of their coming when their own time is of the future, or they are indented", async () => {
+    using speaker = await Speaker.make()
+    speaker.say("0", "out", `${at(3_600_000)} INFO  [0 1] begins\n`, 1_000)
+    speaker.say("1", "out", "  indented\n", 2_000)
+    speaker.say("0", "out", "goes on\n", 3_000)
+    speaker.say("1", "out", "ends\n", 4_000)
+    expect(await bothWays(speaker)).toEqual(["begins", "  indented", "goes on", "ends"])
+  })
+
+  test("of one output is the same from both ends, though a line says an earlier time or the clock is put back", async () => {
+    using speaker = await Speaker.make()
+    speaker.say("0", "out", `${at(1_998)} INFO  [0 1] late\n${at(1_990)} INFO  [0 1] early\n`, 2_000)
+    speaker.say("1", "out", `${at(1_994)} INFO  [1 2] between\n`, 2_000)
+    expect(await bothWays(speaker)).toEqual(["between", "late", "early"])
+    speaker.say("0", "out", "before\n", 50_000)
+    speaker.say("1", "out", "meanwhile\n", 30_000)
+    speaker.say("0", "out", "after the clock was put back\n", 10_000)
+    expect((await bothWays(speaker)).slice(3)).toEqual(["meanwhile", "before", "after the clock was put back"])
+  })
+
+  test("leaves a stack with its error, indented by blanks or tabs, whatever else comes", async () => {
+    using speaker = await Speaker.make()
+    const error = `${at(1_990)} ERROR [0 1] fails\n    at work\n\tat once\n`
+    speaker.say("0", "out", error, 2_000)
+    speaker.say("1", "out", `${at(1_995)} INFO  [1 2] meanwhile\n`, 2_000)
+    expect(await bothWays(speaker)).toEqual(["fails", "    at work", "\tat once", "meanwhile"])
   })
 })
 
@@ -269,13 +262,36 @@ describe("a follower", () => {
     const reading = speaker.read({ follow: true })
     expect(await take(reading, 1)).toEqual(["begin"])
     await reading.next()
+    speaker.say("0", "out", "go on\nhalf of ", 1)
+    expect(await take(reading, 1)).toEqual(["go on"])
     const hundred = `${"y".repeat(499)}\n`.repeat(100)
     for (let index = 0; index < 1_000; index++) speaker.say("0", "out", hundred, index)
     const { value } = await reading.next()
     expect(value?.dropped).toBeGreaterThan(90_000)
+    expect(new Set(linesOf([value!]))).toEqual(new Set(["y".repeat(499)]))
     let lines = value!.lines.length
     while (lines + value!.dropped < 100_000) lines += (await reading.next()).value?.lines.length ?? 0
     expect(lines + value!.dropped).toBe(100_000)
+    await reading.return()
+  })
+
+  test("of errors that is slow gets no line of a stack that is none's", async () => {
+    using speaker = await Speaker.make()
+    speaker.pump.limits = { maxBytes: 1024 ** 3, maxAgeMs: 0 }
+    const said = (level: string, text: string) => `2026-10-24T00:30:00.000Z ${level} [0 1] ${text}\n`
+    speaker.say("0", "err", said("ERROR", "fails"), 0)
+    const reading = speaker.read({ level: "error", follow: true })
+    expect(await take(reading, 1)).toEqual([said("ERROR", "fails").trimEnd()])
+    await reading.next()
+    speaker.say("0", "err", said("INFO ", "looks"), 10)
+    const frames = "    at a place in a long stack\n".repeat(1_500)
+    for (let index = 0; index < 500; index++) speaker.say("0", "err", frames, 10)
+    speaker.say("0", "err", said("ERROR", "fails again"), 20)
+    const { value } = await reading.next()
+    expect(value?.dropped).toBeGreaterThan(0)
+    expect([...linesOf([value!]), ...(value!.lines.length > 0 ? [] : await take(reading, 1))]).toEqual([
+      said("ERROR", "fails again").trimEnd(),
+    ])
     await reading.return()
   })
 
@@ -295,14 +311,17 @@ describe("a follower", () => {
 test("a long line is cut, and what is no UTF-8 is replaced", async () => {
   using speaker = await Speaker.make()
   speaker.pump.limits = { maxBytes: 1024 ** 2 * 4, maxAgeMs: 0 }
-  for (let part = 0; part < 5; part++) speaker.say("0", "out", "z".repeat(50_000), part)
+  speaker.say("0", "out", "w".repeat(50_000), 0)
+  speaker.say("0", "out", `${"w".repeat(50_000)}\n`, 1)
+  for (let part = 0; part < 5; part++) speaker.say("0", "out", "z".repeat(50_000), 2 + part)
   speaker.say("0", "out", "\nshort\r\n", 10)
   const sink = speaker.pump.pump.sink(setName, "0")
   writeSync(sink.out, Uint8Array.of(0x61, 0xff, 0x62, 0x0a))
   sink.close()
   speaker.pump.drain(start + 20)
-  const [long, short, odd] = await speaker.lines()
+  const [one, long, short, odd] = await speaker.lines()
   expect(long).toBe("z".repeat(65_536))
+  expect(one).toBe("w".repeat(65_536))
   expect(short).toBe("short")
   expect(odd).toBe("a\ufffdb")
 })

@@ -11,6 +11,8 @@ export const setName = "greeter@9000"
 export class TestPump {
   limits = { maxBytes: 64 * 1024, maxAgeMs: 0 }
   rotations = 0
+  /** Process sets of which lines have come, each time. */
+  readonly came: Array<string> = []
   readonly #folder = temporaryFolder("muster-logs-")
   readonly pump: Pump
 
@@ -22,7 +24,7 @@ export class TestPump {
       folderOf: (name) => join(this.logs, name),
       limitsOf: () => this.limits,
       rotated: () => void this.rotations++,
-      came: () => undefined,
+      came: (name) => void this.came.push(name),
     })
   }
 
