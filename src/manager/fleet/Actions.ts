@@ -114,7 +114,7 @@ const make = Effect.gen(function* () {
     const note = audit.add({ who: by, what: `process.${kind}`, object: `service:${id}`, detail })
     yield* database.transaction(Effect.andThen(write(begun, node), note))
     if (kind === "restart" || kind === "reload") return begun
-    yield* aftermath.of(
+    yield* aftermath.ofSpec(
       id,
       instances.map(({ ip }) => ip),
     )

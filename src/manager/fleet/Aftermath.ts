@@ -9,6 +9,8 @@ export class Aftermath extends Context.Service<
   {
     /** `ips`: addresses of nodes that may have to have or to run something else now. */
     readonly of: (serviceId: string, ips: ReadonlyArray<string>) => Effect.Effect<void>
+    /** The same when it is no more than how or where it is to run. */
+    readonly ofSpec: (serviceId: string, ips: ReadonlyArray<string>) => Effect.Effect<void>
   }
 >()("muster/manager/fleet/Aftermath") {
   static readonly layer = Layer.effect(
@@ -17,14 +19,14 @@ export class Aftermath extends Context.Service<
       const changes = yield* Changes
       const desired = yield* Desired
       const sessions = yield* Sessions
-      return Aftermath.of({
-        of: Effect.fnUntraced(function* (serviceId: string, ips: ReadonlyArray<string>) {
-          yield* desired.changed
+      const after = (forget: Effect.Effect<void>) =>
+        Effect.fnUntraced(function* (serviceId: string, ips: ReadonlyArray<string>) {
+          yield* forget
           yield* sessions.wake(new Set(ips))
           yield* changes.publish("services")
           yield* changes.publish(`service:${serviceId}`)
-        }),
-      })
+        })
+      return Aftermath.of({ of: after(desired.changed), ofSpec: after(desired.specsChanged) })
     }),
   )
 }

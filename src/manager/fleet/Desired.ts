@@ -11,7 +11,7 @@ import { type Service, ServicesRepo } from "../store/ServicesRepo.ts"
 import type { NodeAddress } from "./NodeLink.ts"
 import type { Delivery } from "./NodeSession.ts"
 
-/** All services with what is released of them: read once, kept until something changes. */
+/** All services with what is released of them: each part is read once, and kept until it changes. */
 export type Index = {
   readonly services: ReadonlyArray<Service>
   readonly released: ReadonlyMap<string, ReleasedList>
@@ -20,13 +20,16 @@ export type Index = {
   readonly atAddress: ReadonlyMap<string, ReadonlyArray<Service>>
 }
 
-export type DesiredNode = {
+/** The endpoint lists of a node. */
+export type DesiredLists = {
   readonly due: ReadonlyArray<Due>
   /** Names of services whose file must not be there. */
   readonly gone: ReadonlyArray<string>
-  readonly processes: { readonly revision: number; readonly processes: ReadonlyArray<ProcessAssignment> }
-  readonly trust: { readonly revision: number; readonly revoked: ReadonlyArray<string> }
 }
+
+export type DesiredProcesses = { readonly revision: number; readonly processes: ReadonlyArray<ProcessAssignment> }
+
+export type DesiredTrust = { readonly revision: number; readonly revoked: ReadonlyArray<string> }
 
 /** Revisions that are kept in memory: many nodes that come back at once ask for the same. */
 const revisionsMax = 64
@@ -60,17 +63,21 @@ const make = Effect.gen(function* () {
   const nodes = yield* NodesRepo
   const deliveries = yield* DeliveriesRepo
 
-  const load = Effect.gen(function* () {
-    const all = yield* services.list
-    const released = new Map((yield* lists.allReleased).map((list) => [list.serviceId, list]))
-    const stored = new Map((yield* specs.all).map((spec) => [spec.serviceId, spec]))
-    const index: Index = { services: all, released, specs: stored, atAddress: addressIndex(all, released, stored) }
-    return index
-  })
+  const byService = <Row extends { readonly serviceId: string }>(rows: Effect.Effect<ReadonlyArray<Row>>) =>
+    Effect.map(rows, (all): ReadonlyMap<string, Row> => new Map(all.map((row) => [row.serviceId, row])))
   // A database that was out of order for a moment must not be a failure that is kept.
   const keepFor = (exit: Exit.Exit<unknown>) => (Exit.isSuccess(exit) ? 60_000 : 0)
-  const [index, forgetIndex] = yield* Effect.cachedInvalidateWithTTL(load, keepFor)
-  const [trust, forgetTrust] = yield* Effect.cachedInvalidateWithTTL(nodes.trust, keepFor)
+  const kept = <A>(read: Effect.Effect<A>) => Effect.cachedInvalidateWithTTL(read, keepFor)
+  const [allServices, forgetServices] = yield* kept(services.list)
+  const [allReleased, forgetReleased] = yield* kept(byService(lists.allReleased))
+  const [allSpecs, forgetSpecs] = yield* kept(byService(specs.all))
+  const load = Effect.gen(function* () {
+    const [services, released, specs] = [yield* allServices, yield* allReleased, yield* allSpecs]
+    return { services, released, specs, atAddress: addressIndex(services, released, specs) } satisfies Index
+  })
+  const [index, forgetIndex] = yield* kept(load)
+  const [trust, forgetTrust] = yield* kept(nodes.trust)
+  const specsChanged = Effect.andThen(forgetSpecs, forgetIndex)
 
   const assigned = new Map<string, { readonly digest: string; readonly revision: number }>()
   const revisionOf = Effect.fnUntraced(function* (nodeId: string, digest: string) {
@@ -81,7 +88,7 @@ const make = Effect.gen(function* () {
     return revision
   })
 
-  const processesOf = Effect.fnUntraced(function* (node: NodeAddress) {
+  const processesOf = function* (node: NodeAddress) {
     const { atAddress, released, specs } = yield* index
     const placeable = (atAddress.get(node.ip) ?? []).flatMap((service) => {
       const plan = specs.get(service.id)
@@ -95,7 +102,7 @@ const make = Effect.gen(function* () {
     const processes = placement(node.ip, placeable)
     const revision = yield* revisionOf(node.id, sha256Hex(JSON.stringify(processes)))
     return { revision: aboveFormer(node, revision), processes }
-  })
+  }
 
   const revisions = new Map<string, Delivery>()
   const delivery = Effect.fn("Desired.delivery")(function* (serviceId: string, revision: number) {
@@ -117,20 +124,21 @@ const make = Effect.gen(function* () {
 
   return Desired.of({
     index,
-    changed: Effect.andThen(
-      forgetIndex,
-      Effect.sync(() => revisions.clear()),
-    ),
+    changed: Effect.all([forgetServices, forgetReleased, specsChanged, Effect.sync(() => revisions.clear())], {
+      discard: true,
+    }),
+    specsChanged,
     trustChanged: forgetTrust,
     delivery,
-    ofNode: Effect.fn("Desired.ofNode")(function* (node: NodeAddress) {
-      const due = yield* deliveries.dueAt(node.ip)
+    listsOf: Effect.fn("Desired.listsOf")(function* ({ ip }: NodeAddress) {
+      const due = yield* deliveries.dueAt(ip)
       const live = new Set<string>(due.map((one) => one.service))
-      const gone = (yield* deliveries.removedAt(node.ip)).filter((name) => !live.has(name))
-      const { revision, revoked } = yield* trust
-      const wanted = { due, gone, processes: yield* processesOf(node) }
-      return { ...wanted, trust: { revision: aboveFormer(node, revision), revoked } } satisfies DesiredNode
+      const gone = (yield* deliveries.removedAt(ip)).filter((name) => !live.has(name))
+      return { due, gone }
     }),
+    processesOf: Effect.fn("Desired.processesOf")(processesOf),
+    trustOf: (node) =>
+      Effect.map(trust, ({ revision, revoked }) => ({ revision: aboveFormer(node, revision), revoked })),
   })
 })
 
@@ -141,10 +149,14 @@ export class Desired extends Context.Service<
     readonly index: Effect.Effect<Index>
     /** Services, released lists or specs were written. */
     readonly changed: Effect.Effect<void>
+    /** Nothing but how and where services are to run. */
+    readonly specsChanged: Effect.Effect<void>
     readonly trustChanged: Effect.Effect<void>
     /** A published revision as it is sent. */
     readonly delivery: (serviceId: string, revision: number) => Effect.Effect<Delivery | undefined>
-    readonly ofNode: (node: NodeAddress) => Effect.Effect<DesiredNode>
+    readonly listsOf: (node: NodeAddress) => Effect.Effect<DesiredLists>
+    readonly processesOf: (node: NodeAddress) => Effect.Effect<DesiredProcesses>
+    readonly trustOf: (node: NodeAddress) => Effect.Effect<DesiredTrust>
   }
 >()("muster/manager/fleet/Desired") {
   static readonly layer = Layer.effect(Desired, make)

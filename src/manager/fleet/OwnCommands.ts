@@ -60,7 +60,7 @@ export const ownCommands = Effect.gen(function* () {
         note("process.set", id, by, { revision, kind, desired, pushed }),
       ),
     )
-    yield* aftermath.of(id, [...before, ...(yield* places(id))])
+    yield* aftermath.ofSpec(id, [...before, ...(yield* places(id))])
     return { revision }
   })
 
@@ -68,7 +68,7 @@ export const ownCommands = Effect.gen(function* () {
     yield* ownService(id, "run")
     const before = yield* places(id)
     yield* database.transaction(Effect.andThen(specs.remove(id), note("process.remove", id, by, {})))
-    yield* aftermath.of(id, [...before])
+    yield* aftermath.ofSpec(id, [...before])
   })
 
   const addClients = Effect.fn("Services.addClients")(function* (id: string, ips: ReadonlyArray<string>, by: string) {

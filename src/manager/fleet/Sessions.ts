@@ -1,11 +1,11 @@
-import { Clock, Context, Effect, FiberMap, Layer, Queue } from "effect"
+import { Clock, Context, Effect, Fiber, FiberMap, Layer, Queue } from "effect"
 import type { Due } from "../store/DeliveriesRepo.ts"
 import { NodesRepo } from "../store/NodesRepo.ts"
 import { Authority } from "./Authority.ts"
 import { Changes } from "./Changes.ts"
 import { CronSync } from "./cron/CronSync.ts"
 import { Deliveries } from "./Deliveries.ts"
-import { Desired, type DesiredNode } from "./Desired.ts"
+import { Desired, type DesiredProcesses, type DesiredTrust } from "./Desired.ts"
 import type { NodeAddress, NodeCallError } from "./NodeLink.ts"
 import {
   deliver,
@@ -93,7 +93,7 @@ const make = Effect.gen(function* () {
     return true
   })
 
-  const settleTrust = Effect.fnUntraced(function* (session: SessionState, trust: DesiredNode["trust"]) {
+  const settleTrust = Effect.fnUntraced(function* (session: SessionState, trust: DesiredTrust) {
     if (session.status === undefined || session.status.trustRevision >= trust.revision) return true
     const apply = overLink(session, (link) => link.applyTrust(trust))
     const done = yield* keepGoing(apply, `Node ${session.node.id} refused the trust list`)
@@ -101,7 +101,7 @@ const make = Effect.gen(function* () {
     return done
   })
 
-  const settleProcesses = Effect.fnUntraced(function* (session: SessionState, set: DesiredNode["processes"]) {
+  const settleProcesses = Effect.fnUntraced(function* (session: SessionState, set: DesiredProcesses) {
     if (session.status === undefined || session.status.processesRevision >= set.revision) return true
     const apply = overLink(session, (link) => link.applyProcesses(set)).pipe(
       Effect.tapError((error) =>
@@ -117,15 +117,18 @@ const make = Effect.gen(function* () {
   })
 
   const reconcile = Effect.fn("Sessions.reconcile")(function* (session: SessionState) {
-    const want = yield* desired.ofNode(session.node)
-    const gone = want.gone.filter((service) => session.held.has(service))
-    const done = [
-      yield* settleTrust(session, want.trust),
-      ...(yield* Effect.forEach(want.due, (due) => settleList(session, due), { concurrency: listsAtOnce })),
-      ...(yield* Effect.forEach(gone, (name) => keepGoing(takeAway(session, name), `Cannot remove the list ${name}`))),
-      yield* settleProcesses(session, want.processes),
+    const isTrusted = yield* settleTrust(session, yield* desired.trustOf(session.node))
+    // Sent first, as somebody may wait for a process to start; what the node does with it may take longer than the lists.
+    const running = yield* Effect.forkChild(settleProcesses(session, yield* desired.processesOf(session.node)), {
+      startImmediately: true,
+    })
+    const { due, gone } = yield* desired.listsOf(session.node)
+    const there = gone.filter((service) => session.held.has(service))
+    const lists = [
+      ...(yield* Effect.forEach(due, (one) => settleList(session, one), { concurrency: listsAtOnce })),
+      ...(yield* Effect.forEach(there, (name) => keepGoing(takeAway(session, name), `Cannot remove the list ${name}`))),
     ]
-    return done.every(Boolean)
+    return isTrusted && lists.every(Boolean) && (yield* Fiber.join(running))
   })
 
   /** Tasks that a node has let go of are waited for elsewhere. */
