@@ -84,11 +84,13 @@ export class LogSource {
     const last = this.#segments.at(-1)
     const facts = last?.stamp === undefined ? factsOf(join(this.#folder, currentLog(this.#base))) : undefined
     if (last === undefined || facts?.inode !== last.inode || facts.bytes < last.bytes) return await this.look()
-    if (facts.bytes > last.bytes)
-      this.#segments = [
-        ...this.#segments.slice(0, -1),
-        { ...last, bytes: facts.bytes, fileBytes: facts.bytes, modifiedAt: facts.modifiedAt },
-      ]
+    if (facts.bytes === last.bytes && facts.modifiedAt === last.modifiedAt) return
+    // Somebody has emptied it, and as much has come since as it had, or more.
+    if (await this.#isCountedAnew(last)) return await this.look()
+    this.#segments = [
+      ...this.#segments.slice(0, -1),
+      { ...last, bytes: facts.bytes, fileBytes: facts.bytes, modifiedAt: facts.modifiedAt },
+    ]
   }
 
   /** What stands at `position`, at most so many bytes and of one file; empty at the end. */
@@ -188,6 +190,12 @@ export class LogSource {
     const members = await this.#wholeOf(rotatedMembers(this.#base, stamp))
     const [bytes = 0] = members.length < 8 ? [] : [new DataView(members.buffer, members.byteOffset).getFloat64(0, true)]
     return { name, stamp, inode, base, bytes, fileBytes: file.bytes, modifiedAt, members: readMembers(members) }
+  }
+
+  /** Its first byte has another place by now. */
+  async #isCountedAnew({ base, inode, stamp }: Segment): Promise<boolean> {
+    const head = readHead(await this.#wholeOf(this.#indexName(stamp), headBytes))
+    return head !== undefined && head.inode === inode && head.base !== base
   }
 
   #indexName(stamp: string | undefined): string {

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, readlinkSync, rmSync, statSync, writeSync } from "node:fs"
+import { readdirSync, readFileSync, readlinkSync, rmSync, statSync, truncateSync, writeSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, setDefaultTimeout, test } from "bun:test"
 import { compress, uncompressed } from "../../../src/node/logs/Housekeeping.ts"
@@ -292,6 +292,20 @@ describe("a follower", () => {
     expect([...linesOf([value!]), ...(value!.lines.length > 0 ? [] : await take(reading, 1))]).toEqual([
       said("ERROR", "fails again").trimEnd(),
     ])
+    await reading.return()
+  })
+
+  test("gets whole lines after somebody has emptied the file", async () => {
+    using speaker = await Speaker.make()
+    speaker.say("0", "out", "before\n", 0)
+    const reading = speaker.read({ follow: true })
+    expect(await take(reading, 1)).toEqual(["before"])
+    await reading.next()
+    for (const line of ["a longer line than the one before", "one of exactly as many characters"]) {
+      truncateSync(speaker.pump.path("0.out.log"), 0)
+      speaker.say("0", "out", `${line}\n`, 10)
+      expect(await take(reading, 1)).toEqual([line])
+    }
     await reading.return()
   })
 
