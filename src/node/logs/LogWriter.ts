@@ -95,7 +95,7 @@ export class LogWriter {
       const open = this.#open
       if (open === undefined) return
       const { firstAt } = open.index ?? {}
-      if (maxAgeMs > 0 && open.bytes > 0 && firstAt !== undefined && now - firstAt >= maxAgeMs) this.#rotate(now)
+      if (maxAgeMs > 0 && firstAt !== undefined && now - firstAt >= maxAgeMs) this.#rotate(now)
     } catch (error) {
       this.#fail(error, now)
     }

@@ -190,6 +190,7 @@ test("a file is put aside for its age, at the end of a line", async () => {
   pump.pump.settle(start + 60_000)
   expect(pump.files()).toHaveLength(2)
   expect(readFileSync(pump.path(pump.files()[0]!), "utf8")).toBe("old\n")
+  expect(pump.rotations).toBe(1)
   writeSync(sink.out, "whole\n")
   pump.drain(start + 60_001)
   sink.close()
@@ -210,6 +211,23 @@ test("a line of more than 1 MiB does not make a file grow for ever", async () =>
     return pump.text().length === 3_000_000
   })
   expect(pump.files().length).toBeGreaterThanOrEqual(2)
+})
+
+test("a line of less than 1 MiB is not divided, and a file is put aside although its index was removed", async () => {
+  using pump = await TestPump.make()
+  const sink = pump.pump.sink(setName, "0")
+  for (let part = 0; part < 4; part++) {
+    writeSync(sink.out, "x".repeat(30_000))
+    pump.drain()
+  }
+  expect(pump.files()).toHaveLength(1)
+  rmSync(pump.path("0.out.idx"))
+  writeSync(sink.out, "\nthe next line\n")
+  pump.drain()
+  sink.close()
+  expect(pump.pump.failures().size).toBe(0)
+  expect(pump.files()).toHaveLength(2)
+  expect(pump.text()).toBe(`${"x".repeat(120_000)}\nthe next line\n`)
 })
 
 test("a log that somebody has emptied, or moved away, is written to on", async () => {
@@ -262,22 +280,31 @@ test("who waits for lines of a service hears when some have come, and only then"
 
 test("what was dropped of a process that has ended meanwhile is said as soon as its log can be written", async () => {
   using pump = await TestPump.make()
-  mkdirSync(pump.logs)
-  writeFileSync(pump.folder, "no folder")
-  await once(run(pump, "echo lost"), "exit")
   const now = Date.UTC(2026, 0, 1)
+  const sink = pump.pump.sink(setName, "0")
+  writeSync(sink.out, "half of a line")
+  pump.drain(now)
+  const aside = join(pump.logs, "aside")
+  renameSync(pump.folder, aside)
+  writeFileSync(pump.folder, "no folder")
+  pump.pump.settle(now)
+  writeSync(sink.out, "lost\n")
+  sink.close()
   for (let turn = 0; turn < 3; turn++) pump.pump.turn(now)
-  expect(pump.pump.failures().get(setName)).toMatchObject({ dropped: "lost\n".length, since: now })
-  rmSync(pump.folder)
-  pump.pump.settle(now + 4_999)
-  expect(existsSync(pump.folder)).toBe(false)
+  const failure = { dropped: "lost\n".length, since: now }
+  expect(pump.pump.failures().get(setName)).toMatchObject(failure)
   pump.pump.settle(now + 5_000)
+  expect(pump.pump.failures().get(setName)).toMatchObject(failure)
+  rmSync(pump.folder)
+  renameSync(aside, pump.folder)
+  pump.pump.settle(now + 9_999)
+  expect(pump.text()).toBe("half of a line")
+  pump.pump.settle(now + 10_000)
   expect(pump.pump.failures().size).toBe(0)
-  expect(pump.text()).toStartWith(
-    "2026-01-01T00:00:05.000Z WARN  [agent] 5 bytes were dropped here since 2026-01-01T00:00:00.000Z: ",
+  expect(pump.text()).toMatch(
+    /^half of a line\n2026-01-01T00:00:10\.000Z WARN {2}\[agent\] 5 bytes were dropped here since 2026-01-01T00:00:00\.000Z: .*\n$/,
   )
-  expect(pump.text().split("\n")).toHaveLength(2)
-  pump.drain(now + 6_000)
+  pump.drain(now + 11_000)
   expect(readdirSync(pump.pipes)).toEqual([])
 })
 

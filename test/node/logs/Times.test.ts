@@ -1,4 +1,4 @@
-import { appendFileSync, rmSync, truncateSync } from "node:fs"
+import { appendFileSync, rmSync, truncateSync, utimesSync } from "node:fs"
 import { expect, setDefaultTimeout, test } from "bun:test"
 import { LineReader } from "../../../src/node/logs/LineReader.ts"
 import { LogSource } from "../../../src/node/logs/LogSource.ts"
@@ -82,6 +82,25 @@ test("the age of a file counts from its first line, also for the next agent", as
   speaker.pump.pump.settle(start + 59_000)
   expect(speaker.pump.files()).toHaveLength(1)
   speaker.pump.pump.settle(start + 60_000)
+  expect(speaker.pump.files()).toHaveLength(2)
+})
+
+test("lines whose index was lost came when their file was last written to, and grow old from then on", async () => {
+  using speaker = await Speaker.make()
+  speaker.pump.limits = { maxBytes: 1024 ** 2, maxAgeMs: 60_000 }
+  speaker.say("0", "out", "one\n", 0)
+  speaker.restart(2_000, () => {
+    rmSync(speaker.pump.path("0.out.idx"))
+    utimesSync(speaker.pump.path("0.out.log"), new Date(), new Date(start + 1_000))
+  })
+  speaker.say("0", "out", "two\n", 3_000)
+  expect(await times(speaker)).toEqual([
+    ["one", 1_000],
+    ["two", 3_000],
+  ])
+  speaker.pump.pump.settle(start + 60_999)
+  expect(speaker.pump.files()).toHaveLength(1)
+  speaker.pump.pump.settle(start + 61_000)
   expect(speaker.pump.files()).toHaveLength(2)
 })
 
