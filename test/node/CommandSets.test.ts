@@ -173,3 +173,27 @@ test("a service starts when the job that it needs has completed, which is not ru
   expect(await statusOf(node, "migrate")).toMatchObject({ state: "EXITED", reason: null })
   expect(readFileSync(runs, "utf8")).toBe("run\nrun\n")
 })
+
+test("a program that is now given its socket does not start beside the former one, which ends in its own time", async () => {
+  await using node = await started()
+  const port = await freePort(host)
+  const path = node.module(
+    "slow.mjs",
+    `import { createServer } from "node:net"
+     const own = process.env.LISTEN_FDS === undefined ? { host: "${host}", port: Number(process.env.PORT) } : { fd: 3 }
+     createServer((socket) => socket.end("" + process.pid)).listen(own)
+     process.on("SIGTERM", () => setTimeout(() => process.exit(0), 2_000))`,
+  )
+  const line = { argv: [process.execPath, path] } as const
+  const over = { port, drainTimeoutMs: 10_000 }
+  await node.apply(1, command("store", line, over))
+  const [former = 0] = await pidsOf(node, "store", 1)
+  await node.apply(2, command("store", line, { ...over, passSocket: true }))
+  const { workers, waitingFor } = await statusOf(node, "store")
+  expect({ workers, waitingFor }).toEqual({ workers: [], waitingFor: "its former processes end" })
+  expect(existsSync(`/proc/${former}`)).toBe(true)
+  const [next = 0] = await pidsOf(node, "store", 1)
+  expect(existsSync(`/proc/${former}`)).toBe(false)
+  expect(await ask(port)).toBe(`${next}`)
+  expect((await statusOf(node, "store")).waitingFor).toBeNull()
+})

@@ -246,8 +246,11 @@ test("what a worker has started ends with it", async () => {
   const [pid] = await node.running(1)
   const grandchild = (await callOnce(listen.port, "grandchild")) as number
   expect(existsSync(`/proc/${grandchild}`)).toBe(true)
+  const pingSocket = node.path("run", `p${pid}`)
+  expect(existsSync(pingSocket)).toBe(true)
   process.kill(pid ?? 0, "SIGKILL")
   await waitFor(() => !existsSync(`/proc/${grandchild}`))
+  await waitFor(() => !existsSync(pingSocket))
 })
 
 test("an older process set is refused, and the same one is no change", async () => {
