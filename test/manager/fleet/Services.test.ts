@@ -43,6 +43,17 @@ const edit = (
 const ten = Array.from({ length: 10 }, (_, at) => online("10.1.0.1", 9_000 + at))
 const audit = () => manager.run(Effect.flatMap(AuditRepo, (repo) => repo.newest(100)))
 
+const moduleSpec = {
+  ...specDefaults,
+  kind: "module" as const,
+  module: "/srv/a.ts",
+  workers: 1,
+  env: {},
+  tls: "auto" as const,
+  drainTimeoutMs: 1_000,
+  rpc: defaultRpcSettings,
+}
+
 test("a name is unique, and free again after a deletion", async () => {
   const { id } = await manager.create("unique", [])
   const again = { name: ServiceName.make("unique"), description: "", tls: "auto" as const, endpoints: [] }
@@ -183,22 +194,35 @@ test("an address is a client once, and one that was removed comes back with what
   expect((await manager.service("clients")).clientsList.map((one) => one.id)).toEqual([client!.id])
 })
 
+test("a node that takes its time with its processes gets its lists meanwhile", async () => {
+  const ip = "127.25.0.9"
+  const agent = await joinAgent(manager, "slow", ip, await freePort(ip))
+  const ending = Promise.withResolvers<void>()
+  agent.processesEnding = ending.promise
+  const { id } = await manager.create("slowly", [online(ip, 9_109)])
+  await manager.services((services) => services.addClients(id, [ip], "ann"))
+  await manager.pushes((pushes) => pushes.start(id, "all", "ann"))
+  await manager.pushes((pushes) => pushes.settled(id))
+  await manager.services((services) => services.setProcess(id, moduleSpec, "ann"))
+  try {
+    await agent.start()
+    await waitFor(() => agent.lists.has("slowly"), { timeoutMs: 5_000 })
+    expect(agent.processes).toEqual([])
+    ending.resolve()
+    await waitFor(() => agent.processes.at(-1)?.processes[0]?.name === "slowly@9109")
+  } finally {
+    ending.resolve()
+    await agent.stop()
+  }
+})
+
 test("a process spec reaches the node of its endpoints, grows with each change, and goes with the service", async () => {
   const ip = "127.25.0.1"
   const agent = await joinAgent(manager, "runner", ip, await freePort(ip))
   await agent.start()
   try {
     const { id } = await manager.create("run", [online(ip, 9_100)])
-    const spec = {
-      ...specDefaults,
-      kind: "module" as const,
-      module: "/srv/a.ts",
-      workers: 1,
-      env: {},
-      tls: "auto" as const,
-      drainTimeoutMs: 1_000,
-      rpc: defaultRpcSettings,
-    }
+    const spec = moduleSpec
     expect(await manager.services((services) => services.setProcess(id, spec, "ann"))).toEqual({ revision: 1 })
     const first = await waitFor(() => agent.processes.at(-1)?.processes[0] && agent.processes.at(-1))
     expect(first.processes[0]).toMatchObject({ name: "run@9100", specRevision: 1, listen: { ip, port: 9_100 } })
@@ -207,9 +231,11 @@ test("a process spec reaches the node of its endpoints, grows with each change, 
       () => agent.processes.at(-1)?.processes[0]?.spec.desired === "stopped" && agent.processes.at(-1),
     )
     expect(second.revision).toBe(first.revision + 1)
-    expect((await manager.service("run")).process).toMatchObject({
+    const shown = async () => (await manager.service("run")).process
+    await waitFor(async () => (await shown())?.instances[0]?.status?.state === "STOPPED")
+    expect(await shown()).toMatchObject({
       revision: 2,
-      instances: [{ nodeName: "runner", name: "run@9100", status: { state: "STOPPED" }, reload: null }],
+      instances: [{ nodeName: "runner", name: "run@9100", reload: null }],
     })
     await manager.services((services) => services.remove(id, "ann"))
     await waitFor(() => agent.processes.at(-1)?.processes.length === 0)

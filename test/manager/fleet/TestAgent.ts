@@ -40,6 +40,8 @@ export class TestAgent {
   refusal: string | undefined
   /** Refuses what it has to run with this sentence. */
   processesRefusal: string | undefined
+  /** Set: it answers Processes.apply when this is done. */
+  processesEnding: Promise<void> | undefined
   /** What becomes of a restart that it is asked for. */
   restart: (request: InstanceRequest) => unknown = () => ({
     outcome: "done",
@@ -259,8 +261,9 @@ export class TestAgent {
       this.#changed()
       return {}
     },
-    "Processes.apply": ([argument]) => {
+    "Processes.apply": async ([argument]) => {
       const set = argument as ProcessSet
+      await this.processesEnding
       if (this.processesRefusal !== undefined) throw new RpcError("invalid_argument", this.processesRefusal)
       this.processes.push(set)
       this.#processesRevision = set.revision
