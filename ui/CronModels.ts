@@ -1,5 +1,6 @@
 import type { MissedRuns, Overlap } from "../src/domain/Cron.ts"
 import type { ScheduleFault } from "../src/domain/CronExpression.ts"
+import type { Conflict, Texts } from "./forms/Conflict.ts"
 
 /** The form of a cron task, as it was typed. Times and sizes are texts such as `30 s`. */
 export type CronFormValues = {
@@ -63,6 +64,10 @@ export type CronFormModel = {
   readonly values: CronFormValues
   readonly errors: CronFormErrors
   readonly stale: { readonly by: string } | null
+  /** What it was filled from; left out: its values. */
+  readonly opened?: Texts
+  /** What another person has changed, until the form is saved. */
+  readonly conflict?: Conflict
   readonly preview: CronPreviewModel
   readonly nodes: ReadonlyArray<{ readonly ip: string; readonly name: string }>
   readonly services: ReadonlyArray<string>

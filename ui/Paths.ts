@@ -46,7 +46,7 @@ export const paths = {
 
   crash: (id: string, crash: string) => `/services/${id}/process/crashes/${crash}`, // GET page
   process: (id: string) => `/services/${id}/process`, // PUT the form, push=no -> 422 SpecForm | form + cards + toast; DELETE
-  /** POST the spec's form -> the form. as=module|command, to=form|json, open=<group> */
+  /** POST the spec's form -> the form. as=module|command, to=form|json, open=<group>, side=theirs|mine of take=<field> */
   processEditor: (id: string, change: Readonly<Record<string, string>>) =>
     `/services/${id}/process/editor${query(change)}`,
   /** POST node (none = all), slot and kind (restart), revision (push), count (scale) -> toast; it follows by the stream */
@@ -70,6 +70,8 @@ export const paths = {
   cronPreview: "/cron/preview", // POST the form -> CronPreview
   cronTask: (id: string) => `/cron/${id}`, // GET page (?before=); PUT the form -> 422 | HX-Redirect; DELETE -> HX-Redirect
   olderRuns: (id: string, before: string) => `/cron/${id}${query({ before })}`, // the page, with older runs
+  /** POST the form -> the form, with one side of a conflict: side=theirs|mine of take=<field>, none = all */
+  cronEditor: (id: string, change: Readonly<Record<string, string>>) => `/cron/${id}/editor${query(change)}`,
   editCron: (id: string) => `/cron/${id}/edit`, // GET page
   startCron: (id: string) => `/cron/${id}/start`, // POST -> toast
   enableCron: (id: string) => `/cron/${id}/enable`, // POST -> toast with Undo

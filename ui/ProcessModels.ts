@@ -1,5 +1,6 @@
 import type { Problem } from "../src/domain/Problem.ts"
 import type { Desired } from "../src/domain/ProcessSpec.ts"
+import type { Conflict, Texts } from "./forms/Conflict.ts"
 import type { SettingErrors, SettingTexts } from "./forms/SettingText.ts"
 
 /*
@@ -72,8 +73,14 @@ export type SpecFormModel = {
   readonly revision: number | null
   /** The revision that the form was filled from; 0: there was none. */
   readonly base: number
-  /** Who has made another one since. */
+  /** What it was filled from; left out: its values. */
+  readonly opened?: Texts
+  /** Who has made another one since, as it was just found. */
   readonly stale?: { readonly revision: number; readonly by: string }
+  /** What they changed, until the form is saved. */
+  readonly conflict?: Conflict
+  /** What its values mean, when they are JSON. */
+  readonly shown?: Texts
   readonly values: SpecFormValues
   readonly errors: SpecFormErrors
   /** The group of fields that was just changed, and stays open. */

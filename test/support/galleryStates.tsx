@@ -32,6 +32,7 @@ import type { SpecFormModel } from "../../ui/ProcessModels.ts"
 import type { ListQuery, LogsQuery, PageContext, ServiceFormModel } from "../../ui/ViewModels.ts"
 import * as bulk from "./galleryBulk.ts"
 import * as calls from "./galleryCalls.ts"
+import { conflictStates } from "./galleryConflicts.tsx"
 import { crashStates } from "./galleryCrashStates.tsx"
 import { cronStates } from "./galleryCronStates.tsx"
 import * as fixtures from "./galleryFixtures.ts"
@@ -304,6 +305,7 @@ export const galleryStates: Readonly<Record<string, GalleryState>> = {
     page: (page) => <ProcessPage page={page} service={service} form={wrongProcess()} />,
   },
   ...crashStates,
+  ...conflictStates,
   "process-command": {
     path: processTab,
     page: (page) => <ProcessPage page={page} service={service} form={commandForm({ open: "readiness" })} />,

@@ -3,8 +3,10 @@ import type { Schedule } from "../../domain/Cron.ts"
 import type { CronTaskView } from "../../domain/CronView.ts"
 import { nextTimes, planOf } from "../../domain/Schedule.ts"
 import type { CronFormErrors, CronFormModel, CronFormValues, CronPreviewModel } from "../../../ui/CronModels.ts"
+import { choose, readConflict, readOpened } from "../../../ui/forms/Conflict.ts"
+import { cronFrom, flatCron, settleCron } from "../../../ui/forms/CronConflict.ts"
 import { checkCronForm, cronValues, newCron, readCronForm, readSchedule } from "../../../ui/forms/CronFields.ts"
-import { wholeNumber } from "../../../ui/forms/Fields.ts"
+import { type Fields, oneOf, wholeNumber } from "../../../ui/forms/Fields.ts"
 import { readCronQuery } from "../../../ui/Lists.ts"
 import { CronForm } from "../../../ui/pages/cron/CronForm.tsx"
 import { CronFormPage } from "../../../ui/pages/cron/CronFormPage.tsx"
@@ -48,7 +50,7 @@ const previewOf = Effect.fnUntraced(function* (values: CronFormValues) {
 type Shown = Pick<CronFormModel, "id" | "baseRevision" | "values"> & {
   readonly errors?: CronFormErrors
   readonly stale?: CronFormModel["stale"]
-}
+} & Pick<CronFormModel, "opened" | "conflict">
 
 const formModel = Effect.fnUntraced(function* ({ errors = {}, stale = null, ...shown }: Shown) {
   const nodes = yield* Fleet.use((fleet) => fleet.nodes)
@@ -105,13 +107,33 @@ export const create = Effect.fn("Cron.create")(function* (ask: SignedAsk) {
   )
 })
 
+/** What an edit began from, and the conflict that is being settled in it. */
+const carried = (fields: Fields) => {
+  const conflict = readConflict(fields)
+  return { opened: readOpened(fields) ?? {}, ...(conflict === undefined ? {} : { conflict }) }
+}
+
+/** The form's own buttons: one side of what two people have changed. */
+export const editor = Effect.fn("Cron.editor")(function* (ask: SignedAsk) {
+  const fields = yield* formFields(ask)
+  const id = yield* param(ask, "id")
+  const baseRevision = wholeNumber(fields.get("baseRevision") ?? "", 0, 999_999_999) ?? 0
+  const values = readCronForm(fields)
+  const kept = carried(fields)
+  const side = oneOf(String(fields.get("side") ?? ""), ["theirs", "mine"], "mine")
+  const take = fields.get("take")
+  const name = take === null ? undefined : String(take)
+  const chosen = cronFrom(choose(kept.conflict?.rows ?? [], name, side, flatCron(values)))
+  return yield* again(ask, { id, baseRevision, ...kept, values: chosen }, 200)
+})
+
 export const update = Effect.fn("Cron.update")(function* (ask: SignedAsk) {
   const cron = yield* CronTasks
   const id = yield* param(ask, "id")
   const fields = yield* formFields(ask)
   const values = readCronForm(fields)
   const baseRevision = wholeNumber(fields.get("baseRevision") ?? "", 0, 999_999_999) ?? 0
-  const shown = { id, baseRevision, values }
+  const shown = { id, baseRevision, values, ...carried(fields) }
   const { errors, value } = checkCronForm(values)
   if (value === undefined) return yield* again(ask, { ...shown, errors }, 422)
   return yield* cron.update(id, yield* cronInput(value), ask.by, baseRevision).pipe(
@@ -119,7 +141,12 @@ export const update = Effect.fn("Cron.update")(function* (ask: SignedAsk) {
     Effect.catchTags({
       Conflict: () => again(ask, { ...shown, errors: { name: "taken" } }, 422),
       // Saved once more it replaces the other version: whoever reads the message has decided so.
-      CronChanged: ({ by, revision }) => again(ask, { ...shown, baseRevision: revision, stale: { by } }, 409),
+      CronChanged: Effect.fnUntraced(function* ({ by }) {
+        const task = yield* cron.get(id)
+        const theirs = { values: cronValues(task), revision: task.revision, by }
+        const settled = settleCron(values, readOpened(fields), theirs)
+        return yield* again(ask, { id, baseRevision: task.revision, stale: { by }, ...settled }, 409)
+      }),
     }),
   )
 })

@@ -1,6 +1,7 @@
 import { Effect } from "effect"
 import { legacyOverTls, legacyOverTlsProblem } from "../../domain/LegacyPort.ts"
 import type { NamelessSpec } from "../../domain/ProcessSpec.ts"
+import { readOpened } from "../../../ui/forms/Conflict.ts"
 import { wholeNumber } from "../../../ui/forms/Fields.ts"
 import {
   candidatesOf,
@@ -25,6 +26,7 @@ import { Services } from "../fleet/Services.ts"
 import { page, parts, toast } from "./Answers.tsx"
 import { param, type SignedAsk } from "./Ask.ts"
 import { formFields } from "./Input.ts"
+import { carriedOf, chosenOf, settledOf } from "./SpecConflicts.ts"
 import { readSpec } from "./SpecInput.ts"
 
 const serviceOf = Effect.fnUntraced(function* (ask: SignedAsk) {
@@ -82,7 +84,10 @@ export const setProcess = Effect.fn("Process.set")(function* (ask: SignedAsk) {
   const fields = yield* formFields(ask)
   const values = readSpecForm(fields)
   const base = baseOf(fields)
-  const again = Effect.fnUntraced(function* (rest: Pick<SpecFormModel, "base" | "errors" | "stale">, status: number) {
+  const again = Effect.fnUntraced(function* (
+    rest: Pick<SpecFormModel, "base" | "errors"> & Partial<SpecFormModel>,
+    status: number,
+  ) {
     const revision = process?.revision ?? null
     const model = { revision, values, candidates: candidatesOf(yield* allNodes), ...rest }
     return parts([<SpecForm page={ask.page} serviceId={id} model={model} />], status)
@@ -91,7 +96,7 @@ export const setProcess = Effect.fn("Process.set")(function* (ask: SignedAsk) {
     values,
     endpointsList.map(({ ip }) => ip),
   )
-  if (spec === undefined) return yield* again({ base: base ?? 0, errors }, 422)
+  if (spec === undefined) return yield* again({ base: base ?? 0, errors, ...(yield* carriedOf(fields, values)) }, 422)
   const pushed = fields.get("push") !== "no"
   const desired = spec.desired === values.desiredWas && process !== null ? process.spec.desired : spec.desired
   return yield* services.setProcess(id, { ...spec, desired }, ask.by, { base, pushed }).pipe(
@@ -103,8 +108,15 @@ export const setProcess = Effect.fn("Process.set")(function* (ask: SignedAsk) {
       }),
     ),
     // Saved once more it replaces the other one: whoever reads the message has decided so.
-    Effect.catchTag("Stale", ({ by, revision }) =>
-      again({ base: revision, errors: faultless, stale: { by, revision } }, 409),
+    Effect.catchTag(
+      "Stale",
+      Effect.fnUntraced(function* ({ by, revision }) {
+        const now = (yield* services.get(id)).process
+        const stale = { base: revision, errors: faultless, stale: { by, revision } }
+        if (now === null) return yield* again({ ...stale, opened: {} }, 409)
+        const settled = yield* settledOf({ values, spec, opened: readOpened(fields) }, now, by)
+        return yield* again({ ...stale, base: now.revision, revision: now.revision, ...settled }, 409)
+      }),
     ),
   )
 })
@@ -118,20 +130,23 @@ export const specEditor = Effect.fn("Process.editor")(function* (ask: SignedAsk)
   const values = readSpecForm(fields)
   const candidates = candidatesOf(yield* allNodes)
   const open = String(fields.get("open") ?? "")
-  const show = (values: SpecFormValues, errors: SpecFormErrors = faultless) => {
+  const show = Effect.fnUntraced(function* (values: SpecFormValues, errors: SpecFormErrors = faultless) {
     const model = { revision: process?.revision ?? null, base: baseOf(fields) ?? 0, values, errors, candidates, open }
-    return parts([<SpecForm page={ask.page} serviceId={id} model={model} />])
-  }
+    const carried = yield* carriedOf(fields, values)
+    return parts([<SpecForm page={ask.page} serviceId={id} model={{ ...model, ...carried }} />])
+  })
+  const chosen = yield* chosenOf(fields, values)
+  if (chosen !== undefined) return yield* show(chosen)
   const kind = fields.get("as")
-  if (kind === "module" || kind === "command") return show(ofKind(values, kind))
+  if (kind === "module" || kind === "command") return yield* show(ofKind(values, kind))
   const to = fields.get("to")
-  if (to === "json" && values.mode === "form") return show(toJson(values))
-  if (to !== "form" || values.mode === "form") return show(values)
+  if (to === "json" && values.mode === "form") return yield* show(toJson(values))
+  if (to !== "form" || values.mode === "form") return yield* show(values)
   const { draft, errors } = specDraft(values)
-  if (hasErrors(errors)) return show(values, errors)
+  if (hasErrors(errors)) return yield* show(values, errors)
   return yield* readSpec(draft).pipe(
-    Effect.map((spec) => show(toForm(spec, { desired: spec.desired, desiredWas: values.desiredWas }))),
-    Effect.catch(({ fields }) => Effect.succeed(show(values, placed(values, fields)))),
+    Effect.flatMap((spec) => show(toForm(spec, { desired: spec.desired, desiredWas: values.desiredWas }))),
+    Effect.catch(({ fields }) => show(values, placed(values, fields))),
   )
 })
 

@@ -172,6 +172,7 @@ export const makeRoutes = (): ReadonlyArray<PageRoute> => {
     page("PUT", "/cron/:id", cron.update),
     page("DELETE", "/cron/:id", cronTask.remove),
     page("GET", "/cron/:id/edit", cron.editPage),
+    page("POST", "/cron/:id/editor", cron.editor),
     page("POST", "/cron/:id/start", cronTask.start),
     page("POST", "/cron/:id/enable", cronTask.enable),
     page("POST", "/cron/:id/disable", cronTask.disable),

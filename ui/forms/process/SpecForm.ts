@@ -35,7 +35,8 @@ const jsonOf = (spec: Readonly<Record<string, unknown>>) => {
 const isOnlyJson = (spec: ProcessSpec | NamelessSpec) =>
   spec.kind === "command" && "argv" in spec.command && spec.command.argv.some((word) => word.includes("\n"))
 
-const valuesOf = (spec: ProcessSpec | NamelessSpec): SpecFormValues => {
+/** A spec as it is, in the form that can show it. */
+export const valuesOf = (spec: ProcessSpec | NamelessSpec): SpecFormValues => {
   const rpc = spec.kind === "module" ? spec.rpc : defaultRpcSettings
   return {
     kind: spec.kind,

@@ -72,6 +72,24 @@ export const serviceEn = {
   },
   stale: (revision: number, by: string) =>
     `Meanwhile ${by} made revision ${revision}. Your changes are still in this form: compare them, then save again to replace that revision.`,
+  conflict: {
+    summary: (revision: number, by: string) =>
+      `Meanwhile ${by} saved revision ${revision}, and yours is not saved yet. Look through what differs, then save again.`,
+    apart: (revision: number, by: string) =>
+      `Meanwhile ${by} saved revision ${revision}, which differs in nothing that you have here. Save again to make yours the next one.`,
+    title: (revision: number, by: string) => `What ${by} changed in revision ${revision}`,
+    help: "Where you had changed nothing, theirs is in the form already.",
+    field: "Field",
+    theirs: (by: string) => `By ${by}`,
+    mine: "Yours",
+    before: (value: string) => `before: ${value}`,
+    takeTheirs: (field: string) => `${field}, take theirs`,
+    keepMine: (field: string) => `${field}, keep mine`,
+    allTheirs: "Take all of theirs",
+    allMine: "Keep all of mine",
+    on: "Yes",
+    off: "No",
+  },
 
   clients: {
     title: "Clients",

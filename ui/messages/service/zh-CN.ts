@@ -2,7 +2,7 @@ import type { Messages } from "../Messages.ts"
 
 export const serviceZhCN: Pick<
   Messages,
-  "service" | "draft" | "endpoints" | "guard" | "stale" | "clients" | "push" | "process" | "form"
+  "service" | "draft" | "endpoints" | "guard" | "stale" | "conflict" | "clients" | "push" | "process" | "form"
 > = {
   service: {
     tabs: { endpoints: "端点", clients: "客户端", process: "进程", calls: "调用", tasks: "任务", logs: "日志" },
@@ -64,6 +64,22 @@ export const serviceZhCN: Pick<
   },
   stale: (revision, by) =>
     `期间 ${by} 提交了版本 ${revision}。您的修改仍保留在此表单中：请对照后再次保存，以替换该版本。`,
+  conflict: {
+    summary: (revision, by) => `期间 ${by} 保存了版本 ${revision}，您的修改尚未保存。请查看差异后再次保存。`,
+    apart: (revision, by) => `期间 ${by} 保存了版本 ${revision}，与此表单没有冲突。再次保存即可提交您的版本。`,
+    title: (revision, by) => `${by} 在版本 ${revision} 中的修改`,
+    help: "您未修改过的字段已采用对方的值。",
+    field: "字段",
+    theirs: (by) => `${by} 的值`,
+    mine: "您的值",
+    before: (value) => `原值：${value}`,
+    takeTheirs: (field) => `${field}：采用对方的值`,
+    keepMine: (field) => `${field}：保留我的值`,
+    allTheirs: "全部采用对方的值",
+    allMine: "全部保留我的值",
+    on: "是",
+    off: "否",
+  },
 
   clients: {
     title: "客户端",
@@ -151,7 +167,7 @@ export const serviceZhCN: Pick<
 
   process: {
     title: "运行方式",
-    help: "凡地址上有此服务端点的已加入节点，都会运行此进程。",
+    help: "凡地址上有此服务端点、或由命令指定的已加入节点，都会运行此进程。",
     desiredHelp: "停止时会等待进行中的调用完成，再结束工作进程。请先将端点下线。",
     remove: "移除进程",
     removeTitle: "移除进程？",

@@ -1,9 +1,11 @@
+import { flatCron } from "../../forms/CronConflict.ts"
 import { cronErrorCount } from "../../forms/CronFields.ts"
 import type { CronFormModel } from "../../CronModels.ts"
 import { Choice, described, ErrorSummary, Field, TextField } from "../../parts/Field.tsx"
 import { paths } from "../../Paths.ts"
 import type { PageContext } from "../../ViewModels.ts"
 import { ActionFields } from "./ActionFields.tsx"
+import { CronConflict } from "./CronConflict.tsx"
 import { CronPreview } from "./CronPreview.tsx"
 import { MoreFields } from "./MoreFields.tsx"
 
@@ -17,8 +19,11 @@ export const CronForm = ({ page, model }: Props) => {
   return (
     <form id="cron-form" class="card" {...send} hx-target="this" hx-swap="outerHTML" novalidate>
       <input type="hidden" name="baseRevision" value={String(model.baseRevision)} />
+      {id !== null && <input type="hidden" name="opened" value={JSON.stringify(model.opened ?? flatCron(values))} />}
+      {model.conflict !== undefined && <input type="hidden" name="conflict" value={JSON.stringify(model.conflict)} />}
       <div class="form">
         <Summary page={page} model={model} />
+        <CronConflict page={page} model={model} />
         <TextField
           id="name"
           label={form.name}
@@ -50,7 +55,12 @@ export const CronForm = ({ page, model }: Props) => {
 const Summary = ({ page, model }: Props) => {
   const count = cronErrorCount(model.errors)
   if (count > 0) return <ErrorSummary text={page.t.form.summary(count)} />
-  return model.stale === null ? null : <ErrorSummary text={page.t.cron.form.stale(model.stale.by)} />
+  const { conflict, stale } = model
+  if (stale === null) return null
+  if (conflict === undefined) return <ErrorSummary text={page.t.cron.form.stale(stale.by)} />
+  const { apart, summary } = page.t.conflict
+  const { by, revision, rows } = conflict
+  return <ErrorSummary text={rows.length === 0 ? apart(revision, by) : summary(revision, by)} />
 }
 
 const NodeField = ({ page, model }: Props) => {

@@ -42,7 +42,10 @@ export const MoreFields = ({ page, model }: Props) => {
   )
 }
 
-const labelOf = ({ t: { cron } }: PageContext, name: (typeof fields)[number] | (typeof ofCommands)[number]): string => {
+export const labelOf = (
+  { t: { cron } }: PageContext,
+  name: (typeof fields)[number] | (typeof ofCommands)[number],
+): string => {
   const { form } = cron
   const labels = {
     overlap: cron.facts.overlap,

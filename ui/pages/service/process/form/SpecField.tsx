@@ -34,11 +34,7 @@ const helpOf = ({ page, model, path }: Props): string => {
   const kind = fieldOf(model.values.kind, path)?.kind
   const byDefault = defaultText(model.values.kind, path)
   const shown =
-    kind === "flag" || byDefault === ""
-      ? ""
-      : kind === "choice"
-        ? optionText({ page, model, path }, byDefault)
-        : byDefault
+    kind === "flag" || byDefault === "" ? "" : kind === "choice" ? optionText(page, path, byDefault) : byDefault
   return [help, shown === "" ? "" : page.t.spec.default(shown)].filter((part) => part !== "").join(" ")
 }
 
@@ -133,7 +129,8 @@ const FlagField = (props: Props) => {
   )
 }
 
-const optionText = ({ page, path }: Props, value: string): string => {
+/** A choice in words. */
+export const optionText = (page: PageContext, path: string, value: string): string => {
   const { spec, tls } = page.t
   if (path === "restart") return spec.restart[value as keyof typeof spec.restart]
   if (path === "desired") return spec.wanted[value as keyof typeof spec.wanted]
@@ -154,7 +151,7 @@ export const SelectField = (props: Props & { with?: Readonly<Record<string, stri
       <select id={id} name={path} class="input input-short" {...described(id, error, help !== "")} {...attributes}>
         {(fieldOf(model.values.kind, path)?.choices ?? []).map((value) => (
           <option value={value} selected={value === text}>
-            {optionText(props, value)}
+            {optionText(page, path, value)}
           </option>
         ))}
       </select>
@@ -172,7 +169,7 @@ export const RadioField = (props: Props & { helps?: Readonly<Record<string, stri
       value={textOf(props) || defaultText(model.values.kind, path)}
       options={(fieldOf(model.values.kind, path)?.choices ?? []).map((value) => ({
         value,
-        label: optionText(props, value),
+        label: optionText(page, path, value),
         ...(helps[value] === undefined ? {} : { help: helps[value] }),
       }))}
     />

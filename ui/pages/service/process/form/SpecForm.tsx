@@ -1,4 +1,5 @@
 import { runSettingNames } from "../../../../../src/domain/RunSetting.ts"
+import { flatOf } from "../../../../forms/process/SpecConflict.ts"
 import { specErrorCount } from "../../../../forms/process/SpecForm.ts"
 import { described, ErrorSummary, FieldError } from "../../../../parts/Field.tsx"
 import { paths } from "../../../../Paths.ts"
@@ -8,6 +9,7 @@ import { RpcSettings } from "../RpcSettings.tsx"
 import { CommandField } from "./CommandField.tsx"
 import { editorButton } from "./Editor.ts"
 import { Nodes } from "./Nodes.tsx"
+import { SpecConflict } from "./SpecConflict.tsx"
 import { ProbeFold } from "./Probes.tsx"
 import { type FormProps, RadioField, SpecField, SpecFold } from "./SpecField.tsx"
 import { specProblemText } from "./SpecProblem.ts"
@@ -17,7 +19,7 @@ type Props = FormProps & { serviceId: string }
 /** `#process-form`: a process spec as fields or as JSON; answers 422 with itself, or 200 with itself and a toast. */
 export const SpecForm = ({ page, serviceId, model }: Props) => {
   const { process, form, push, spec } = page.t
-  const { base, values, errors, revision, stale } = model
+  const { base, conflict, opened, values, errors, revision } = model
   const wrong = specErrorCount(errors)
   return (
     <form
@@ -33,6 +35,8 @@ export const SpecForm = ({ page, serviceId, model }: Props) => {
       <input type="hidden" name="mode" value={values.mode} />
       <input type="hidden" name="base" value={String(base)} />
       <input type="hidden" name="desiredWas" value={values.desiredWas} />
+      <input type="hidden" name="opened" value={JSON.stringify(opened ?? flatOf(values))} />
+      {conflict !== undefined && <input type="hidden" name="conflict" value={JSON.stringify(conflict)} />}
       <header class="card-head">
         <h2 id="process-title">{process.title}</h2>
         {revision !== null && <code class="tag">{push.revision(revision)}</code>}
@@ -41,7 +45,8 @@ export const SpecForm = ({ page, serviceId, model }: Props) => {
         </div>
       </header>
       <div class="form">
-        {stale !== undefined && <ErrorSummary text={page.t.stale(stale.revision, stale.by)} />}
+        <Stale page={page} model={model} />
+        <SpecConflict page={page} serviceId={serviceId} model={model} />
         {wrong > 0 ? (
           <ErrorSummary text={form.summary(wrong)} />
         ) : (
@@ -56,6 +61,14 @@ export const SpecForm = ({ page, serviceId, model }: Props) => {
       <Foot page={page} serviceId={serviceId} model={model} />
     </form>
   )
+}
+
+const Stale = ({ page, model: { conflict, stale } }: FormProps) => {
+  if (stale === undefined) return null
+  const { by, revision } = stale
+  if (conflict === undefined) return <ErrorSummary text={page.t.stale(revision, by)} />
+  const texts = page.t.conflict
+  return <ErrorSummary text={conflict.rows.length === 0 ? texts.apart(revision, by) : texts.summary(revision, by)} />
 }
 
 const Modes = ({ page, serviceId, model }: Props) => (
