@@ -51,7 +51,13 @@ test("a run ends with its agent, or begins a second time beside itself", async (
   const pid = await waitFor(async () => Number((await cron.output(runId)).head.trim()) || undefined)
   await killAgent(first)
   expect(identityOf(pid)).toBeDefined()
+  // A run has ended with its agent, and somebody keeps notes there.
+  const [left, note] = [node.path("cron", "01ARZ3NDEKTSV4RRFFQ69G5FAV.pipe"), node.path("cron", "note")]
+  for (const path of [left, note]) await Bun.write(path, "")
   await startAgent(node)
+  // Of the run that goes on, an agent after this one may have to read.
+  const own = node.path("cron", `${runId}.pipe`)
+  expect([left, note, own].map((path) => existsSync(path))).toEqual([false, true, true])
   expect(await cron.status("long")).toMatchObject({ running: 1 })
   expect(await node.call("Cron.start", { taskId: "long", by: "ann" }).catch(String)).toContain("still goes on")
   await Bun.write(go, "")
