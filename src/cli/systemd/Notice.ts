@@ -1,11 +1,11 @@
-import { Data, Effect, type Scope } from "effect"
+import { Data, Effect, Fiber, type Scope } from "effect"
 import { type NotifySocket, takeNotifySocket } from "../../platform/NotifySocket.ts"
 import { kernelMicroseconds } from "../../platform/Upgrade.ts"
 import { oneLine } from "../OneLine.ts"
 
 class NoticeFailed extends Data.TaggedError("NoticeFailed")<{ readonly message: string }> {}
 
-/** What systemd is told of a role. Nobody is told when nobody asked. */
+/** What systemd is told of a role. Nobody is told when nobody asked. Until it is ready, it asks for more time. */
 export interface Notice {
   /** The role listens. From now on, until `scope` of the notice ends, its watchdog is kept quiet. */
   readonly ready: (status: string) => Effect.Effect<void>
@@ -17,8 +17,14 @@ export interface Notice {
 const silent: Notice = { ready: () => Effect.void, stopping: Effect.void, reloading: Effect.void }
 
 const retryMs = 100
-/** The next program tells nothing until it is ready, and on a busy host that takes longer than the span of a watchdog. */
+/** The next program tells nothing until it runs, and on a busy host that takes longer than the span of a watchdog. */
 const upgradeMs = 120_000
+/**
+ * What a start has at each turn of the event loop: it takes long on a busy host, and one that was given up would stop
+ * the services that it is about to take over.
+ */
+const startMs = 120_000
+const startEveryMs = 15_000
 
 /** A watchdog's span for now on. */
 const spanText = (ms: number | undefined) => (ms === undefined ? "" : `\nWATCHDOG_USEC=${Math.round(ms * 1_000)}`)
@@ -32,6 +38,15 @@ const watch = Effect.fnUntraced(function* (socket: NotifySocket, everyMs: number
   }
 })
 
+/** The watchdog too: the program before this one may have left it running. */
+const askForTime = Effect.fnUntraced(function* (socket: NotifySocket) {
+  const beat = socket.watchdogMs === undefined ? "" : "\nWATCHDOG=1"
+  for (;;) {
+    socket.send(`EXTEND_TIMEOUT_USEC=${startMs * 1_000}${beat}`)
+    yield* Effect.sleep(startEveryMs)
+  }
+})
+
 /**
  * Speaks for the role as long as the scope lasts: make that one longer than the role's own, as systemd expects to hear
  * of it while it drains too.
@@ -39,7 +54,9 @@ const watch = Effect.fnUntraced(function* (socket: NotifySocket, everyMs: number
 export const noticeBy = Effect.fnUntraced(function* (socket: NotifySocket) {
   const scope = yield* Effect.scope
   const { watchdogMs } = socket
+  const asking = yield* Effect.forkIn(askForTime(socket), scope)
   const ready = Effect.fnUntraced(function* (status: string) {
+    yield* Fiber.interrupt(asking)
     // The program before this one may have made the span longer.
     const text = `READY=1\nSTATUS=${oneLine(status)}${spanText(watchdogMs)}`
     let sent = socket.send(text)
@@ -54,7 +71,10 @@ export const noticeBy = Effect.fnUntraced(function* (socket: NotifySocket) {
   })
   return {
     ready,
-    stopping: Effect.sync(() => void socket.send("STOPPING=1\nSTATUS=stopping, lets open calls finish")),
+    stopping: Effect.map(
+      Fiber.interrupt(asking),
+      () => void socket.send("STOPPING=1\nSTATUS=stopping, lets open calls finish"),
+    ),
     reloading: Effect.map(Effect.promise(kernelMicroseconds), (now) => {
       const span = watchdogMs === undefined ? undefined : Math.max(watchdogMs, upgradeMs)
       socket.send(`RELOADING=1\nMONOTONIC_USEC=${now}\nSTATUS=upgrading${spanText(span)}`)

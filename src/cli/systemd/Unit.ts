@@ -83,7 +83,10 @@ const startEntries = ({ command, data, role, user }: UnitSettings): ReadonlyArra
     ...(state === undefined ? [] : [entry(`StateDirectory=${state}`)]),
     role === "manager"
       ? because("The store is migrated at the start.", "TimeoutStartSec=10min")
-      : because("Its first start waits for the manager.", "TimeoutStartSec=2min"),
+      : because(
+          "It asks for more while its event loop turns: a start that was given up would stop the services that it takes over.",
+          "TimeoutStartSec=2min",
+        ),
     because(
       "It is killed and started again when its event loop does not turn for so long; it reports twice within this time.",
       "WatchdogSec=30",

@@ -26,16 +26,46 @@ const told = async (watchdog: string | undefined, check: (told: Told) => Effect.
   await Effect.runPromise(program.pipe(Effect.provide([TestClock.layer(), Logger.layer([])])))
 }
 
-const beats = ({ notifications }: Told) => notifications.count("WATCHDOG=1")
+const asksForTime = "EXTEND_TIMEOUT_USEC=120000000"
+const beats = ({ notifications }: Told) => notifications.count("WATCHDOG=1") - notifications.count(asksForTime)
+/** Without what was told before it was ready. */
+const toldOf = ({ notifications }: Told) => notifications.told.filter((text) => !text.startsWith(asksForTime))
+
+test("a start asks for more time at each quarter of a minute, until it is ready or stops", async () => {
+  await told("30000000", (all) =>
+    Effect.gen(function* () {
+      const { notice, notifications } = all
+      yield* TestClock.adjust("1 millis")
+      expect(notifications.told).toEqual([`${asksForTime}\nWATCHDOG=1`])
+      yield* TestClock.adjust("2 minutes")
+      expect(notifications.count(asksForTime)).toBe(9)
+      yield* notice.ready("agent on 127.0.0.1:8821")
+      yield* TestClock.adjust("1 hour")
+      expect(notifications.count(asksForTime)).toBe(9)
+    }),
+  )
+  await told(undefined, ({ notice, notifications }) =>
+    Effect.gen(function* () {
+      yield* TestClock.adjust("15001 millis")
+      yield* notice.stopping
+      yield* TestClock.adjust("1 hour")
+      expect(notifications.told).toEqual([
+        asksForTime,
+        asksForTime,
+        "STOPPING=1\nSTATUS=stopping, lets open calls finish",
+      ])
+    }),
+  )
+})
 
 test("WATCHDOG=1 is told twice in its span, from READY=1 on, and not after the end of the role", async () => {
   await told("30000000", (all) =>
     Effect.gen(function* () {
       yield* TestClock.adjust("1 hour")
-      expect(all.notifications.told).toEqual([])
+      expect(toldOf(all)).toEqual([])
       yield* all.notice.ready("page on http://127.0.0.1:8800")
       yield* TestClock.adjust("1 millis")
-      expect(all.notifications.told).toEqual([
+      expect(toldOf(all)).toEqual([
         "READY=1\nSTATUS=page on http://127.0.0.1:8800\nWATCHDOG_USEC=30000000",
         "WATCHDOG=1",
       ])
