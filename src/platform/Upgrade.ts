@@ -1,4 +1,4 @@
-import { execFile, type ExecFileException } from "node:child_process"
+import { execFile } from "node:child_process"
 import { readdirSync, readFileSync } from "node:fs"
 import process from "node:process"
 import { cString, type Libc, libc } from "./Libc.ts"
@@ -11,7 +11,8 @@ const SIG_IGN = 1n
 /** Sent in the moment in which the new program does not listen to them yet, they would end it. */
 const ignoredSignals = [1, 3, 10, 12]
 const CLOCK_MONOTONIC = 1
-const checkMs = 20_000
+/** It only waits, and on a host that is busy with other things a program takes long to start. */
+const checkMs = 60_000
 
 /** The environment variable by which a program hears what the one before it in the same process has left to it. */
 const variable = "MUSTER_HANDED_ON"
@@ -50,21 +51,24 @@ const successor = () => {
   return { args, file: file === "/proc/self/exe" ? ownPath : file }
 }
 
-const why = (error: ExecFileException | null, said: string): string => {
-  if (error?.killed === true) return `it did not say its version within ${checkMs / 1_000} s`
-  return said || (error?.message ?? "it says no version")
-}
+/** What a program says that is run with `version`. Rejects with the reason when it does not run, or takes longer. */
+export const versionOf = (file: string, args: ReadonlyArray<string>, withinMs: number): Promise<string> =>
+  new Promise((resolve, reject) => {
+    // A kinder signal is one that it may take for a good end, with nothing said.
+    const options = { timeout: withinMs, killSignal: "SIGKILL" } as const
+    const child = execFile(file, [...args, "version"], options, (error, stdout, stderr) => {
+      const text = stdout.trim()
+      if (error === null && text !== "") return resolve(text.split("\n")[0] ?? text)
+      const late = child.killed ? `it did not say its version within ${withinMs / 1_000} s` : undefined
+      const why = late ?? (stderr.trim() || (error?.message ?? "it says no version"))
+      reject(new Error(`${file} does not run: ${why}`))
+    })
+  })
 
 /** The version of the program that would take over. Rejects with the reason when it does not run. */
 export const successorVersion = (): Promise<string> => {
   const { args, file } = successor()
-  return new Promise((resolve, reject) => {
-    execFile(file, [...args, "version"], { timeout: checkMs }, (error, stdout, stderr) => {
-      const text = stdout.trim()
-      if (error === null && text !== "") resolve(text.split("\n")[0] ?? text)
-      else reject(new Error(`${file} does not run: ${why(error, stderr.trim())}`))
-    })
-  })
+  return versionOf(file, args, checkMs)
 }
 
 const words = (path: string): ReadonlyArray<string> =>
