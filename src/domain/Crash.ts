@@ -1,3 +1,6 @@
+/** The reason of an end of which nobody can tell how it came about. */
+export const unknownEnd = "ended; how is not known, as another agent had started it"
+
 /** How far a process was when it ended unexpectedly, and how often in a row its place has failed by now. */
 export type CrashMoment = { readonly wasRunning: boolean; readonly failures: number }
 

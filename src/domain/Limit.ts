@@ -1,3 +1,4 @@
+import { unknownEnd } from "./Crash.ts"
 import type { RunSettings } from "./RunSetting.ts"
 
 export type Limits = Pick<RunSettings, "cpuMaxPercent" | "memoryMaxBytes" | "pidsMax">
@@ -48,7 +49,7 @@ export const controllersOf = (limits: Limits): ReadonlyArray<Controller> =>
 export const limitFiles = (limits: Limits, controllers: ReadonlyArray<string>) =>
   rows.filter(({ controller }) => controllers.includes(controller)).flatMap(({ files }) => files(limits))
 
-/** What the kernel does for want of memory, seen when a process was killed by a signal that nobody here has sent. */
+/** What the kernel does for want of memory, seen at the end of a process that nobody here has asked for. */
 export type OomEvidence = {
   /** Its own group says that it was. */
   readonly inGroup: boolean
@@ -56,10 +57,24 @@ export type OomEvidence = {
   readonly onHost: boolean
 }
 
-/** The reason of an end by SIGKILL, for a person; what is only likely is told as that. */
-export const killedReason = (reason: string, { inGroup, onHost }: OomEvidence, memoryMaxBytes: number): string => {
+type End = { readonly code: number | null; readonly signal: string | null; readonly reason: string }
+
+/**
+ * Why a process has ended, for a person, with what the kernel says of its memory; what is only likely is told as that.
+ * With neither a code nor a signal, nobody knows how it has ended.
+ */
+export const explainedEnd = (
+  { code, reason, signal }: End,
+  { inGroup, onHost }: OomEvidence,
+  memoryMaxBytes: number,
+): { readonly reason: string; readonly outOfMemory: boolean } => {
+  const isUnknown = code === null && signal === null
+  if (signal !== "SIGKILL" && !isUnknown) return { reason, outOfMemory: false }
   const limit = memoryMaxBytes > 0 ? ` (limit ${Math.round(memoryMaxBytes / 1024 ** 2)} MiB)` : ""
-  if (inGroup) return `${reason}: out of memory${limit}`
-  if (onHost) return `${reason}, maybe out of memory: the kernel has killed a process for want of it at that time`
-  return reason
+  // With a limit of its own all of the group is killed together; without, that may have been a child of it.
+  if (inGroup && (!isUnknown || memoryMaxBytes > 0)) {
+    return { reason: `${reason.replace(unknownEnd, "killed by the kernel")}: out of memory${limit}`, outOfMemory: true }
+  }
+  const likely = `${reason}, maybe out of memory: the kernel has killed a process for want of it at that time`
+  return { reason: inGroup || onHost ? likely : reason, outOfMemory: false }
 }

@@ -1,5 +1,5 @@
 import { Clock, Context, Deferred, Effect, Layer } from "effect"
-import { killedReason, type Limits } from "../../domain/Limit.ts"
+import { explainedEnd, type Limits } from "../../domain/Limit.ts"
 import { type ProcessAssignment, setIdOf } from "../../domain/ProcessSpec.ts"
 import { oomKillsOfHost } from "../../platform/Cgroup.ts"
 import { randomHex } from "../../platform/Ids.ts"
@@ -70,12 +70,11 @@ const live = Effect.gen(function* () {
   })
   yield* Effect.forkScoped(Effect.forever(Effect.andThen(nextSecond, lookForOom)))
 
-  /** What can be said of an end by a SIGKILL that we have not sent. */
+  /** What can be said of an end that we have not brought about. */
   const explain = Effect.fnUntraced(function* (ended: Ended, enclosure: Enclosure | undefined, limits: Limits) {
-    if (ended.signal !== "SIGKILL") return ended
     const inGroup = enclosure?.wasOutOfMemory === true
-    const reason = killedReason(ended.reason, { inGroup, onHost: yield* lookForOom }, limits.memoryMaxBytes)
-    return { ...ended, reason, outOfMemory: inGroup }
+    const found = explainedEnd(ended, { inGroup, onHost: yield* lookForOom }, limits.memoryMaxBytes)
+    return { ...ended, ...found }
   })
 
   const take = Effect.fnUntraced(function* (

@@ -1,4 +1,5 @@
 import { Deferred, Effect } from "effect"
+import { unknownEnd } from "../../domain/Crash.ts"
 import type { ProcessAssignment, StopSignal } from "../../domain/ProcessSpec.ts"
 import type { Child } from "../../platform/ChildProcess.ts"
 import type { ProcessRow } from "../../platform/ProcessTable.ts"
@@ -21,7 +22,7 @@ export type KnownCommand = { readonly isUp: boolean; readonly isLeaving: boolean
 
 const howEnded = ({ code, signal }: Exit) => {
   if (signal !== null) return `killed by ${signal}`
-  return code === null ? "ended; how is not known, as another agent had started it" : `exited with code ${code}`
+  return code === null ? unknownEnd : `exited with code ${code}`
 }
 
 /**

@@ -1,4 +1,5 @@
 import { Deferred, Effect } from "effect"
+import { unknownEnd } from "../../domain/Crash.ts"
 import { usesTls } from "../../domain/Loopback.ts"
 import type { CallInFlight } from "../../domain/Poison.ts"
 import type { ModuleSpec } from "../../domain/ProcessSpec.ts"
@@ -17,8 +18,6 @@ import { monotonicMs } from "../Monotonic.ts"
 import { AgentSocket } from "./AgentSocket.ts"
 import { type Ended, type Launched, LaunchFailed, placeName, type RunRequest } from "./Launched.ts"
 import { type Registered, WorkerRegistry } from "./WorkerRegistry.ts"
-
-const unknownEnd = "ended; how is not known, as another agent had started it"
 
 const endedBy = ({ code, signal }: Exit, failure: string | undefined): Ended => ({
   code,

@@ -2,7 +2,8 @@ import { describe, expect, test } from "bun:test"
 import { Effect, Layer, Logger } from "effect"
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { killedReason, limitFiles } from "../../../src/domain/Limit.ts"
+import { unknownEnd } from "../../../src/domain/Crash.ts"
+import { explainedEnd, limitFiles } from "../../../src/domain/Limit.ts"
 import { findGround, missingOf, sweepGround } from "../../../src/node/limits/Enclosures.ts"
 import { Limiting } from "../../../src/node/limits/Limiting.ts"
 import { NodeChanges } from "../../../src/node/NodeChanges.ts"
@@ -52,13 +53,40 @@ test.each([
 })
 
 test("only what is certain is told as certain", () => {
-  const reason = "killed by SIGKILL"
-  expect(killedReason(reason, { inGroup: false, onHost: false }, 0)).toBe("killed by SIGKILL")
-  expect(killedReason(reason, { inGroup: true, onHost: true }, 64 * 1024 ** 2)).toBe(
-    "killed by SIGKILL: out of memory (limit 64 MiB)",
-  )
-  expect(killedReason(reason, { inGroup: false, onHost: true }, 0)).toContain("maybe out of memory")
+  const killed = { code: null, signal: "SIGKILL", reason: "killed by SIGKILL" }
+  expect(explainedEnd(killed, { inGroup: false, onHost: false }, 0)).toEqual({
+    reason: "killed by SIGKILL",
+    outOfMemory: false,
+  })
+  expect(explainedEnd(killed, { inGroup: true, onHost: true }, 64 * 1024 ** 2)).toEqual({
+    reason: "killed by SIGKILL: out of memory (limit 64 MiB)",
+    outOfMemory: true,
+  })
+  const likely = explainedEnd(killed, { inGroup: false, onHost: true }, 0)
+  expect(likely.reason).toContain("maybe out of memory")
+  expect(likely.outOfMemory).toBe(false)
+  const failed = { code: 3, signal: null, reason: "exited with code 3" }
+  expect(explainedEnd(failed, { inGroup: true, onHost: true }, 64 * 1024 ** 2)).toEqual({
+    reason: "exited with code 3",
+    outOfMemory: false,
+  })
   expect(oomKillsOfHost()).toBeGreaterThanOrEqual(0)
+})
+
+test("the group of a process that another agent had started tells of its end for want of memory", () => {
+  const unknown = { code: null, signal: null, reason: `${unknownEnd}; its port is held` }
+  expect(explainedEnd(unknown, { inGroup: true, onHost: true }, 64 * 1024 ** 2)).toEqual({
+    reason: "killed by the kernel; its port is held: out of memory (limit 64 MiB)",
+    outOfMemory: true,
+  })
+  // Without a limit of its own it may have been a child.
+  const perhaps = explainedEnd(unknown, { inGroup: true, onHost: false }, 0)
+  expect(perhaps.reason).toContain("maybe out of memory")
+  expect(perhaps.outOfMemory).toBe(false)
+  expect(explainedEnd(unknown, { inGroup: false, onHost: false }, 0)).toEqual({
+    reason: unknown.reason,
+    outOfMemory: false,
+  })
 })
 
 describe("a host that can't limit", () => {
