@@ -4,10 +4,12 @@ import { join } from "node:path"
 import { makeRequest } from "../../src/platform/Certificates.ts"
 import { writeDurably } from "../../src/platform/DurableFile.ts"
 import { listen } from "../../src/platform/Transport.ts"
-import { nodeMethods, statusBatchMs } from "../../src/protocol/NodeManager.ts"
+import { type NodeStatus, nodeMethods, statusBatchMs } from "../../src/protocol/NodeManager.ts"
 import { methodsOf, RpcServer } from "../../src/rpc/RpcServer.ts"
 
 type List = { readonly service: string; readonly revision: number }
+/** Its lists are of services with any names. */
+type Told = Omit<NodeStatus, "lists"> & { readonly lists: ReadonlyArray<List> }
 type JoinAnswer = { readonly nodeId: string; readonly certificate: string; readonly ca: string }
 
 /** From the agent's own address: the manager limits how many may join from one. */
@@ -103,7 +105,10 @@ export class SimulatedAgent {
       processesRevision: this.#processesRevision,
       trustRevision: this.#trustRevision,
       processes: [],
-    }
+      cronRevision: 0,
+      cron: [],
+      notices: [],
+    } satisfies Told
   }
 
   async #apply(list: List) {

@@ -11,6 +11,8 @@ const waitingMax = 20_000
 const settlingFrames = 12
 const tailLines = 1000
 const againMs = 1500
+/** What the lines are chosen by. */
+const filters = ["node", "place", "stream", "search", "level", "from", "to"]
 const longestAgainMs = 30_000
 
 const fill = (text, ...values) => values.reduce((filled, value) => filled.replace("#", value), text)
@@ -103,7 +105,7 @@ class LogView {
 
   #keepInAddress() {
     const query = new URLSearchParams()
-    for (const name of ["node", "place", "stream", "search", "level", "from", "to"]) {
+    for (const name of filters) {
       if (this.#value(name) !== "") query.set(name, this.#value(name))
     }
     if (!this.#root.querySelector("[name=wrap]").checked) query.set("wrap", "0")
@@ -264,7 +266,9 @@ class LogView {
       : !this.#isConnected && this.#value("to") === ""
         ? words.textConnecting
         : empty
-          ? words.textNone
+          ? filters.some((name) => this.#value(name) !== "")
+            ? words.textNoMatch
+            : words.textNone
           : this.#value("to") === ""
             ? words.textFollowing
             : words.textWhole

@@ -152,7 +152,8 @@ const live = Effect.gen(function* () {
       const former = names.get(setIdOf(assignment))
       if (former !== undefined && former !== name) yield* limiting.notify(former, null)
       names.set(setIdOf(assignment), name)
-      yield* limiting.notify(name, limiting.missing(spec.run))
+      // Nothing runs without them where nothing is to run.
+      yield* limiting.notify(name, spec.desired === "stopped" ? null : limiting.missing(spec.run))
       for (const launched of running) yield* limitOne(launched, `${name}+${randomHex(6)}`, spec.run)
     }),
     leave: (assignment) =>

@@ -27,6 +27,7 @@ export const logsEn = {
     whole: "All lines of this time",
     connecting: "Connecting…",
     none: "No lines yet",
+    noMatch: "No line fits these filters",
     dropped: "#: # lines are left out here, as they came faster than they were read",
     left: "# lines are left out here, as they came faster than they can be shown: the download has them",
     away: "# can't be asked: #",

@@ -28,6 +28,7 @@ export const logsZhCN: Pick<Messages, "logs"> = {
     whole: "此时间段的所有行",
     connecting: "正在连接…",
     none: "还没有日志",
+    noMatch: "没有符合筛选条件的日志",
     dropped: "#：此处略去 # 行，因为产生速度超过读取速度",
     left: "此处略去 # 行，因为产生速度超过显示速度：下载的文件中有完整内容",
     away: "无法访问 #：#",

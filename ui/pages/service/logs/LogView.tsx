@@ -19,6 +19,7 @@ export const LogView = ({ page, service, query }: Props) => {
       data-text-whole={logs.whole}
       data-text-connecting={logs.connecting}
       data-text-none={logs.none}
+      data-text-no-match={logs.noMatch}
       data-text-dropped={logs.dropped}
       data-text-left={logs.left}
       data-text-away={logs.away}
@@ -155,13 +156,14 @@ const Actions = ({ page, service, query }: Props) => {
         </label>
         <button
           type="button"
-          class="button button-small"
+          class="button button-small log-pause"
           aria-pressed="false"
           data-log-pause=""
           data-pause={logs.pause}
           data-go-on={logs.goOn}
         >
           <Icon name="pause" />
+          <Icon name="play" />
           <span>{logs.pause}</span>
         </button>
         <button type="button" class="button button-small" data-log-clear="">
