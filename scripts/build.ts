@@ -34,6 +34,8 @@ const flags = [
   "--compile",
   "--minify",
   "--bytecode",
+  // Compiles rarely, until `compileSoon` of src/platform/Compiler.ts.
+  "--compile-jit-policy=20",
   "--format=esm",
   "--sourcemap",
   // Each role, and above all a worker, loads only what it needs of the whole.

@@ -1,3 +1,4 @@
+import { compileSoon } from "./platform/Compiler.ts"
 import { args } from "./platform/Env.ts"
 import { installSignals } from "./platform/Signals.ts"
 
@@ -9,6 +10,7 @@ if (args[0] === "--role=worker") {
   const { runExec } = await import("./platform/ExecRole.ts")
   await runExec()
 } else if (args[0] === "--role=calls") {
+  compileSoon()
   await import("./client/SyncThread.ts")
 } else {
   installSignals()

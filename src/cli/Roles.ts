@@ -1,6 +1,7 @@
 import { Cause, Context, Effect, Exit, Fiber, Layer, ManagedRuntime } from "effect"
 import { Departure } from "../node/Departure.ts"
 import type { NodeConfig } from "../node/Node.ts"
+import { compileSoon } from "../platform/Compiler.ts"
 import { readText } from "../platform/DurableFile.ts"
 import { hostname, keepAlive, writeOut } from "../platform/Env.ts"
 import { isStopping, onLeave, onStop, onUpgrade } from "../platform/Signals.ts"
@@ -147,6 +148,8 @@ const startManager = Effect.fn("Roles.startManager")(function* (settings: RoleSe
   })
   const { data, database, insecureHttp, page, tls } = settings
   const context = yield* Layer.build(managerLayer({ dataDir: data, database, listen: page, tls, insecureHttp }))
+  // People wait for its pages; an agent that idles is small and quiet as it is.
+  compileSoon()
   return Context.get(context, ManagerHandle)
 })
 

@@ -1,6 +1,7 @@
 import { useThreadEntry } from "../client/CallThread.ts"
 import * as client from "../client/index.ts"
 import { executableEntry } from "../platform/BlockingThread.ts"
+import { compileSoon } from "../platform/Compiler.ts"
 import { takeFds } from "../platform/HandedFds.ts"
 import { untilWhole } from "../platform/Time.ts"
 import { ModuleFailed, provideModule } from "../platform/UserModule.ts"
@@ -73,6 +74,7 @@ class Worker {
     await duty.begin()
     await answerPings(this.#settings)
     await this.#link.ready(() => ({ ...duty.greeting(), ...(this.#ending ? { isDraining: true } : {}) }))
+    compileSoon()
     log("INFO", `ready with ${this.#described(duty)} of ${module}`)
     duty.start()
     this.#reportForEver(duty)
