@@ -1,4 +1,5 @@
 import type { GuardVerdict } from "../../src/domain/Guard.ts"
+import { readNotice } from "../../src/domain/NoticeText.ts"
 import { type Problem, processProblem } from "../../src/domain/Problem.ts"
 import { readWait } from "../../src/domain/StartOrder.ts"
 import type { PageContext } from "../ViewModels.ts"
@@ -33,6 +34,20 @@ export const waitText = (page: PageContext, what: string): string => {
   if (wait === undefined) return what
   const because = wait.because === undefined ? "" : waits.because(troubleText(page, processProblem(wait.because)))
   return waits[wait.kind](wait.service) + because
+}
+
+/** What a node says a person should see, in the reader's language. */
+export const noticeText = ({ t: { notices } }: PageContext, message: string): string => {
+  const notice = readNotice(message)
+  if (notice === undefined) return message
+  switch (notice.key) {
+    case "portHeld":
+      return notices.portHeld(notice.at, notice.holder)
+    case "socket":
+      return notices.socket(notice.slot, notice.pid)
+    default:
+      return notices[notice.key](notice.why)
+  }
 }
 
 type Texts = {

@@ -1,5 +1,6 @@
 import { Context, Effect, Layer } from "effect"
 import { controllersOf, type Limits } from "../../domain/Limit.ts"
+import { noticeTexts } from "../../domain/NoticeText.ts"
 import { Cgroup, cgroupOf, type CgroupPlace, findCgroup } from "../../platform/Cgroup.ts"
 import { sha256Hex } from "../../platform/Hash.ts"
 import { Notices } from "../Notices.ts"
@@ -91,7 +92,7 @@ export class Limiting extends Context.Service<
           notify: (subject, missing) =>
             missing === null
               ? notices.clear("limits", subject)
-              : notices.raise("limits", subject, `runs without all of its limits: ${missing}`),
+              : notices.raise("limits", subject, noticeTexts.limits(missing)),
         })
       }),
     )

@@ -1,4 +1,5 @@
 import { Clock, Context, Data, Effect, Layer, Queue } from "effect"
+import { noticeTexts } from "../../domain/NoticeText.ts"
 import type { ProcessAssignment } from "../../domain/ProcessSpec.ts"
 import { defaultRunSettings, type RunSettings } from "../../domain/RunSetting.ts"
 import { Fifos } from "../../platform/Fifo.ts"
@@ -131,12 +132,9 @@ export class Logs extends Context.Service<
           for (const name of failures.keys()) told.add(name)
           return Effect.andThen(
             Effect.forEach(over, (name) => notices.clear(noticeCode, name), { discard: true }),
-            Effect.forEach(
-              failures,
-              ([name, { reason }]) =>
-                notices.raise(noticeCode, name, `its log can't be written, and what it says is dropped: ${reason}`),
-              { discard: true },
-            ),
+            Effect.forEach(failures, ([name, { reason }]) => notices.raise(noticeCode, name, noticeTexts.log(reason)), {
+              discard: true,
+            }),
           )
         })
 

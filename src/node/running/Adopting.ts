@@ -1,4 +1,5 @@
 import { Effect, Layer } from "effect"
+import { noticeTexts } from "../../domain/NoticeText.ts"
 import { type ProcessAssignment, setIdOf, takesSocket } from "../../domain/ProcessSpec.ts"
 import { ageMs, uptimeMs } from "../../platform/ProcessAge.ts"
 import type { DataFolder } from "../DataFolder.ts"
@@ -153,10 +154,7 @@ export const adopting = (folder: DataFolder) =>
 
       const tellMissing = Effect.fnUntraced(function* ({ name }: ProcessAssignment, { child, record }: LeftRun) {
         const { pid } = child.identity
-        const message =
-          `the listening socket of worker ${record.slot} can't be taken over from pid ${pid}: its replacement gets a new ` +
-          "one, and connections that wait at the old one then are reset"
-        yield* notices.raise(lostSocket, name, message)
+        yield* notices.raise(lostSocket, name, noticeTexts.socket(record.slot, pid))
         child.onExit(() => void fork(notices.clear(lostSocket, name)))
       })
 

@@ -1,4 +1,5 @@
 import { Effect, FiberMap, Option } from "effect"
+import { noticeTexts } from "../../domain/NoticeText.ts"
 import type { ProcessAssignment } from "../../domain/ProcessSpec.ts"
 import { holderOf } from "../../platform/ListenSocket.ts"
 import { processRow } from "../../platform/ProcessTable.ts"
@@ -37,7 +38,7 @@ export const watchHeldPorts = Effect.gen(function* () {
     Effect.flatMap(inTheWayOf(listen, mark), (held) =>
       held === undefined
         ? Effect.as(notices.clear(code, name), true)
-        : Effect.as(notices.raise(code, name, `has stopped, but ${held}`), false),
+        : Effect.as(notices.raise(code, name, noticeTexts.portHeld(held)), false),
     )
 
   return (name: string, listen: Listen, mark: string) =>

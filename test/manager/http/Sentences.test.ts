@@ -19,13 +19,14 @@ import {
 import { NotFound, NothingToPush, PushRunning, Stale } from "../../../src/manager/fleet/Errors.ts"
 import { sentence } from "../../../src/manager/http/Answers.tsx"
 import * as failures from "../../../src/manager/http/Failure.ts"
-import { told, troubleText, waitText } from "../../../ui/parts/Trouble.ts"
+import { noticeText, told, troubleText, waitText } from "../../../ui/parts/Trouble.ts"
 import { ServiceName } from "../../../src/domain/ServiceName.ts"
 import { type SetView, waitsFor } from "../../../src/domain/StartOrder.ts"
 import { contextOf } from "../../support/galleryFixtures.ts"
 import { run } from "../../support/galleryCron.ts"
 import { reasonText } from "../../../ui/pages/cron/RunReason.ts"
 import { goesOnSince, manyWait, notOverWithin, notPushedHere, runReasons } from "../../../src/domain/RunReason.ts"
+import { noticeTexts } from "../../../src/domain/NoticeText.ts"
 
 const english = contextOf("en", "light")
 const chinese = contextOf("zh-CN", "light")
@@ -154,6 +155,21 @@ test("why a run went as it did is said in the reader's language", () => {
     })
   }
   expect(reasonText(chinese, run(1, { state: "failed", reason: "no disk" }))).toBe("no disk")
+})
+
+test("what a node says a person should see is said in the reader's language", () => {
+  const all = [
+    noticeTexts.limits("ENOENT"),
+    noticeTexts.log("ENOSPC"),
+    noticeTexts.portHeld("[::1]:80 is held by pid 4711 (nginx)"),
+    noticeTexts.socket(0, 4711),
+  ]
+  for (const said of all) {
+    const zh = noticeText(chinese, said)
+    expect({ said, zh, han: inChinese.test(zh) }).toEqual({ said, zh, han: true })
+    expect(noticeText(english, said).slice(0, 40)).toBe(said.slice(0, 40))
+  }
+  expect(noticeText(chinese, "something new")).toBe("something new")
 })
 
 test("a problem is stored and read again, and a text that is none is shown as it stands", () => {

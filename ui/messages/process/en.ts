@@ -69,7 +69,7 @@ export const processEn = {
       startRetries: "Failed starts",
       fatalRetryMs: "Try again after giving up",
       memoryMaxBytes: "Memory limit",
-      cpuMaxPercent: "CPU limit",
+      cpuMaxPercent: "CPU limit (%)",
       pidsMax: "Processes and threads",
       logMaxBytes: "Size of a log file",
       logMaxAgeMs: "Age of a log file",
@@ -120,7 +120,7 @@ export const processEn = {
       fatalRetryMs: "0 means never.",
       memoryMaxBytes:
         "Of an instance with all that it has started; the kernel enforces it (cgroup v2). 0 means no limit.",
-      cpuMaxPercent: "In hundredths of one CPU: 150 is one and a half. 0 means no limit.",
+      cpuMaxPercent: "Of one CPU: 150 is one and a half. 0 means no limit.",
       pidsMax: "Of an instance, at once. 0 means no limit.",
       logMaxBytes: "A larger one is put aside, and a new one begun.",
       logMaxAgeMs: "An older one too. 0 means never.",
@@ -341,5 +341,10 @@ export const processEn = {
   notices: {
     title: (count: number) => counted(count, "notice", "notices"),
     of: (subject: string) => `${subject}: `,
+    limits: (why: string) => `runs without all of its limits: ${why}`,
+    log: (why: string) => `its log can't be written, and what it says is dropped: ${why}`,
+    portHeld: (at: string, holder: string) => `has stopped, but ${at} is held by ${holder}`,
+    socket: (slot: number, pid: number) =>
+      `the listening socket of worker ${slot} can't be taken over from pid ${pid}. Its replacement gets a new one, and connections that wait at the old one then are reset.`,
   },
 }

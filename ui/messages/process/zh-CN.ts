@@ -66,7 +66,7 @@ export const processZhCN: Pick<Messages, "spec" | "rollout" | "deed" | "bulk" | 
       startRetries: "启动失败次数",
       fatalRetryMs: "放弃后再试",
       memoryMaxBytes: "内存限制",
-      cpuMaxPercent: "CPU 限制",
+      cpuMaxPercent: "CPU 限制（%）",
       pidsMax: "进程和线程数",
       logMaxBytes: "日志文件大小",
       logMaxAgeMs: "日志文件时长",
@@ -112,7 +112,7 @@ export const processZhCN: Pick<Messages, "spec" | "rollout" | "deed" | "bulk" | 
       startRetries: "连续这么多次后放弃。0 表示从不放弃。",
       fatalRetryMs: "0 表示从不。",
       memoryMaxBytes: "实例连同其启动的所有进程；由内核执行（cgroup v2）。0 表示不限。",
-      cpuMaxPercent: "以一个 CPU 的百分之一计：150 即一个半。0 表示不限。",
+      cpuMaxPercent: "以一个 CPU 计：150 即一个半。0 表示不限。",
       pidsMax: "一个实例同时拥有的数量。0 表示不限。",
       logMaxBytes: "超过时另存，并开始新文件。",
       logMaxAgeMs: "更旧的也会另存。0 表示从不。",
@@ -331,5 +331,10 @@ export const processZhCN: Pick<Messages, "spec" | "rollout" | "deed" | "bulk" | 
   notices: {
     title: (count: number) => `${count} 条提示`,
     of: (subject: string) => `${subject}：`,
+    limits: (why) => `运行时缺少部分限制：${why}`,
+    log: (why) => `无法写入其日志，输出被丢弃：${why}`,
+    portHeld: (at, holder) => `已停止，但 ${at} 被 ${holder} 占用`,
+    socket: (slot, pid) =>
+      `无法从进程 ${pid} 接管工作进程 ${slot} 的监听套接字。其替代者将使用新的套接字，届时在旧套接字上等待的连接会被重置。`,
   },
 }

@@ -5,7 +5,7 @@ import { Empty } from "../../parts/Empty.tsx"
 import { formatNumber } from "../../parts/Format.ts"
 import { Status } from "../../parts/Status.tsx"
 import { Time } from "../../parts/Time.tsx"
-import { told, troubleText } from "../../parts/Trouble.ts"
+import { noticeText, told, troubleText } from "../../parts/Trouble.ts"
 import { paths } from "../../Paths.ts"
 import { exitText } from "../cron/CronRuns.tsx"
 import { reasonText } from "../cron/RunReason.ts"
@@ -141,7 +141,7 @@ const noticeConcerns = (page: PageContext, node: NodeView): ReadonlyArray<Concer
   node.notices.map(({ message, since, subject }) => ({
     tone: "warn",
     subject: node.name,
-    problem: subject === "" ? message : `${page.t.notices.of(subject)}${message}`,
+    problem: `${subject === "" ? "" : page.t.notices.of(subject)}${noticeText(page, message)}`,
     detail: null,
     since,
     href: paths.nodes,

@@ -2,7 +2,7 @@ import { endpointKey } from "../../../src/domain/Endpoint.ts"
 import { Icon } from "../../parts/Icon.tsx"
 import { Status, type Tone } from "../../parts/Status.tsx"
 import { Time } from "../../parts/Time.tsx"
-import { told } from "../../parts/Trouble.ts"
+import { noticeText, told } from "../../parts/Trouble.ts"
 import { paths } from "../../Paths.ts"
 import type { NodeView, PageContext } from "../../ViewModels.ts"
 
@@ -68,7 +68,7 @@ const Notices = ({ page, node: { notices } }: Props) =>
           <Icon name="alert" />
           <span>
             {subject !== "" && <b>{page.t.notices.of(subject)}</b>}
-            {message}{" "}
+            {noticeText(page, message)}{" "}
             <span class="quiet">
               <Time page={page} at={since} />
             </span>
