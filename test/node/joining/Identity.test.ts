@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "bun:test"
 import { Effect } from "effect"
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { type Membership, readMembership, writeMembership } from "../../../src/node/joining/Identity.ts"
@@ -30,6 +30,15 @@ test("a node that never joined has no identity, one that did has all of it", asy
   const dataDir = join(folder, "new", "folder")
   await Effect.runPromise(writeMembership(dataDir, membership))
   expect(await read(dataDir)).toEqual(membership)
+  const modeOf = async (path: string) => (await stat(join(dataDir, path))).mode & 0o777
+  expect([await modeOf("."), await modeOf("tls"), await modeOf("tls/key.pem")]).toEqual([0o755, 0o700, 0o600])
+})
+
+test("a node whose certificate could not be written has not joined", async () => {
+  const dataDir = join(folder, "half")
+  await mkdir(join(dataDir, "tls", "cert.pem"), { recursive: true })
+  await expect(Effect.runPromise(writeMembership(dataDir, membership))).rejects.toThrow("cert.pem")
+  expect(await read(dataDir)).toBeUndefined()
 })
 
 test("a damaged or incomplete identity is named with its file and what to do", async () => {
