@@ -10,7 +10,7 @@ import { CommandFailed, exitCodes, UsageError } from "./Failure.ts"
 import { helpOf } from "./Help.ts"
 import { importCommand } from "./import/ImportCommand.ts"
 import { logsCommand } from "./logs/LogsCommand.ts"
-import { type Line, refuseForeign, splitLine } from "./Parse.ts"
+import { type Line, type OwnFlags, refuseForeign, splitLine } from "./Parse.ts"
 import { restartCommand, scaleCommand, startCommand, stopCommand } from "./processes/ActionCommands.ts"
 import { statusCommand } from "./processes/StatusCommand.ts"
 import { reloadCommand } from "./ReloadCommand.ts"
@@ -80,6 +80,7 @@ const dispatch = async (given: ReadonlyArray<string>): Promise<number> => {
   const line = splitLine(
     given,
     commands.flatMap(({ flags }) => Object.values(flags)),
+    ownFlagsOf,
   )
   const chosen = find(line)
   if (line.help) {
@@ -95,12 +96,21 @@ const dispatch = async (given: ReadonlyArray<string>): Promise<number> => {
 
 const nothing: Line = { words: [], texts: new Map(), help: false }
 
-const find = ({ words }: Line): Command => {
+/** Of `tasks` and `tasks requeue`, the one that says more. */
+const startingWith = (words: ReadonlyArray<string>): Command | undefined => {
   if (words.length === 0) return roleCommand
-  // Of `tasks` and `tasks requeue`, the one that says more.
-  const [chosen] = commands
+  return commands
     .filter((one) => one.words.length > 0 && one.words.every((word, index) => word === words[index]))
-    .toSorted((one, other) => other.words.length - one.words.length)
+    .toSorted((one, other) => other.words.length - one.words.length)[0]
+}
+
+const ownFlagsOf = (words: ReadonlyArray<string>): OwnFlags => {
+  const chosen = startingWith(words) ?? roleCommand
+  return { title: titleOf(chosen), flags: Object.values(chosen.flags) }
+}
+
+const find = ({ words }: Line): Command => {
+  const chosen = startingWith(words)
   if (chosen !== undefined) return chosen
   const names = commands.map((one) => one.words.join(" ")).filter((name) => name !== "")
   const sameStart = names.find((name) => name.startsWith(`${words[0]} `))

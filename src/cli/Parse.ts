@@ -6,6 +6,9 @@ export type Flags = Readonly<Record<string, AnyFlag>>
 
 export type Values<F extends Flags> = { readonly [K in keyof F]: F[K] extends Flag<infer A> ? A : never }
 
+/** What a command is called, and its flags. */
+export type OwnFlags = { readonly title: string; readonly flags: ReadonlyArray<AnyFlag> }
+
 /** The command line taken apart, before it is known what it means. */
 export interface Line {
   /** What is no flag. */
@@ -18,9 +21,13 @@ export interface Line {
 /**
  * Takes a command line apart. Flags may stand anywhere before a `--`; `--name=value` and `--name value` are the same.
  * A word like `-5` is no flag. `known` are the flags of all commands: whether a value follows must not depend on which
- * command it is.
+ * command it is. `ownOf`: the command that begins with these words, whose flags a mistyped one was most likely meant for.
  */
-export const splitLine = (args: ReadonlyArray<string>, known: ReadonlyArray<AnyFlag>): Line => {
+export const splitLine = (
+  args: ReadonlyArray<string>,
+  known: ReadonlyArray<AnyFlag>,
+  ownOf: (words: ReadonlyArray<string>) => OwnFlags = () => ({ title: "muster", flags: known }),
+): Line => {
   const words: Array<string> = []
   const texts = new Map<string, string>()
   let help = false
@@ -31,7 +38,7 @@ export const splitLine = (args: ReadonlyArray<string>, known: ReadonlyArray<AnyF
     if (arg === "--help" || arg === "-h") help = true
     else if (!isFlag(arg)) words.push(arg)
     else {
-      const { name, text } = readFlag(arg, args[index], known)
+      const { name, text } = readFlag(arg, args[index], known) ?? unknownFlag(arg.replace(/=.*$/s, ""), ownOf(words))
       if (text.from === "next") index++
       texts.set(name, text.value)
     }
@@ -45,7 +52,7 @@ const readFlag = (arg: string, next: string | undefined, known: ReadonlyArray<An
   const [, given = "", value] = /^--?([^=]*)(?:=([\s\S]*))?$/.exec(arg) ?? []
   const isLong = arg.startsWith("--")
   const flag = known.find((candidate) => (isLong ? candidate.name : candidate.short) === given)
-  if (flag === undefined) throw unknownFlag(arg.replace(/=.*$/s, ""), known)
+  if (flag === undefined) return undefined
   const { name } = flag
   if (value !== undefined) return { name, text: { value: nonEmpty(name, value), from: "same" } }
   if (flag.placeholder === undefined) return { name, text: { value: "true", from: "same" } }
@@ -60,12 +67,12 @@ const nonEmpty = (name: string, value: string) => {
   return value
 }
 
-const unknownFlag = (shown: string, known: ReadonlyArray<AnyFlag>) => {
+const unknownFlag = (shown: string, { flags, title }: OwnFlags): never => {
   const meant = suggestion(
     shown,
-    known.map(({ name }) => `--${name}`),
+    flags.map(({ name }) => `--${name}`),
   )
-  return new UsageError({ message: `Unknown flag ${shown}${meant === "" ? "; muster --help lists them" : meant}` })
+  throw new UsageError({ message: `Unknown flag ${shown}${meant === "" ? `; ${title} --help lists them` : meant}` })
 }
 
 /** Where a variable of the environment comes from. */

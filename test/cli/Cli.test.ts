@@ -81,6 +81,7 @@ describe("a mistake in the command line gives one line and exit code 2:", () => 
   test.each([
     [["--role=captain"], `--role is "captain", expected manager, node or standalone`],
     [["--role=manager", "--lisen=x"], `Unknown flag --lisen, did you mean "--listen"?`],
+    [["cron", "add", "x", "--quite-another"], "Unknown flag --quite-another; muster cron add --help lists them"],
     [["--role=manager", "--join=http://127.0.0.1:1"], "--join is for --role=node only"],
     [["--role=manager", "--tls-cert=x"], "--tls-key is missing"],
     [["--role=node", "--join=http://127.0.0.1:1"], "--token is missing"],

@@ -123,7 +123,7 @@ const make = Effect.gen(function* () {
 
   const outcome = (
     { name, nodeId, nodeName }: InstanceView,
-    { problem, state }: Verdict,
+    { counted, problem, state }: Verdict,
     startedAt: number,
     found: ReturnType<typeof processOf>,
   ) =>
@@ -132,8 +132,8 @@ const make = Effect.gen(function* () {
       nodeName,
       name,
       outcome: state,
-      ready: (found?.workers ?? []).filter((worker) => worker.state === "RUNNING" && worker.ready).length,
-      total: found?.workers.length ?? 0,
+      ready: counted?.ready ?? (found?.workers ?? []).filter(({ ready, state }) => state === "RUNNING" && ready).length,
+      total: counted?.total ?? found?.workers.length ?? 0,
       reason: problem === null ? null : problemSentence(problem),
       problem,
       tookMs: now - startedAt,
@@ -177,8 +177,9 @@ const make = Effect.gen(function* () {
   ) {
     const asked = askNode(session, (link) => link.restartProcess(request, patienceFor(spec, processes)))
     return yield* asked.pipe(
-      Effect.map(({ outcome, reason }): Verdict => ({
+      Effect.map(({ outcome, reason, restarted, total }): Verdict => ({
         state: outcome,
+        counted: { ready: restarted, total },
         problem: reason === null ? null : processProblem(reason),
       })),
       Effect.catch((error) => Effect.succeed<Verdict>({ state: "failed", problem: error.problem })),

@@ -14,6 +14,8 @@ export type Goal = {
 export type Verdict = {
   readonly state: "done" | "failed" | "kept" | "pending"
   readonly problem: Problem | null
+  /** The node's own word, which its status may not have told yet. */
+  readonly counted?: { readonly ready: number; readonly total: number }
 }
 
 const done: Verdict = { state: "done", problem: null }

@@ -121,12 +121,15 @@ describe("an action on processes", () => {
     for (const agent of [one, two])
       agent.restart = (request) => {
         asked.push(request)
-        return { outcome: "done", restarted: 1, total: 1, reason: null, tookMs: 1 }
+        return { outcome: "done", restarted: 3, total: 3, reason: null, tookMs: 1 }
       }
-    expect((await act("greeter", "restart")).nodes).toEqual([
+    const all = await act("greeter", "restart")
+    expect(all.nodes).toEqual([
       ["one", "done"],
       ["two", "done"],
     ])
+    // As the node says, whose status may be of a moment before.
+    expect(all.answer.nodes[0]).toMatchObject({ ready: 3, total: 3 })
     await act("greeter", "restart", { node: "one", slot: 3, kind: "tasks" })
     expect(asked).toEqual([
       { name: "greeter@9101" },
