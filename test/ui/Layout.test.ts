@@ -78,3 +78,16 @@ for (const name of ["services-bulk-failed", "cron-bulk"])
     expect(boxes.length).toBeGreaterThan(1)
     for (const [at, { top }] of boxes.entries()) expect(top).toBeGreaterThanOrEqual((boxes[at - 1]?.bottom ?? 0) - 1)
   })
+
+test("why a cron run was skipped is read as a whole in its row", async () => {
+  await open("cron-task-running", "en", 1280)
+  const row = page.locator("#cron-runs tr", { hasText: "Skipped" })
+  const widths = await row
+    .locator("td, td > *")
+    .evaluateAll((all) => all.map((one) => one.scrollWidth - one.clientWidth))
+  expect(widths.filter((over) => over > 1)).toEqual([])
+  const heights = await row
+    .locator(".reason")
+    .evaluateAll((all) => all.map((one) => one.scrollHeight - one.clientHeight))
+  expect(heights.filter((over) => over > 1)).toEqual([])
+})

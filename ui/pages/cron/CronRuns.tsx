@@ -127,8 +127,8 @@ const Row = ({ page, task, run }: { page: PageContext; task: CronTaskView; run: 
       </td>
       <td class="cut quiet">{causeText(page, run)}</td>
       <td class="cut">{run.nodeName}</td>
-      <td class="cut" title={why ?? undefined}>
-        <span class={run.state === "failed" || run.state === "timeout" ? "bad" : "quiet"}>{why}</span>
+      <td title={why ?? undefined}>
+        <span class={`reason ${run.state === "failed" || run.state === "timeout" ? "bad" : "quiet"}`}>{why}</span>
       </td>
       <td class="actions">
         {run.startedAt !== null && (
