@@ -88,6 +88,8 @@ const route =
 const open = route("open", "html")
 const page = route("session", "html")
 const list = route("session", "html", listBytesMax)
+/** Of a form that takes along what it began from, and both sides of a conflict. */
+const edit = route("session", "html", 8 * bytesMax)
 const openJson = route("open", "json")
 const json = route("api", "json")
 const listJson = route("api", "json", listBytesMax)
@@ -140,9 +142,9 @@ export const makeRoutes = (): ReadonlyArray<PageRoute> => {
     page("POST", "/services/:id/push/close", push.closePush),
 
     page("GET", "/services/:id/process", process.processPage),
-    page("PUT", "/services/:id/process", process.setProcess),
+    edit("PUT", "/services/:id/process", process.setProcess),
     page("DELETE", "/services/:id/process", process.removeProcess),
-    page("POST", "/services/:id/process/editor", process.specEditor),
+    edit("POST", "/services/:id/process/editor", process.specEditor),
     page("POST", "/services/:id/process/reload", deeds.reload),
     page("POST", "/services/:id/process/start", deeds.start),
     page("POST", "/services/:id/process/stop", deeds.stop),
@@ -165,14 +167,14 @@ export const makeRoutes = (): ReadonlyArray<PageRoute> => {
     page("GET", "/cron", cron.listPage),
     page("POST", "/cron", cron.create),
     page("GET", "/cron/new", cron.newPage),
-    page("POST", "/cron/preview", cron.preview),
+    edit("POST", "/cron/preview", cron.preview),
     page("POST", "/cron/actions", cronBulk.act),
     page("DELETE", "/cron/actions", cronBulk.close),
     page("GET", "/cron/:id", cronTask.taskPage),
-    page("PUT", "/cron/:id", cron.update),
+    edit("PUT", "/cron/:id", cron.update),
     page("DELETE", "/cron/:id", cronTask.remove),
     page("GET", "/cron/:id/edit", cron.editPage),
-    page("POST", "/cron/:id/editor", cron.editor),
+    edit("POST", "/cron/:id/editor", cron.editor),
     page("POST", "/cron/:id/start", cronTask.start),
     page("POST", "/cron/:id/enable", cronTask.enable),
     page("POST", "/cron/:id/disable", cronTask.disable),

@@ -142,7 +142,14 @@ describe("cron tasks", () => {
     expect((await put({ baseRevision: "1", argv: "/bin/true" })).headers.get("hx-redirect")).toBe(path)
     const late = await put({ baseRevision: "1", argv: "/bin/false" })
     expect(late.status).toBe(409)
-    expect(late.text).toContain("admin changed this task")
+    expect(late.text).toContain("Meanwhile admin saved revision 2")
+    expect(late.text).toMatch(/id="conflict-kind-mine"[^>]*checked/)
+    // A long one takes along what it began from, and both sides of what differs.
+    const env = `LONG=${"x".repeat(20_000)}`
+    const sides = { by: "ann", revision: 1, rows: [{ unit: ["env"], before: { env }, theirs: { env }, mine: { env } }] }
+    const long = { baseRevision: "1", env, opened: JSON.stringify({ env }), conflict: JSON.stringify(sides) }
+    expect((await put(long)).status).toBe(409)
+    expect((await admin.htmx(`${path}/editor?side=mine`, { method: "POST", form: form(long) })).status).toBe(200)
     expect((await put({ baseRevision: "2", name: "runs" })).status).toBe(422)
     const disabled = await admin.htmx(`${path}/disable`, { method: "POST" })
     expect(disabled.text).toContain("by hand only")

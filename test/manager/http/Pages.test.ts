@@ -272,7 +272,7 @@ describe("the process of a service", () => {
     expect((await program({ revision: 1, workers: 3 })).body).toEqual({ revision: 2, pushed: true })
     const late = await put({ base: "1", workers: "7" })
     expect(late.status).toBe(409)
-    expect(late.text).toContain("Meanwhile cli made revision 2.")
+    expect(late.text).toContain("Meanwhile cli saved revision 2")
     // What was typed is still there, and so is what the next save is compared with.
     expect(late.text).toMatch(/name="workers"[^>]* value="7"/)
     expect(late.text).toContain('name="base" value="2"')
