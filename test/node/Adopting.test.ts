@@ -1,0 +1,266 @@
+import { expect, setDefaultTimeout, test } from "bun:test"
+import { Context, Effect, Layer, Logger, type Scope } from "effect"
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { type ProcessAssignment, setIdOf } from "../../src/domain/ProcessSpec.ts"
+import { dataFolder } from "../../src/node/DataFolder.ts"
+import { CurrentDeparture, Departure } from "../../src/node/Departure.ts"
+import { NodeChanges } from "../../src/node/NodeChanges.ts"
+import { Notices } from "../../src/node/Notices.ts"
+import { adopting } from "../../src/node/running/Adopting.ts"
+import { type Intent, Runs } from "../../src/node/running/Runs.ts"
+import { Adoption } from "../../src/node/supervisor/Hooks.ts"
+import type { Launched } from "../../src/node/supervisor/Launched.ts"
+import { Launcher } from "../../src/node/supervisor/Launcher.ts"
+import { Ledger } from "../../src/node/supervisor/Ledger.ts"
+import { SlotSockets } from "../../src/node/supervisor/SlotSockets.ts"
+import { WorkerRegistry } from "../../src/node/supervisor/WorkerRegistry.ts"
+import { TaskQueues } from "../../src/node/tasks/TaskQueues.ts"
+import { identityOf } from "../../src/platform/ProcessTree.ts"
+import { temporaryFolder } from "../support/muster.ts"
+import { waitFor } from "../support/waitFor.ts"
+import { command, workers } from "./SetSimulation.ts"
+
+// All processes of a busy machine are looked at.
+setDefaultTimeout(120_000)
+
+type Left = Partial<Omit<Intent, "assignment">> & {
+  readonly assignment?: ProcessAssignment
+  readonly isUp?: boolean
+  /** It was asked to end, and may take so long. */
+  readonly leavingMs?: number
+}
+
+/** What agents leave to each other: records of real processes, which do nothing. Sockets are numbers. */
+class World {
+  readonly #temporary = temporaryFolder("muster-adopting-")
+  readonly folder = dataFolder(this.#temporary.path)
+  readonly #children: Array<Bun.Subprocess> = []
+  /** Descriptors of processes that can be copied, by pid. */
+  readonly sockets = new Map<number, number>()
+  readonly closed: Array<number> = []
+  readonly expected: Array<number> = []
+
+  constructor() {
+    mkdirSync(this.folder.socket.folder, { recursive: true })
+  }
+
+  readonly runs = Effect.suspend(() => Effect.map(Layer.build(Layer.fresh(Runs.layer(this.folder))), Context.get(Runs)))
+
+  /** A process that runs on; gives its pid. */
+  leave({ isUp = true, leavingMs, ...intent }: Left = {}) {
+    return Effect.gen({ self: this }, function* () {
+      const first = { assignment: workers(), kind: "calls", slot: 0, count: 2, generation: 1, restarts: 0 } as const
+      const run = yield* (yield* this.runs).begin({ ...first, hasSocket: true, ...intent })
+      const child = Bun.spawn(["setsid", "sleep", "300"], { env: { ...process.env, MUSTER_RUN: run.mark } })
+      this.#children.push(child)
+      // It is the leader of its session from then on.
+      yield* Effect.promise(() => waitFor(() => readFileSync(`/proc/${child.pid}/comm`, "utf8").trim() === "sleep"))
+      run.started(identityOf(child.pid)!)
+      if (isUp) run.up()
+      if (leavingMs !== undefined) run.leaving(leavingMs)
+      return child.pid
+    })
+  }
+
+  /** The agent that comes next. */
+  next(departure = new Departure()) {
+    const launched = (pid: number): Launched => ({
+      pid,
+      ready: Effect.never,
+      exited: Effect.never,
+      terminate: Effect.void,
+      retire: Effect.void,
+      kill: Effect.void,
+      report: () => undefined,
+      heard: () => undefined,
+      inFlight: () => [],
+    })
+    const sockets = SlotSockets.of({
+      assertFree: () => Effect.void,
+      open: () => Effect.succeed(0),
+      setBacklog: () => Effect.void,
+      close: (fd) => Effect.sync(() => void this.closed.push(fd)),
+      take: ({ pid }) => Effect.sync(() => this.sockets.get(pid)),
+      isAt: (fd) => Effect.succeed(fd < 50),
+      steer: () => Effect.void,
+    })
+    const layer = adopting(this.folder).pipe(
+      Layer.provideMerge(
+        Layer.mergeAll(
+          Runs.layer(this.folder),
+          Layer.mock(Launcher, { adopt: ({ child }) => Effect.succeed(launched(child.identity.pid)) }),
+          Layer.mock(TaskQueues, { expect: ({ pid }) => Effect.sync(() => void this.expected.push(pid)) }),
+          Layer.succeed(SlotSockets, sockets),
+          Notices.layer.pipe(Layer.provide(NodeChanges.layer)),
+          WorkerRegistry.layer,
+          Layer.succeed(CurrentDeparture, departure),
+        ),
+      ),
+    )
+    return Effect.map(Layer.build(Layer.fresh(layer)), (context) => {
+      const adoption = Context.get(context, Adoption)
+      const ledger = new Ledger({ startedAt: 0, keyWindowMs: () => 0, heartbeatTimeoutMs: () => 0 })
+      return {
+        adoption,
+        adopt: (assignment: ProcessAssignment = workers()) => adoption.adopt(assignment, ledger),
+        notices: Context.get(context, Notices).all,
+      }
+    })
+  }
+
+  end(pid: number) {
+    process.kill(pid, "SIGKILL")
+  }
+
+  [Symbol.dispose]() {
+    for (const child of this.#children) child.kill("SIGKILL")
+    this.#temporary[Symbol.dispose]()
+  }
+}
+
+const it = (name: string, use: (world: World) => Effect.Effect<void, unknown, Scope.Scope>) =>
+  test(name, async () => {
+    using world = new World()
+    await Effect.runPromise(Effect.provide(Effect.scoped(use(world)), Logger.layer([])))
+  })
+
+it("of several at one place another goes on than the newest that was up", (world) =>
+  Effect.gen(function* () {
+    const pids: Array<number> = []
+    for (const left of [{}, {}, { isUp: false }, { leavingMs: 1_000 }, { slot: 1, isUp: false }]) {
+      pids.push(yield* world.leave(left))
+      yield* Effect.sleep(50)
+    }
+    const { runs } = yield* (yield* world.next()).adopt()
+    expect(runs.map(({ launched }) => launched.pid)).toEqual(pids)
+    expect(runs.map(({ leaving }) => leaving)).toEqual([true, false, true, true, false])
+  }))
+
+it("a process goes on in a set that listens elsewhere, or is of another kind", (world) =>
+  Effect.gen(function* () {
+    for (const [assignment, leaving] of [
+      [workers({ env: { CHANGED: "yes" } }), false],
+      [{ ...workers(), listen: { ip: "127.0.0.1", port: 2 } }, true],
+      [{ ...workers(), listen: { ip: "127.0.0.2", port: 1 } }, true],
+      [{ ...command(), id: "m1" }, true],
+    ] as const) {
+      const pid = yield* world.leave()
+      const { runs } = yield* (yield* world.next()).adopt(assignment)
+      expect(runs).toMatchObject([{ launched: { pid }, leaving }])
+      // What it was started from, not what its set is now.
+      expect(runs[0]?.assignment).toEqual(workers())
+      world.end(pid)
+      yield* Effect.promise(() => waitFor(() => identityOf(pid) === undefined))
+    }
+  }))
+
+it("where a process stands among its own is forgotten, or how long it may take to end", (world) =>
+  Effect.gen(function* () {
+    yield* world.leave({ generation: 7, restarts: 3, leavingMs: 60_000 })
+    const { runs } = yield* (yield* world.next()).adopt()
+    expect(runs).toMatchObject([{ generation: 7, restarts: 3, leaving: true, up: true }])
+    expect(runs[0]?.drainMs).toBeWithin(30_000, 60_001)
+  }))
+
+it("tasks are given out before a task worker has said what it runs", (world) =>
+  Effect.gen(function* () {
+    const up = yield* world.leave({ kind: "tasks", slot: 0, hasSocket: false })
+    yield* world.leave({ kind: "tasks", slot: 1, hasSocket: false, isUp: false })
+    yield* world.leave()
+    yield* (yield* world.next()).adopt()
+    expect(world.expected).toEqual([up])
+  }))
+
+it("a socket is taken from a process that leaves while another has it, or out of its order", (world) =>
+  Effect.gen(function* () {
+    world.sockets.set(yield* world.leave({ leavingMs: 60_000 }), 10)
+    world.sockets.set(yield* world.leave(), 11)
+    world.sockets.set(yield* world.leave({ slot: 1 }), 12)
+    ;(yield* world.runs).keepOrder({ set: setIdOf(workers()), order: [1, 0] })
+    const { sockets } = yield* (yield* world.next()).adopt()
+    const members = [
+      { slot: 1, fd: 12 },
+      { slot: 0, fd: 11 },
+    ]
+    expect(sockets).toEqual({ members, isOrderKnown: true, isShared: false })
+  }))
+
+it("nobody is told that the order of sockets, or one of them, is not known", (world) =>
+  Effect.gen(function* () {
+    world.sockets.set(yield* world.leave(), 10)
+    world.sockets.set(yield* world.leave({ slot: 1 }), 11)
+    const stuck = yield* world.leave({ slot: 2 })
+    const next = yield* world.next()
+    const { sockets } = yield* next.adopt()
+    expect(sockets).toMatchObject({ isOrderKnown: false, isShared: true })
+    expect(yield* next.notices).toMatchObject([
+      { code: "socket-not-kept", message: expect.stringContaining(`${stuck}`) },
+    ])
+    world.end(stuck)
+    yield* Effect.promise(() => waitFor(async () => (await Effect.runPromise(next.notices)).length === 0))
+  }))
+
+it("a socket is missed that only a process had which leaves", (world) =>
+  Effect.gen(function* () {
+    yield* world.leave({ leavingMs: 60_000 })
+    const next = yield* world.next()
+    expect((yield* next.adopt()).sockets).toMatchObject({ members: [], isShared: false })
+    expect(yield* next.notices).toEqual([])
+  }))
+
+it("sockets that the program before has left open are not taken first, or stay open when they are elsewhere", (world) =>
+  Effect.gen(function* () {
+    world.sockets.set(yield* world.leave(), 10)
+    const set = setIdOf(workers())
+    const sockets = [
+      { set, slot: 1, fd: 21 },
+      { set, slot: 0, fd: 20 },
+      { set, slot: 2, fd: 99 },
+    ]
+    const next = yield* world.next(new Departure({ lock: 3, sockets }))
+    const members = [
+      { slot: 1, fd: 21 },
+      { slot: 0, fd: 20 },
+    ]
+    expect((yield* next.adopt()).sockets).toEqual({ members, isOrderKnown: true, isShared: false })
+    expect(world.closed).toEqual([99])
+  }))
+
+it("the next agent does not know what has ended, failed or begun to leave, or what is forgiven", (world) =>
+  Effect.gen(function* () {
+    const pid = yield* world.leave({ slot: 2 })
+    const one = yield* world.next()
+    yield* one.adopt()
+    const instance = (slot: number) => ({ assignment: workers(), kind: "calls", slot }) as const
+    const failing = { state: "FATAL", past: { failures: 3, ends: 3 }, until: null, reason: "x", restarts: 3 } as const
+    yield* one.adoption.exited(instance(0), "exited with code 0", true)
+    yield* one.adoption.failing(instance(1), failing)
+    yield* one.adoption.left(instance(2), pid, 60_000)
+    yield* one.adoption.sockets(workers(), [
+      { slot: 2, fd: 12 },
+      { slot: 1, fd: 11 },
+    ])
+    const two = yield* world.next()
+    expect(yield* two.adopt()).toMatchObject({
+      ended: [{ slot: 0, good: true, assignment: workers() }],
+      failing: [{ slot: 1, failing, assignment: workers() }],
+      runs: [{ slot: 2, leaving: true }],
+    })
+    const kept = readdirSync(world.folder.socket.folder).find((name) => name.endsWith(".sockets")) ?? ""
+    expect(readFileSync(join(world.folder.socket.folder, kept), "utf8")).toContain('"order":[2,1]')
+    yield* two.adoption.failing(instance(1), undefined)
+    expect((yield* (yield* world.next()).adopt()).failing).toEqual([])
+  }))
+
+it("a process whose record is of a later version goes on as if it were known", (world) =>
+  Effect.gen(function* () {
+    yield* world.leave()
+    const folder = world.folder.socket.folder
+    const [path = ""] = readdirSync(folder)
+      .filter((name) => name.endsWith(".run"))
+      .map((name) => join(folder, name))
+    const record = JSON.parse(readFileSync(path, "utf8")) as Record<string, unknown>
+    writeFileSync(path, JSON.stringify({ ...record, assignment: { later: true } }))
+    expect((yield* (yield* world.next()).adopt()).runs).toMatchObject([{ leaving: true, assignment: workers() }])
+  }))
