@@ -1,127 +1,20 @@
 import { expect, setDefaultTimeout, test } from "bun:test"
-import { Context, Effect, Layer, Logger, type Scope } from "effect"
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { Effect, Logger, type Scope } from "effect"
+import { readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { type ProcessAssignment, setIdOf } from "../../src/domain/ProcessSpec.ts"
-import { dataFolder } from "../../src/node/DataFolder.ts"
-import { CurrentDeparture, Departure } from "../../src/node/Departure.ts"
-import { NodeChanges } from "../../src/node/NodeChanges.ts"
-import { Notices } from "../../src/node/Notices.ts"
-import { adopting } from "../../src/node/running/Adopting.ts"
-import { type Intent, Runs } from "../../src/node/running/Runs.ts"
-import { Adoption } from "../../src/node/supervisor/Hooks.ts"
-import type { Launched } from "../../src/node/supervisor/Launched.ts"
-import { Launcher } from "../../src/node/supervisor/Launcher.ts"
-import { Ledger } from "../../src/node/supervisor/Ledger.ts"
-import { SlotSockets } from "../../src/node/supervisor/SlotSockets.ts"
-import { WorkerRegistry } from "../../src/node/supervisor/WorkerRegistry.ts"
-import { TaskQueues } from "../../src/node/tasks/TaskQueues.ts"
+import { setIdOf } from "../../src/domain/ProcessSpec.ts"
+import { Departure } from "../../src/node/Departure.ts"
 import { identityOf } from "../../src/platform/ProcessTree.ts"
-import { temporaryFolder } from "../support/muster.ts"
 import { waitFor } from "../support/waitFor.ts"
+import { LeftWorld } from "./LeftWorld.ts"
 import { command, workers } from "./SetSimulation.ts"
 
 // All processes of a busy machine are looked at.
 setDefaultTimeout(120_000)
 
-type Left = Partial<Omit<Intent, "assignment">> & {
-  readonly assignment?: ProcessAssignment
-  readonly isUp?: boolean
-  /** It was asked to end, and may take so long. */
-  readonly leavingMs?: number
-}
-
-/** What agents leave to each other: records of real processes, which do nothing. Sockets are numbers. */
-class World {
-  readonly #temporary = temporaryFolder("muster-adopting-")
-  readonly folder = dataFolder(this.#temporary.path)
-  readonly #children: Array<Bun.Subprocess> = []
-  /** Descriptors of processes that can be copied, by pid. */
-  readonly sockets = new Map<number, number>()
-  readonly closed: Array<number> = []
-  readonly expected: Array<number> = []
-
-  constructor() {
-    mkdirSync(this.folder.socket.folder, { recursive: true })
-  }
-
-  readonly runs = Effect.suspend(() => Effect.map(Layer.build(Layer.fresh(Runs.layer(this.folder))), Context.get(Runs)))
-
-  /** A process that runs on; gives its pid. */
-  leave({ isUp = true, leavingMs, ...intent }: Left = {}) {
-    return Effect.gen({ self: this }, function* () {
-      const first = { assignment: workers(), kind: "calls", slot: 0, count: 2, generation: 1, restarts: 0 } as const
-      const run = yield* (yield* this.runs).begin({ ...first, hasSocket: true, ...intent })
-      const child = Bun.spawn(["setsid", "sleep", "300"], { env: { ...process.env, MUSTER_RUN: run.mark } })
-      this.#children.push(child)
-      // It is the leader of its session from then on.
-      yield* Effect.promise(() => waitFor(() => readFileSync(`/proc/${child.pid}/comm`, "utf8").trim() === "sleep"))
-      run.started(identityOf(child.pid)!)
-      if (isUp) run.up()
-      if (leavingMs !== undefined) run.leaving(leavingMs)
-      return child.pid
-    })
-  }
-
-  /** The agent that comes next. */
-  next(departure = new Departure()) {
-    const launched = (pid: number): Launched => ({
-      pid,
-      ready: Effect.never,
-      exited: Effect.never,
-      terminate: Effect.void,
-      retire: Effect.void,
-      kill: Effect.void,
-      report: () => undefined,
-      heard: () => undefined,
-      inFlight: () => [],
-    })
-    const sockets = SlotSockets.of({
-      assertFree: () => Effect.void,
-      open: () => Effect.succeed(0),
-      setBacklog: () => Effect.void,
-      close: (fd) => Effect.sync(() => void this.closed.push(fd)),
-      take: ({ pid }) => Effect.sync(() => this.sockets.get(pid)),
-      isAt: (fd) => Effect.succeed(fd < 50),
-      steer: () => Effect.void,
-    })
-    const layer = adopting(this.folder).pipe(
-      Layer.provideMerge(
-        Layer.mergeAll(
-          Runs.layer(this.folder),
-          Layer.mock(Launcher, { adopt: ({ child }) => Effect.succeed(launched(child.identity.pid)) }),
-          Layer.mock(TaskQueues, { expect: ({ pid }) => Effect.sync(() => void this.expected.push(pid)) }),
-          Layer.succeed(SlotSockets, sockets),
-          Notices.layer.pipe(Layer.provide(NodeChanges.layer)),
-          WorkerRegistry.layer,
-          Layer.succeed(CurrentDeparture, departure),
-        ),
-      ),
-    )
-    return Effect.map(Layer.build(Layer.fresh(layer)), (context) => {
-      const adoption = Context.get(context, Adoption)
-      const ledger = new Ledger({ startedAt: 0, keyWindowMs: () => 0, heartbeatTimeoutMs: () => 0 })
-      return {
-        adoption,
-        adopt: (assignment: ProcessAssignment = workers()) => adoption.adopt(assignment, ledger),
-        notices: Context.get(context, Notices).all,
-      }
-    })
-  }
-
-  end(pid: number) {
-    process.kill(pid, "SIGKILL")
-  }
-
-  [Symbol.dispose]() {
-    for (const child of this.#children) child.kill("SIGKILL")
-    this.#temporary[Symbol.dispose]()
-  }
-}
-
-const it = (name: string, use: (world: World) => Effect.Effect<void, unknown, Scope.Scope>) =>
+const it = (name: string, use: (world: LeftWorld) => Effect.Effect<void, unknown, Scope.Scope>) =>
   test(name, async () => {
-    using world = new World()
+    using world = new LeftWorld()
     await Effect.runPromise(Effect.provide(Effect.scoped(use(world)), Logger.layer([])))
   })
 
@@ -198,7 +91,7 @@ it("nobody is told that the order of sockets, or one of them, is not known", (wo
       { code: "socket-not-kept", message: expect.stringContaining(`${stuck}`) },
     ])
     world.end(stuck)
-    yield* Effect.promise(() => waitFor(async () => (await Effect.runPromise(next.notices)).length === 0))
+    yield* Effect.repeat(Effect.delay(next.notices, 20), { until: ({ length }) => length === 0 })
   }))
 
 it("a socket is missed that only a process had which leaves", (world) =>
@@ -263,4 +156,19 @@ it("a process whose record is of a later version goes on as if it were known", (
     const record = JSON.parse(readFileSync(path, "utf8")) as Record<string, unknown>
     writeFileSync(path, JSON.stringify({ ...record, assignment: { later: true } }))
     expect((yield* (yield* world.next()).adopt()).runs).toMatchObject([{ leaving: true, assignment: workers() }])
+  }))
+
+it("an agent that leaves keeps its sockets open, or one that is upgraded does not hand them on", (world) =>
+  Effect.gen(function* () {
+    world.sockets.set(yield* world.leave(), 10)
+    const departed = Effect.fnUntraced(function* (how: Departure["how"]) {
+      const departure = new Departure()
+      departure.how = how
+      yield* Effect.scoped(Effect.flatMap(world.next(departure), ({ adopt }) => adopt()))
+      return { closed: world.closed.splice(0), handedOn: departure.sockets }
+    })
+    expect(yield* departed("upgrade")).toEqual({ closed: [], handedOn: [{ set: setIdOf(workers()), slot: 0, fd: 10 }] })
+    expect(yield* departed("leave")).toEqual({ closed: [10], handedOn: [] })
+    // The sets close them as they stop.
+    expect(yield* departed("stop")).toEqual({ closed: [], handedOn: [] })
   }))

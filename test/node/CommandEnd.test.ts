@@ -1,4 +1,4 @@
-import { expect, setDefaultTimeout } from "bun:test"
+import { afterEach, expect, setDefaultTimeout } from "bun:test"
 import { Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
 import { spawn } from "node:child_process"
@@ -15,6 +15,12 @@ import { waitFor } from "../support/waitFor.ts"
 setDefaultTimeout(60_000)
 
 let nth = 0
+
+/** Whatever becomes of a test. */
+const trees: Array<ProcessTree> = []
+afterEach(async () => {
+  for (const tree of trees.splice(0)) await tree.end(10_000)
+})
 
 /** Two children of a leader that has ended. They write down each USR1 that they hear; one of them ends then. */
 const leftBehind = Effect.gen(function* () {
@@ -33,7 +39,7 @@ const leftBehind = Effect.gen(function* () {
   const row = yield* Effect.promise(() => waitFor(() => processRow(leader.pid ?? 0)))
   const tree = new ProcessTree(row.identity, { run })
   tree.runsAs(row.uid)
-  yield* Effect.addFinalizer(() => Effect.promise(() => tree.end(10_000)))
+  trees.push(tree)
   const children = yield* Effect.promise(() =>
     waitFor(() => {
       const isUp = existsSync(heard("obeys.up")) && existsSync(heard("ignores.up"))
