@@ -2,6 +2,7 @@ import { expect, setDefaultTimeout, test } from "bun:test"
 import { readdirSync, readFileSync } from "node:fs"
 import type { ProcessAssignment } from "../../src/domain/ProcessSpec.ts"
 import type { RunRecord } from "../../src/node/running/RunRecord.ts"
+import { RpcConnection } from "../../src/rpc/RpcConnection.ts"
 import { freePort } from "../support/muster.ts"
 import { waitFor } from "../support/waitFor.ts"
 import { AgentProcess } from "./AgentProcess.ts"
@@ -54,4 +55,29 @@ test("the agent after the next one knows of a process that it has come up under 
   expect(await node.running(1)).toEqual([begun?.process?.pid ?? 0])
   await waitFor(() => records(node)[0]?.isUp)
   expect(records(node)).toMatchObject([{ run: begun?.run, process: begun?.process }])
+})
+
+test("a busy worker that was asked to end, and could not say so yet, is not asked again by the next agent", async () => {
+  await using node = await new TestNode().join()
+  const agent = await AgentProcess.start(node)
+  const listen = { ip: "127.0.0.1", port: await freePort() }
+  // It hears nothing while it computes; asked twice it would not wait for its open calls.
+  const module = node.module(
+    "busy.js",
+    `export const slow = async (ms) => { await new Promise((resolve) => setTimeout(resolve, ms)); return process.pid }
+     export const spin = (ms) => { const end = Date.now() + ms; while (Date.now() < end); }`,
+  )
+  await node.apply(1, assignment(listen, module, { workers: 1, tls: "off", drainTimeoutMs: 30_000 }))
+  const [pid = 0] = await node.running(1)
+  const connection = await RpcConnection.open({ to: { host: listen.ip, port: listen.port }, client: "test" })
+  const answer = connection.call("slow", [17_000], { timeoutMs: 60_000 }).catch(String)
+  const spun = connection.call("spin", [12_000], { timeoutMs: 60_000 }).catch(String)
+  void node.reload(`greeter@${listen.port}`).catch(() => undefined)
+  await waitFor(() => records(node).some(({ isLeaving }) => isLeaving), { timeoutMs: 11_000 })
+  await agent.end("SIGKILL")
+  await using _next = await AgentProcess.start(node)
+  await spun
+  expect(await answer).toBe(pid)
+  connection.close()
+  await waitFor(() => records(node).length === 1)
 })

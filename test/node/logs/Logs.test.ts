@@ -318,6 +318,28 @@ test("the logs of a process set that was removed stay for 30 days, and are never
   expect(existsSync(logs.path("gone", "0.out.log"))).toBe(true)
 })
 
+test("a file is put aside for its age although nothing comes any more", async () => {
+  await using logs = new TestLogs()
+  await logs.assign(set("talker", { logMaxAgeMs: 1_500 }))
+  const { child, ended } = await logs.start("talker", "echo old; exec sleep 60")
+  const folder = logs.path("talker")
+  await waitFor(() => existsSync(folder) && textOf(folder, "0.out") === "old\n")
+  await waitFor(() => filesOf(folder, "0.out").length === 2)
+  child.kill("SIGKILL")
+  await ended
+})
+
+test("no logs are removed before it was said what the node runs: their service may only have been quiet", async () => {
+  await using logs = new TestLogs()
+  mkdirSync(logs.path("quiet"), { recursive: true })
+  writeFileSync(logs.path("quiet", "0.out.log"), "hello\n")
+  const time = (Date.now() - 31 * 86_400_000) / 1_000
+  utimesSync(logs.path("quiet", "0.out.log"), time, time)
+  expect(await logs.notices()).toEqual([])
+  await Bun.sleep(1_500)
+  expect(existsSync(logs.path("quiet", "0.out.log"))).toBe(true)
+})
+
 test("a reader that stands still costs no memory, and a process never waits for it", async () => {
   await using logs = new TestLogs()
   await logs.assign(set("talker", { logMaxBytes: 1024 * 1024, logKeep: 2 }))
