@@ -3,6 +3,7 @@ import { explainedEnd, type Limits } from "../../domain/Limit.ts"
 import { type ProcessAssignment, setIdOf } from "../../domain/ProcessSpec.ts"
 import { oomKillsOfHost } from "../../platform/Cgroup.ts"
 import { randomHex } from "../../platform/Ids.ts"
+import { Logs } from "../logs/Logs.ts"
 import { nextSecond } from "../Monotonic.ts"
 import type { Enclosure } from "../limits/Enclosures.ts"
 import { Limiting } from "../limits/Limiting.ts"
@@ -53,6 +54,7 @@ const messageOf = (error: unknown) => (error instanceof Error ? error.message : 
 const live = Effect.gen(function* () {
   const usage = yield* Usage
   const limiting = yield* Limiting
+  const logs = yield* Logs
   const fork = Effect.runForkWith(yield* Effect.context<never>())
   const watched = new WeakMap<Launched, Watched>()
   const enclosures = new WeakMap<Launched, Enclosure>()
@@ -98,7 +100,7 @@ const live = Effect.gen(function* () {
     if (enclosure !== undefined) enclosures.set(taken, enclosure)
     fork(
       Effect.gen(function* () {
-        const how = yield* launched.exited
+        const how = { ...(yield* launched.exited), saidUntil: yield* logs.taken }
         own.stop()
         const group = enclosures.get(taken)
         const told = isKilled ? how : yield* explain(how, group, from.spec.run)

@@ -13,8 +13,6 @@ import { makeLastGood } from "./LastGood.ts"
 /** In a report; longer lines are cut. */
 const linesMax = 200
 const lineCharsMax = 4_096
-/** What a process has said last may still be on its way to its log. */
-const lastWordsMs = 100
 
 /** The crash reports of this node. `set`: `setIdOf` of an assignment. */
 export class Crashes extends Context.Service<
@@ -61,9 +59,8 @@ export class Crashes extends Context.Service<
             reason: ended.reason,
             specRevision,
             lastGoodRevision: yield* lastGood.of(setIdOf(assignment), assignment.specRevision),
-            // What comes later is of the process that was started in its place.
             log: log
-              .filter((line) => line.at <= at + lastWordsMs)
+              .filter((line) => line.at <= (ended.saidUntil ?? at))
               .map((line) => ({ at: line.at, stream: line.stream, text: line.text.slice(0, lineCharsMax) })),
             samples: (care.usageOf(run.worker)?.samples ?? []).map(
               ({ at: taken, cpuPercent, loopLagMs, rssBytes }) => ({ at: taken, rssBytes, cpuPercent, loopLagMs }),
@@ -75,7 +72,6 @@ export class Crashes extends Context.Service<
         })
 
         const write = Effect.fnUntraced(function* (crash: Crash, at: number) {
-          yield* Effect.sleep(lastWordsMs)
           yield* oneAtATime.withPermit(
             Effect.flatMap(reportOf(crash, at), (report) => store.add(setIdOf(crash.assignment), report)),
           )

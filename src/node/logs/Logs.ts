@@ -53,6 +53,8 @@ export class Logs extends Context.Service<
     /** Of its own whoever asks: it ends with its `return`, and holds files until then. */
     readonly read: (request: LogsRequest) => Effect.Effect<LogReading, NoSuchLogs>
     readonly files: (name: string) => Effect.Effect<LogFiles, NoSuchLogs>
+    /** Takes all that processes have said by now; gives the time of the last of it, milliseconds since 1970. */
+    readonly taken: Effect.Effect<number>
     /** The last lines of one instance, its last words included when it has just ended; none when there are none. */
     readonly lastLines: (name: string, place: string, count: number) => Effect.Effect<ReadonlyArray<LogLine>>
   }
@@ -102,6 +104,9 @@ export class Logs extends Context.Service<
         const takeAll = (now: number) => {
           for (let turns = 0; turns < turnsMax && pump.turn(now) > 0; turns++);
         }
+        const taken = Effect.tap(Clock.currentTimeMillis, (now) =>
+          attempt("take what processes say", () => takeAll(now)),
+        )
         const pauseMs = (taken: number, quietTurns: number) => {
           if (taken >= muchBytes) return busyMs
           if (quietTurns <= quietAfterTurns) return turnMs
@@ -229,9 +234,9 @@ export class Logs extends Context.Service<
               (folder) => new LogReading({ folder, request, came: () => came(request.name) }),
             ),
           files: (name) => Effect.flatMap(known(name), (folder) => Effect.promise(() => logFiles(folder))),
+          taken,
           lastLines: Effect.fnUntraced(function* (name, place, count) {
-            const now = yield* Clock.currentTimeMillis
-            yield* attempt("take what processes say", () => takeAll(now))
+            yield* taken
             const request = { name, places: [place], tail: count }
             const reading = new LogReading({ folder: folderOf(name), request, came: () => came(name) })
             return yield* Effect.promise(() => Array.fromAsync(reading)).pipe(

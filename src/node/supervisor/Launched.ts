@@ -46,6 +46,8 @@ export type Ended = {
   readonly left?: string
   /** The kernel has killed it for want of memory: true only when its own group says so. */
   readonly outOfMemory?: boolean
+  /** Lines of its log with a later time are of the process in its place. Milliseconds since 1970. */
+  readonly saidUntil?: number
 }
 
 /** A process of a set that was started: a worker of ours, or an instance of a command. */

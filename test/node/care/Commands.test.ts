@@ -33,6 +33,13 @@ const inspect = async (node: TestNode) =>
   ((await node.call(nodeMethods.inspectProcess, { name })) as ProcessInspection).instances[0]
 const first = async (node: TestNode) => (await node.process()).workers[0]
 
+test("a report has the last words of the process that crashed, and none of the one in its place", async () => {
+  await using node = await started()
+  await node.apply(1, assignment(`echo "$$ begins"; sleep 0.6; echo "$$ ends"; exit 3`))
+  const report = await newest(node)
+  expect(report.log.map(({ text }) => text)).toEqual([`${report.pid} begins`, `${report.pid} ends`])
+})
+
 test("a command that exits with 3 leaves a report with its last words", async () => {
   await using node = await started()
   await node.apply(
