@@ -318,6 +318,8 @@ export class TestAgent {
     },
     "Cron.start": ([argument]) => {
       const { by, taskId } = argument as { taskId: string; by: string }
+      const isKnown = this.cronSets.at(-1)?.tasks.some((task) => task.id === taskId) === true
+      if (!isKnown) throw new RpcError("not_found", "no such task")
       const id = `run-${this.cronRuns.length + 1}`
       this.tellRun({ id, taskId, by, cause: "manual", state: "running", endedAt: null, exitCode: null })
       return { runId: id }

@@ -14,6 +14,9 @@ import { runView, toldOf } from "./CronViews.ts"
 const pruneEveryMs = 3_600_000
 /** A deleted task that is restored has its history back; after this time it is gone. */
 const deletedKeptMs = 86_400_000
+/** A task that was made or changed a moment ago is still on its way to its node: so long it is waited for. */
+const onItsWayMs = 3_000
+const lookEveryMs = 50
 /** Runs of one task at a time that a page shows as running. */
 const runningMax = 100
 
@@ -46,8 +49,23 @@ const make = Effect.gen(function* () {
     return yield* new CronWaits({ name: task.name, node: name(heldBy ?? session.node.id) })
   })
 
+  const isOnItsWay = ({ heldBy, heldRevision, ip, revision }: StoredCron) => {
+    const session = sessions.at(ip)
+    if (session?.connection !== "connected" || session.cronProblem !== null) return false
+    return heldRevision !== revision && (heldBy === null || heldBy === session.node.id)
+  }
+
+  const arrived = Effect.fnUntraced(function* (id: string) {
+    const until = (yield* Clock.currentTimeMillis) + onItsWayMs
+    for (;;) {
+      const stored = yield* tasks.get(id)
+      if (!isOnItsWay(stored) || (yield* Clock.currentTimeMillis) > until) return stored
+      yield* Effect.sleep(lookEveryMs)
+    }
+  })
+
   const start = Effect.fn("CronRuns.start")(function* (id: string, by: string) {
-    const stored = yield* tasks.get(id)
+    const stored = yield* arrived(id)
     const session = yield* ready(stored)
     yield* audit.add({ who: by, what: "cron.start", object: `cron:${id}`, detail: { name: stored.task.name } })
     const asked = ask(session.node.id, session, (link) => link.startCron({ taskId: id, by }))

@@ -151,6 +151,19 @@ test("a run is started and stopped by a person, by name", async () => {
   expect(await runs((all) => Effect.flip(all.stop(id, "none", "dave")))).toMatchObject({ _tag: "NotFound" })
 })
 
+test("a task that was made a moment ago is started when its node has it", async () => {
+  let end = () => {}
+  one.cronEnding = new Promise((resolve) => (end = resolve))
+  const { id } = await create("at-once", "one")
+  const starting = runs((all) => all.start(id, "erin"))
+  await Bun.sleep(300)
+  expect(has(one, id)).toBe(false)
+  end()
+  one.cronEnding = undefined
+  expect((await starting).runId).toMatch(/^run-/)
+  await waitFor(async () => (await get(id)).running === 1)
+})
+
 test("what a node refuses is told with its reason, and tried again", async () => {
   one.cronRefusal = 'user "nobody-here" does not exist'
   const { id } = await create("refused", "one")
