@@ -21,7 +21,7 @@ const SYS_pidfd_getfd = 438n
 
 const errnoNames: Readonly<Record<number, readonly [string, string]>> = {
   1: ["EPERM", "is not permitted"],
-  13: ["EACCES", "is not permitted: a port below 1024 needs root"],
+  13: ["EACCES", "is not permitted: a port below 1024 needs root, or CAP_NET_BIND_SERVICE"],
   22: ["EINVAL", "is not an address that can be listened on"],
   24: ["EMFILE", "can't be opened: this process has too many files open"],
   98: ["EADDRINUSE", "is in use"],

@@ -1,3 +1,4 @@
+import { createServer } from "node:net"
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test"
 import { Cluster, online } from "../support/cluster.ts"
 import { run } from "../support/muster.ts"
@@ -111,5 +112,18 @@ describe("muster", () => {
     expect([one.code, one.output]).toEqual([2, expect.stringContaining("--instance needs --node")])
     const single = await muster("restart", "shop", "--node", "node-100", "--instance", "0", "--json")
     expect(JSON.parse(single.lines.join(""))).toMatchObject({ results: [{ service: "shop", outcome: "done" }] })
+  })
+
+  test("status says why nothing is started at all", async () => {
+    const taken = createServer()
+    await new Promise<void>((resolve) => taken.listen({ host: ips[0], port: 9148 }, resolve))
+    await cluster.api.create("late", [online(ips[0], 9148)])
+    await cluster.api.process("late", { workers: 1 })
+    const rows = async () => (await muster("status", "late")).lines.slice(1).map((line) => cells(line))
+    await waitFor(async () => (await rows())[0]?.[4] === "BACKOFF", { timeoutMs: 30_000 })
+    const why = expect.stringContaining("127.47.2.100:9148 is in use")
+    expect(await rows()).toEqual([["late", "node-100", "late@9148", "-", "BACKOFF", why]])
+    taken.close()
+    await waitFor(async () => (await rows())[0]?.[4] === "RUNNING", { timeoutMs: 30_000 })
   })
 })

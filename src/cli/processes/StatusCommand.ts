@@ -77,7 +77,7 @@ const placeRows = (place: Place, now: number): ReadonlyArray<ReadonlyArray<strin
     ...status.workers.map((worker) => row(worker, `${worker.slot}`, set, now)),
     ...status.taskWorkers.map((worker) => row(worker, `task-${worker.slot}`, set, now)),
   ]
-  return workers.length > 0 ? workers : [["-", status.state, "", "", "", set]]
+  return workers.length > 0 ? workers : [["-", status.state, "", "", "", both(status.reason, set)]]
 }
 
 /** What concerns the whole set. */
@@ -99,8 +99,10 @@ const row = (worker: Worker, name: string, set: string, now: number): ReadonlyAr
   worker.pid === null ? "-" : `${worker.pid}`,
   worker.state === "RUNNING" ? numbers.duration(Math.max(0, now - worker.since)) : "-",
   `${worker.restarts}`,
-  [worker.reason ?? "", set].filter((part) => part !== "").join("; "),
+  both(worker.reason, set),
 ]
+
+const both = (own: string | null, set: string) => [own ?? "", set].filter((part) => part !== "").join("; ")
 
 const stateText = ({ adopted, ready, state }: Worker): string => {
   const words = [state, ...(state === "RUNNING" && !ready ? ["not ready"] : []), ...(adopted ? ["adopted"] : [])]
