@@ -1,5 +1,12 @@
 import { expect, test } from "bun:test"
-import { idleReportMs, isIdleReportDue, lookAt, noSilence, stuckReason } from "../../src/domain/Heartbeat.ts"
+import {
+  idleReportMs,
+  isIdleReportDue,
+  isLongSilent,
+  lookAt,
+  noSilence,
+  stuckReason,
+} from "../../src/domain/Heartbeat.ts"
 import { hasteMs, recyclingReason, type WorkerAge } from "../../src/domain/Recycling.ts"
 import { rpcDefaults, type RpcNumbers } from "../../src/domain/Setting.ts"
 
@@ -88,6 +95,26 @@ test("a report makes good for all silence before", () => {
 
 test("looks that come late do not make a worker silent: it was the agent that did not run", () => {
   expect(afterLooks([[7, 1_000], ...silent(2, 60_000)], 10_000)).toBeUndefined()
+})
+
+test("a worker that waits for a CPU is not stuck; one that has had as long of it as it may be silent is", () => {
+  const timeoutMs = 10_000
+  // How many looks until it is killed, of which each second it gets so much of a CPU.
+  const looksWith = (cpuMs: number) => {
+    let silence = noSilence
+    for (let looks = 1; looks <= 200; looks++) {
+      const waitedMs = isLongSilent(silence, timeoutMs) ? 70_000 + looks * (1_000 - cpuMs) : undefined
+      silence = lookAt(silence, 0, 1_000, waitedMs)
+      if (stuckReason(silence, timeoutMs) !== undefined) return looks
+    }
+    return undefined
+  }
+  expect(looksWith(1_000)).toBe(10)
+  // Half of the time counts whole, and one look to know how long it had waited before.
+  expect(looksWith(500)).toBe(5 + 1 + 8)
+  expect(looksWith(0)).toBeUndefined()
+  // As soon as it is heard, all is forgotten.
+  expect(lookAt({ heard: 3, silentMs: 9_000, waitedMs: 5 }, 4, 1_000, 5)).toEqual({ ...noSilence, heard: 4 })
 })
 
 test("a timeout below three reports counts as three, and 0 as none", () => {

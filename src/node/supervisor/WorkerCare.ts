@@ -1,7 +1,8 @@
 import { Effect } from "effect"
-import { lookAt, stuckReason } from "../../domain/Heartbeat.ts"
+import { isLongSilent, lookAt, noSilence, stuckReason } from "../../domain/Heartbeat.ts"
 import { recyclingReason, type RecyclingSettings } from "../../domain/Recycling.ts"
 import type { RpcSettings } from "../../domain/RpcSettings.ts"
+import { waitedForCpuMs } from "../../platform/ProcessAge.ts"
 import { monotonicMs, nextSecond } from "../Monotonic.ts"
 import type { Slot } from "./SlotOptions.ts"
 import { killFor, type WorkerRun } from "./WorkerRun.ts"
@@ -35,7 +36,9 @@ export const careForWorkers = Effect.fnUntraced(function* (options: WorkerCareOp
       const heard = running.worker.heard()
       if (heard === undefined) continue
       // One that reported as often as was asked before has not been silent.
-      running.silence = isOther ? { heard, silentMs: 0 } : lookAt(running.silence, heard, elapsedMs)
+      const { pid } = running.worker
+      const waitedMs = isLongSilent(running.silence, timeoutMs) ? waitedForCpuMs(pid) : undefined
+      running.silence = isOther ? { ...noSilence, heard } : lookAt(running.silence, heard, elapsedMs, waitedMs)
       const stuck = stuckReason(running.silence, timeoutMs)
       if (stuck !== undefined) yield* killFor(running, stuck)
     }
