@@ -5,7 +5,7 @@ import { RpcError } from "../protocol/RpcError.ts"
 import { now } from "./Deadlines.ts"
 import { Outbox } from "./Outbox.ts"
 import type { Traffic } from "./ServerFigures.ts"
-import { beginSweep, endSweep, stir, type Swept } from "./Sweep.ts"
+import { beginSweep, endSweep, restMs, stir, type Swept } from "./Sweep.ts"
 import { type Turned, type TurnEnd, turns } from "./Turns.ts"
 
 /** What the server's and the client's end do differently. */
@@ -181,8 +181,9 @@ export class Link implements Swept, Turned {
     return this.#awaits
   }
 
-  /** Something of its peer that has a time. */
+  /** Something of its peer that has a time, or will have one before who rests looks twice. */
   get #awaits(): boolean {
+    if (this.#limits.pingMs < 2 * restMs) return true
     return !this.#owner.greeted || this.#pinged || this.#isHeld || this.out.blocked || this.#reader.held > 0
   }
 

@@ -12,7 +12,7 @@ export interface Swept {
 
 const intervalMs = 250
 /** While next to nothing is heard and nobody waits. */
-const restMs = 1_000
+export const restMs = 1_000
 /** So many chunks between two looks are more than signs of life. */
 const chunksMax = 16
 
