@@ -10,14 +10,14 @@ const block = (ms: number) => {
 test("the longest time that the loop was stuck is told once, also when it ends in the asking itself", async () => {
   const lag = new LoopLag()
   try {
-    // Up to a sample of it, which was due anyway, does not count.
+    // Up to a sample of it and a fifth, which was due anyway, does not count.
     block(300)
-    expect(lag.take()).toBeGreaterThanOrEqual(190)
+    expect(lag.take()).toBeGreaterThanOrEqual(170)
     block(400)
     // By its own timer, before anybody asks.
     const asked = Promise.withResolvers<number>()
     setTimeout(() => asked.resolve(lag.take()), 40)
-    expect(await asked.promise).toBeGreaterThanOrEqual(290)
+    expect(await asked.promise).toBeGreaterThanOrEqual(270)
     await waitFor(() => lag.take() < 100)
   } finally {
     lag.stop()
