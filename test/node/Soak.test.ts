@@ -75,4 +75,8 @@ test("an agent does not grow with the starts, ends, lines, lists and questions o
   // What is not collected yet is no leak: one takes more, and goes on to.
   await waitFor(() => size() - before.size < 30 * MiB, { timeoutMs: 60_000, what: "it has not grown" })
   expect(descriptors()).toBeLessThanOrEqual(before.descriptors + 4)
+  // The agent is killed at the end, and what it runs would go on.
+  const left = await node.running(instances)
+  await node.apply(2)
+  await waitFor(() => left.every((pid) => processRow(pid) === undefined))
 })
