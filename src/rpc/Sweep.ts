@@ -62,6 +62,7 @@ const turn = () => {
   let isBusy = chunks >= chunksMax
   chunks = 0
   for (const swept of open) if (swept.sweep(time, pausedMs)) isBusy = true
-  // The last of them may have left meanwhile.
+  // The last of them may have left meanwhile, or one come, which has begun to wait by itself.
+  stopTimer(timer)
   if (open.size > 0) wait(isBusy ? intervalMs : restMs)
 }

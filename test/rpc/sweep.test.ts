@@ -57,6 +57,25 @@ test("much that comes after a rest is looked at soon", async () => {
   await waitFor(isSoon, { timeoutMs: 30_000 })
 }, 60_000)
 
+test("one that comes while another leaves in the midst of a look begins no second round of looks", async () => {
+  beginSweep(swept)
+  waits = true
+  let turned = 0
+  const changing: Swept = {
+    sweep: () => {
+      endSweep(changing)
+      endSweep(swept)
+      if (turned++ < 3) beginSweep(changing)
+      beginSweep(swept)
+      return true
+    },
+  }
+  beginSweep(changing)
+  await waitFor(() => turned > 3)
+  // Of one round: never more, however busy the host is.
+  expect(await looksInASecond()).toBeLessThanOrEqual(6)
+}, 60_000)
+
 test("processes of a host wait for the same instants", () => {
   expect(untilWhole(1_000, 5_400)).toBe(600)
   expect(untilWhole(250, 5_400)).toBe(100)
