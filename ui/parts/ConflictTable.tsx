@@ -1,7 +1,7 @@
-import type { Side } from "../forms/Conflict.ts"
+import { type ConflictRow, type Side, sideOf, type Texts } from "../forms/Conflict.ts"
 import type { PageContext } from "../ViewModels.ts"
 
-export type ConflictLine = {
+type ConflictLine = {
   /** The first field of the row: its name among the others. */
   readonly name: string
   readonly label: string
@@ -10,6 +10,25 @@ export type ConflictLine = {
   readonly mine: string
   /** Whose value the form has now; undefined: it was changed once more. */
   readonly side: Side | undefined
+}
+
+/** What a form calls its fields, and how it shows their values. `texts`: the fields of one side. */
+type Wording = {
+  readonly label: (name: string) => string
+  readonly text: (name: string, texts: Texts) => string
+}
+
+/** A row as it is shown. `now`: the fields of the form. */
+export const conflictLine = (row: ConflictRow, now: Texts, { label, text }: Wording): ConflictLine => {
+  const name = row.unit[0] ?? ""
+  return {
+    name,
+    label: label(name),
+    before: row.before === undefined ? undefined : text(name, row.before),
+    theirs: text(name, row.theirs),
+    mine: text(name, row.mine),
+    side: sideOf(row, now),
+  }
 }
 
 type Attributes = { readonly [name: string]: string }

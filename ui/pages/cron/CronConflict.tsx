@@ -1,7 +1,7 @@
-import { type ConflictRow, type Side, sideOf, type Texts } from "../../forms/Conflict.ts"
+import type { Side, Texts } from "../../forms/Conflict.ts"
 import { cronFrom, flatCron } from "../../forms/CronConflict.ts"
 import type { CronFormModel } from "../../CronModels.ts"
-import { type ConflictLine, ConflictTable } from "../../parts/ConflictTable.tsx"
+import { conflictLine, ConflictTable } from "../../parts/ConflictTable.tsx"
 import { paths } from "../../Paths.ts"
 import type { PageContext } from "../../ViewModels.ts"
 import { labelOf } from "./MoreFields.tsx"
@@ -13,6 +13,10 @@ export const CronConflict = ({ page, model }: Props) => {
   const { conflict, id, values } = model
   if (id === null || conflict === undefined || conflict.rows.length === 0) return null
   const now = flatCron(values)
+  const wording = {
+    label: (name: string) => titleOf(page, name),
+    text: (name: string, texts: Texts) => valueText(page, model, name, texts),
+  }
   const choose = (name: string | undefined, side: Side) => ({
     "hx-post": paths.cronEditor(id, { side, ...(name === undefined ? {} : { take: name }) }),
     "hx-target": "#cron-form",
@@ -23,23 +27,10 @@ export const CronConflict = ({ page, model }: Props) => {
       page={page}
       by={conflict.by}
       revision={conflict.revision}
-      lines={conflict.rows.map((row) => lineOf(page, model, row, now))}
+      lines={conflict.rows.map((row) => conflictLine(row, now, wording))}
       choose={choose}
     />
   )
-}
-
-const lineOf = (page: PageContext, model: CronFormModel, row: ConflictRow, now: Texts): ConflictLine => {
-  const name = row.unit[0] ?? ""
-  const text = (texts: Texts) => valueText(page, model, name, texts)
-  return {
-    name,
-    label: titleOf(page, name),
-    before: row.before === undefined ? undefined : text(row.before),
-    theirs: text(row.theirs),
-    mine: text(row.mine),
-    side: sideOf(row, now),
-  }
 }
 
 const titleOf = (page: PageContext, name: string): string => {

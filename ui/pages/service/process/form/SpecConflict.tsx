@@ -1,10 +1,10 @@
 import { rpcSettingNames } from "../../../../../src/domain/Setting.ts"
-import { type ConflictRow, type Side, sideOf, type Texts } from "../../../../forms/Conflict.ts"
+import type { Side, Texts } from "../../../../forms/Conflict.ts"
 import { flatOf } from "../../../../forms/process/SpecConflict.ts"
 import { fieldOf, probeNames, probeParts } from "../../../../forms/process/SpecFields.ts"
 import { rpcPrefix } from "../../../../forms/process/SpecForm.ts"
 import { defaultText, isDefault } from "../../../../forms/process/SpecText.ts"
-import { type ConflictLine, ConflictTable } from "../../../../parts/ConflictTable.tsx"
+import { conflictLine, ConflictTable } from "../../../../parts/ConflictTable.tsx"
 import { paths } from "../../../../Paths.ts"
 import type { PageContext } from "../../../../ViewModels.ts"
 import { type FormProps, labelOf, optionText } from "./SpecField.tsx"
@@ -19,6 +19,10 @@ export const SpecConflict = ({ page, model, serviceId }: FormProps & { serviceId
   const { conflict, values } = model
   if (conflict === undefined || conflict.rows.length === 0) return null
   const now = model.shown ?? flatOf(values)
+  const wording = {
+    label: (name: string) => titleOf(page, name),
+    text: (name: string, texts: Texts) => valueText(page, name, texts, values.kind),
+  }
   const choose = (name: string | undefined, side: Side) => ({
     "hx-post": paths.processEditor(serviceId, { side, ...(name === undefined ? {} : { take: name }) }),
     "hx-target": "#process-form",
@@ -29,23 +33,10 @@ export const SpecConflict = ({ page, model, serviceId }: FormProps & { serviceId
       page={page}
       by={conflict.by}
       revision={conflict.revision}
-      lines={conflict.rows.map((row) => lineOf(page, row, values.kind, now))}
+      lines={conflict.rows.map((row) => conflictLine(row, now, wording))}
       choose={choose}
     />
   )
-}
-
-const lineOf = (page: PageContext, row: ConflictRow, kind: Kind, now: Texts): ConflictLine => {
-  const name = row.unit[0] ?? ""
-  const text = (texts: Texts) => valueText(page, name, texts, kind)
-  return {
-    name,
-    label: titleOf(page, name),
-    before: row.before === undefined ? undefined : text(row.before),
-    theirs: text(row.theirs),
-    mine: text(row.mine),
-    side: sideOf(row, now),
-  }
 }
 
 const titleOf = (page: PageContext, name: string): string => {
