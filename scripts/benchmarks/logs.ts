@@ -30,8 +30,10 @@ mkdirSync(pipes)
 mkdirSync(logs)
 const [said, go] = [join(logs, "said"), join(logs, "go")]
 
+const fifos = await Fifos.load()
 const first = new Pump({
-  fifos: await Fifos.load(),
+  fifos,
+  make: (path) => fifos.make(path),
   pipes,
   folderOf: (name) => join(logs, name),
   limitsOf: () => ({ maxBytes, maxAgeMs: 0 }),

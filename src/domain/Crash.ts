@@ -1,5 +1,16 @@
 /** The reason of an end of which nobody can tell how it came about. */
 export const unknownEnd = "ended; how is not known, as another agent had started it"
+/** The same of one that has ended while no agent ran. */
+export const unseenEnd = "ended while no agent ran; how is not known"
+
+type Exit = { readonly code: number | null; readonly signal: string | null }
+
+/** How a process has ended, for a person. `wasOver`: before this agent came. */
+export const reasonOfEnd = ({ code, signal }: Exit, wasOver: boolean): string => {
+  if (signal !== null) return `killed by ${signal}`
+  if (code !== null) return `exited with code ${code}`
+  return wasOver ? unseenEnd : unknownEnd
+}
 
 /** How far a process was when it ended unexpectedly, and how often in a row its place has failed by now. */
 export type CrashMoment = { readonly wasRunning: boolean; readonly failures: number }

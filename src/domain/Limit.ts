@@ -1,4 +1,4 @@
-import { unknownEnd } from "./Crash.ts"
+import { unknownEnd, unseenEnd } from "./Crash.ts"
 import type { RunSettings } from "./RunSetting.ts"
 
 export type Limits = Pick<RunSettings, "cpuMaxPercent" | "memoryMaxBytes" | "pidsMax">
@@ -73,7 +73,10 @@ export const explainedEnd = (
   const limit = memoryMaxBytes > 0 ? ` (limit ${Math.round(memoryMaxBytes / 1024 ** 2)} MiB)` : ""
   // With a limit of its own all of the group is killed together; without, that may have been a child of it.
   if (inGroup && (!isUnknown || memoryMaxBytes > 0)) {
-    return { reason: `${reason.replace(unknownEnd, "killed by the kernel")}: out of memory${limit}`, outOfMemory: true }
+    return {
+      reason: `${reason.replace(unknownEnd, "killed by the kernel").replace(unseenEnd, "killed by the kernel while no agent ran")}: out of memory${limit}`,
+      outOfMemory: true,
+    }
   }
   const likely = `${reason}, maybe out of memory: the kernel has killed a process for want of it at that time`
   return { reason: inGroup || onHost ? likely : reason, outOfMemory: false }

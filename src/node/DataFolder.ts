@@ -17,8 +17,6 @@ export const dataFolder = (dataDir: string) => ({
   cron: {
     set: join(dataDir, "cron.json"),
     history: join(dataDir, "cron.db"),
-    /** Pipes of the runs. */
-    pipes: join(dataDir, "cron"),
   },
   socket: agentSocketPath(dataDir),
   // A folder of its own, as others may enter it; and one that can be given to a container, unlike a file that is made anew.
@@ -35,6 +33,5 @@ export const makeFolders = Effect.fn("DataFolder.make")(function* (folder: DataF
   // Endpoint lists are no secret, and programs of other users read them.
   yield* disk.makeFolder(folder.discovery, publicFolderMode)
   yield* disk.makeFolder(folder.logs)
-  yield* disk.makePrivateFolder(folder.cron.pipes)
   yield* disk.makePrivateFolder(folder.socket.folder)
 })

@@ -6,8 +6,6 @@ const HandedOn = Schema.Struct({
   lock: Schema.Int,
   /** Of the worker slots, each set's in the kernel's order. */
   sockets: Schema.Array(Schema.Struct({ set: Schema.String, slot: Schema.Int, fd: Schema.Int })),
-  /** What processes have said, and nobody has read yet; left out by a program that did not know of it. */
-  pipes: Schema.optionalKey(Schema.Array(Schema.Int)),
 })
 export type HandedSocket = (typeof HandedOn.Type)["sockets"][number]
 
@@ -23,7 +21,6 @@ export class Departure {
   /** What is to be left open for the next. */
   lock: number | undefined
   readonly sockets: Array<HandedSocket> = []
-  readonly #pipes: Array<number> = []
 
   /** `handedOn`: what the program before this one in the same process has left; undefined: there was none. */
   constructor(handedOn?: unknown) {
@@ -45,23 +42,11 @@ export class Departure {
     return rest
   }
 
-  /** The agent does not read that pipe any more; the next program has it open, so that what is in it stays. */
-  leaves({ close, fd }: { readonly fd: number; readonly close: () => void }): void {
-    if (this.how === "upgrade") this.#pipes.push(fd)
-    else close()
-  }
-
-  /** Pipes that the program before this one has left open: to be closed when they are open here by their names. */
-  get foundPipes(): ReadonlyArray<number> {
-    return this.found?.pipes ?? []
-  }
-
   /** For the next program: descriptors, and what they are. */
   get handsOn() {
     const { lock, sockets } = this
-    const pipes = this.#pipes
-    const fds = [...(lock === undefined ? [] : [lock]), ...sockets.map(({ fd }) => fd), ...pipes]
-    return { fds, state: { lock, sockets, pipes } }
+    const fds = [...(lock === undefined ? [] : [lock]), ...sockets.map(({ fd }) => fd)]
+    return { fds, state: { lock, sockets } }
   }
 }
 

@@ -1,6 +1,5 @@
 import { Context, Data, Effect, Layer, References } from "effect"
 import { endpointKey } from "../domain/Endpoint.ts"
-import { closeFd } from "../platform/ListenSocket.ts"
 import { version } from "../platform/Version.ts"
 import { assertListenable, ControlPort } from "./control/ControlPort.ts"
 import { NodeMethods } from "./control/NodeMethods.ts"
@@ -20,6 +19,7 @@ import { NodeChanges } from "./NodeChanges.ts"
 import { holdFolder } from "./FolderLock.ts"
 import { Limiting } from "./limits/Limiting.ts"
 import { Notices } from "./Notices.ts"
+import { Pipes } from "./Pipes.ts"
 import { Logs } from "./logs/Logs.ts"
 import { adopting } from "./running/Adopting.ts"
 import { leftovers } from "./running/Leftovers.ts"
@@ -91,7 +91,8 @@ const looksAfter = (folder: DataFolder, nodeId: string, entry: string | undefine
 
 const services = (folder: DataFolder, nodeId: string, entry: string | undefined) => {
   const socket = AgentSocket.layer(folder).pipe(Layer.provide(taskMethods))
-  const logs = Logs.layer(folder).pipe(Layer.provide(socket))
+  const pipes = Pipes.layer(folder).pipe(Layer.provide(socket))
+  const logs = Logs.layer(folder).pipe(Layer.provide(pipes))
   const launcher = Launcher.layer(folder, entry).pipe(Layer.provide(socket), Layer.provideMerge(Runs.layer(folder)))
   const supervisor = Supervisor.layer(folder.processes).pipe(Layer.provide(adopting(folder)))
   const running = Layer.merge(leftovers, crashPruning).pipe(
@@ -100,7 +101,10 @@ const services = (folder: DataFolder, nodeId: string, entry: string | undefined)
     Layer.provide(SlotSockets.layer),
   )
   // With the socket: its owner knows that no other agent runs these tasks.
-  const cron = Cron.layer(folder.cron).pipe(Layer.provide(CronRunner.layer(folder, entry)), Layer.provide(socket))
+  const cron = Cron.layer(folder.cron).pipe(
+    Layer.provide(CronRunner.layer(folder, entry)),
+    Layer.provide([socket, pipes]),
+  )
   return Layer.mergeAll(cron, Trust.layer(folder.trust), running).pipe(
     Layer.provideMerge(looksAfter(folder, nodeId, entry)),
     Layer.provideMerge(Discovery.layer(folder.discovery)),
@@ -116,9 +120,6 @@ const handle = (config: NodeConfig, member: Membership) =>
     Effect.gen(function* () {
       const { port } = yield* ControlPort
       const { url: gatewayUrl } = yield* Gateway
-      // Whose processes are there has opened them by now.
-      const { foundPipes } = yield* CurrentDeparture
-      yield* Effect.promise(() => Promise.all(foundPipes.map(closeFd)))
       yield* Effect.logInfo(`listening on ${config.listen.host}:${port}`)
       const known = member.identity
       if (known.port !== port) {

@@ -2,7 +2,7 @@ import { constants } from "node:os"
 import { type Child, isOwnChild, watch } from "./ChildProcess.ts"
 import { type Libc, libc } from "./Libc.ts"
 import { type ProcessIdentity, processRow } from "./ProcessTable.ts"
-import { isAlive } from "./ProcessTree.ts"
+import { isAlive, ProcessTree } from "./ProcessTree.ts"
 import type { Exit } from "./StartProcess.ts"
 
 const SYS_pidfd_open = 434n
@@ -28,14 +28,6 @@ const unknown: Exit = { code: null, signal: null }
 const reap = (c: Libc, pid: number): Exit => {
   const status = new Uint8Array(4)
   return c.waitpid(pid, status, WNOHANG) === pid ? exitOf(new DataView(status.buffer).getInt32(0, true)) : unknown
-}
-
-/** How that very process has ended, as a child that nobody has asked yet; undefined: it runs, or that can't be known. */
-export const endOf = async (identity: ProcessIdentity): Promise<Exit | undefined> => {
-  const row = processRow(identity.pid)
-  if (row?.is(identity) !== true || !row.hasEnded || isOwnChild(identity.pid)) return undefined
-  const exit = reap(await libc(), identity.pid)
-  return exit === unknown ? undefined : exit
 }
 
 type Watched = { readonly pidfd: number; readonly ended: () => void }
@@ -82,27 +74,29 @@ class Watch {
 
 let watched: Watch | undefined
 
+/** `wasOver`: it had ended before it was adopted. */
+export type AdoptedChild = Child & { readonly wasOver: boolean }
+
 /**
- * A process that an agent before this one has started, with this mark; undefined when that very process does not run any
- * more. How it ends is known only where this process is its parent, as after an upgrade in place; else `code` and
- * `signal` are null.
+ * A process that an agent before this one has started, with this mark; it may have ended since. How it ends, or has
+ * ended, is known only where this process is its parent, as after an upgrade in place; else `code` and `signal` are null.
  */
-export const adoptProcess = async (identity: ProcessIdentity, run: string): Promise<Child | undefined> => {
+export const adoptProcess = async (identity: ProcessIdentity, run: string): Promise<AdoptedChild> => {
   const c = await libc()
   const { pid } = identity
   const pidfd = c.syscall(SYS_pidfd_open, BigInt(pid), 0n, 0n, 0n)
   if (pidfd < 0) {
     const errno = c.errno()
-    if (errno === ESRCH) return undefined
+    if (errno === ESRCH) return over(identity, run, unknown)
     throw new Error(`process ${pid} can't be watched (errno ${errno})`)
   }
   // Of a child of the runtime's own the runtime asks how it ended; to do that here too would take it away.
   const isRuntimes = isOwnChild(pid)
   // From here on the descriptor stands for the process that has this number now; is it the one that is meant?
   if (!isAlive(identity)) {
-    if (!isRuntimes) reap(c, pid)
     c.close(pidfd)
-    return undefined
+    const isIt = processRow(pid)?.is(identity) === true
+    return over(identity, run, isIt && !isRuntimes ? reap(c, pid) : unknown)
   }
   watched ??= new Watch(c)
   const all = watched
@@ -116,5 +110,13 @@ export const adoptProcess = async (identity: ProcessIdentity, run: string): Prom
     })
   const child = watch({ pid, onExit }, { run })
   child.tree.runsAs(processRow(pid)?.uid)
-  return child
+  return { ...child, wasOver: false }
 }
+
+const over = (identity: ProcessIdentity, run: string, exit: Exit): AdoptedChild => ({
+  identity,
+  tree: new ProcessTree(identity, { run }),
+  onExit: (listener) => listener(exit),
+  signal: () => false,
+  wasOver: true,
+})

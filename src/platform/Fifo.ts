@@ -10,6 +10,8 @@ const EAGAIN = 11
 const EINVAL = 22
 /** As much as any user may ask for; what a process says while no agent takes it. */
 const pipeBytes = 1024 * 1024
+/** As little as a pipe may hold. */
+const pageBytes = 4096
 
 const errnoNames: Readonly<Record<number, readonly [code: string, text: string]>> = {
   5: ["EIO", "the disk has an error"],
@@ -49,11 +51,16 @@ export class Fifos {
     return new Fifos(await libc())
   }
 
+  /** Throws when something else is there. */
+  isThere(path: string): boolean {
+    const found = lstatSync(path, { throwIfNoEntry: false })
+    if (found === undefined || found.isFIFO()) return found !== undefined
+    throw new Error(`${path} is in the way: it is no named pipe`)
+  }
+
   /** Makes it where it is not there. Whoever has it as /dev/stdout may open it; its folder keeps others out. */
   make(path: string): void {
-    const found = lstatSync(path, { throwIfNoEntry: false })
-    if (found?.isFIFO() === true) return
-    if (found !== undefined) throw new Error(`${path} is in the way: it is no named pipe`)
+    if (this.isThere(path)) return
     if (this.#c.mkfifo(new TextEncoder().encode(`${path}\0`), 0o600) !== 0)
       throw new Error(`the named pipe ${path} can't be made (errno ${this.#c.errno()})`)
     chmodSync(path, 0o622)
@@ -73,12 +80,23 @@ export class Fifos {
 
   /** The agent's end. It only reads, so that it hears when the last process has closed its own. */
   openReader(path: string): number {
-    const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | O_CLOEXEC)
+    const fd = this.openHolder(path)
     // Refused where the user has many pipes: then it has what it has.
     this.#c.fcntl(fd, F_SETPIPE_SZ, pipeBytes)
     // A pipe counts as left by its last writer only after it has seen one.
     closeSync(openSync(path, constants.O_WRONLY | constants.O_NONBLOCK | O_CLOEXEC))
     return fd
+  }
+
+  /** An end by which what is in it stays there, as long as somebody has it open. */
+  openHolder(path: string): number {
+    return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | O_CLOEXEC)
+  }
+
+  /** Nobody writes to it any more, and it is empty: who still has it open holds next to nothing. */
+  closeEnded(fd: number): void {
+    this.#c.fcntl(fd, F_SETPIPE_SZ, pageBytes)
+    closeSync(fd)
   }
 
   /** The pipes that `poll` is to ask about. */

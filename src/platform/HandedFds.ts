@@ -14,6 +14,18 @@ const reserved: Array<number> = []
 /** Held at 3, 4, … from the first moment on, so that the child's runtime has nothing of its own there. One for each, as Deno maps none twice. */
 const reserve = (at: number) => (reserved[at] ??= openSync("/dev/null", constants.O_RDONLY | O_CLOEXEC))
 
+/** What is started meanwhile inherits descriptors of ours in their place. */
+export const inheriting = <A>(fds: ReadonlyArray<number>, start: () => A): A => {
+  if (fds.length === 0) return start()
+  const c = loadedLibc()
+  for (const fd of fds) c.fcntl(fd, F_SETFD, 0)
+  try {
+    return start()
+  } finally {
+    for (const fd of fds) c.fcntl(fd, F_SETFD, FD_CLOEXEC)
+  }
+}
+
 type Handed = { readonly fds: ReadonlyArray<number>; readonly env: Readonly<Record<string, string>> }
 
 /**
@@ -23,13 +35,7 @@ type Handed = { readonly fds: ReadonlyArray<number>; readonly env: Readonly<Reco
  */
 export const handFds = <A>(fds: ReadonlyArray<number>, start: (handed: Handed) => A): A => {
   if (fds.length === 0) return start({ fds: [], env: {} })
-  const c = loadedLibc()
-  for (const fd of fds) c.fcntl(fd, F_SETFD, 0)
-  try {
-    return start({ fds: fds.map((_, at) => reserve(at)), env: { [variable]: fds.join(",") } })
-  } finally {
-    for (const fd of fds) c.fcntl(fd, F_SETFD, FD_CLOEXEC)
-  }
+  return inheriting(fds, () => start({ fds: fds.map((_, at) => reserve(at)), env: { [variable]: fds.join(",") } }))
 }
 
 const move = (c: Libc, fds: ReadonlyArray<number>): void => {

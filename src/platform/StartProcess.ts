@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process"
-import { handFds } from "./HandedFds.ts"
+import { handFds, inheriting } from "./HandedFds.ts"
 import { processRow } from "./ProcessTable.ts"
 
 /** `signal`: a name, `SIGRTMIN+1` among them. Both null: nobody knows. */
@@ -15,6 +15,8 @@ export type StartOptions = {
   readonly input?: string
   /** Descriptors of ours for its 1, 2, 3, …; ours stay open. A program with others than 1 and 2 calls `takeFds` first. */
   readonly fds: readonly [out: number, err: number, ...others: ReadonlyArray<number>]
+  /** Descriptors of ours that it is to have open, under whatever numbers. */
+  readonly held?: ReadonlyArray<number>
 }
 
 export type Started = {
@@ -39,7 +41,7 @@ const startOnBun = (o: StartOptions): Started => {
     cwd: o.cwd,
     env: o.env,
     detached: true,
-    stdio: [o.input === undefined ? "ignore" : new Blob([o.input]), out, err, ...others],
+    stdio: [o.input === undefined ? "ignore" : new Blob([o.input]), out, err, ...others, ...(o.held ?? [])],
     onExit: (_, code, signal: string | number | null) => {
       children.delete(child)
       ended = { code, signal: typeof signal === "number" ? realTimeName(signal) : signal }
@@ -81,14 +83,16 @@ const guard = () => {
 const startOnOthers = (o: StartOptions): Started => {
   guard()
   const [out, err, ...others] = o.fds
-  const child = handFds(others, ({ env, fds }) =>
-    spawn(o.file, o.argv.slice(1), {
-      ...(o.argv[0] === undefined ? {} : { argv0: o.argv[0] }),
-      cwd: o.cwd,
-      env: { ...o.env, ...env },
-      detached: true,
-      stdio: [o.input === undefined ? "ignore" : "pipe", out, err, ...fds],
-    }),
+  const child = inheriting(o.held ?? [], () =>
+    handFds(others, ({ env, fds }) =>
+      spawn(o.file, o.argv.slice(1), {
+        ...(o.argv[0] === undefined ? {} : { argv0: o.argv[0] }),
+        cwd: o.cwd,
+        env: { ...o.env, ...env },
+        detached: true,
+        stdio: [o.input === undefined ? "ignore" : "pipe", out, err, ...fds],
+      }),
+    ),
   )
   let failure: Error | undefined
   child.on("error", (error) => (failure = error))

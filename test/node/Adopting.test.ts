@@ -39,13 +39,35 @@ it("a process goes on in a set that listens elsewhere, or is of another kind", (
       [{ ...command(), id: "m1" }, true],
     ] as const) {
       const pid = yield* world.leave()
-      const { runs } = yield* (yield* world.next()).adopt(assignment)
+      const adopted = yield* (yield* world.next()).adopt(assignment)
+      const runs = adopted.runs.filter(({ over }) => over === undefined)
       expect(runs).toMatchObject([{ launched: { pid }, leaving }])
       // What it was started from, not what its set is now.
       expect(runs[0]?.assignment).toEqual(workers())
       world.end(pid)
       yield* Effect.promise(() => waitFor(() => identityOf(pid) === undefined))
     }
+  }))
+
+it("one that has ended goes on in place of another that runs, or is asked for its socket and its tasks", (world) =>
+  Effect.gen(function* () {
+    const ended = yield* world.leave({ cgroup: "/sys/fs/cgroup/x" })
+    world.sockets.set(ended, 10)
+    const tasks = yield* world.leave({ kind: "tasks", slot: 0, hasSocket: false })
+    const stopped = yield* world.leave({ slot: 1, leavingMs: 1_000 })
+    for (const pid of [ended, tasks, stopped]) world.end(pid)
+    for (const pid of [ended, tasks, stopped]) yield* Effect.promise(() => waitFor(() => identityOf(pid) === undefined))
+    const runs = yield* world.leave({ isUp: false })
+    world.sockets.set(runs, 11)
+    const adopted = yield* (yield* world.next()).adopt()
+    expect(adopted.runs).toMatchObject([
+      { launched: { pid: ended }, leaving: true, over: { cgroup: "/sys/fs/cgroup/x" } },
+      { launched: { pid: runs }, leaving: false },
+      { launched: { pid: tasks }, leaving: false, over: { cgroup: undefined } },
+    ])
+    expect(adopted.runs[1]).not.toHaveProperty("over")
+    expect(adopted.sockets.members).toEqual([{ slot: 0, fd: 11 }])
+    expect(world.expected).toEqual([])
   }))
 
 it("where a process stands among its own is forgotten, or how long it may take to end", (world) =>

@@ -193,9 +193,14 @@ export class TestNode {
     this.#runtime = undefined
   }
 
-  /** Processes of this node that still run. */
+  /** Processes of this node that still run, but for the one that holds its pipes. */
   left() {
-    return processesOf(this.dataDir)
+    return processesOf(this.dataDir).filter(({ role }) => role !== "pipes")
+  }
+
+  /** Those that hold its pipes. */
+  holders() {
+    return processesOf(this.dataDir).filter(({ role }) => role === "pipes")
   }
 
   async [Symbol.asyncDispose]() {

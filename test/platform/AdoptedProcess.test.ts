@@ -23,37 +23,42 @@ const orphan = async (line: string) => {
 }
 
 const exitOf = (child: Awaited<ReturnType<typeof adoptProcess>>) =>
-  new Promise<Exit>((resolve) => child?.onExit((exit) => resolve(exit)))
+  new Promise<Exit>((resolve) => child.onExit((exit) => resolve(exit)))
 
 test("the end of a process that is nobody's child here does not go unnoticed, and nothing is made up about it", async () => {
   const identity = await orphan("sleep 300; exit 3")
   const child = await adoptProcess(identity, "test/0/run-1")
-  expect(child?.identity).toEqual(identity)
+  expect(child).toMatchObject({ identity, wasOver: false })
   const exit = exitOf(child)
-  expect(child?.signal("SIGTERM")).toBe(true)
+  expect(child.signal("SIGTERM")).toBe(true)
   expect(await exit).toEqual({ code: null, signal: null })
-  expect(child?.signal("SIGTERM")).toBe(false)
+  expect(child.signal("SIGTERM")).toBe(false)
 })
 
 test("the end of many is noticed, each once", async () => {
   const identities = await Promise.all(Array.from({ length: 30 }, () => orphan("sleep 300")))
   const children = await Promise.all(identities.map((identity) => adoptProcess(identity, "test/0/run-2")))
   const ended: Array<number> = []
-  for (const child of children) child?.onExit(() => ended.push(child.identity.pid))
-  for (const child of children) child?.tree.signal("SIGKILL")
+  for (const child of children) child.onExit(() => ended.push(child.identity.pid))
+  for (const child of children) child.tree.signal("SIGKILL")
   await waitFor(() => ended.length === 30)
   expect(ended.toSorted()).toEqual(identities.map(({ pid }) => pid).toSorted())
 })
 
 test("a process that has the number of another since is not taken for that one", async () => {
   const identity = await orphan("sleep 300")
-  expect(await adoptProcess({ ...identity, startTime: "1" }, "test/0/run-3")).toBeUndefined()
-  expect(await adoptProcess({ ...identity, bootId: "before" }, "test/0/run-3")).toBeUndefined()
+  for (const other of [{ startTime: "1" }, { bootId: "before" }]) {
+    const child = await adoptProcess({ ...identity, ...other }, "test/0/run-3")
+    expect(child.wasOver).toBe(true)
+    expect(await exitOf(child)).toEqual({ code: null, signal: null })
+    expect([child.signal("SIGTERM"), child.tree.signal("SIGKILL")]).toEqual([false, false])
+  }
   const child = await adoptProcess(identity, "test/0/run-3")
+  expect(child.wasOver).toBe(false)
   const exit = exitOf(child)
-  child?.tree.signal("SIGKILL")
+  child.tree.signal("SIGKILL")
   await exit
-  expect(await adoptProcess(identity, "test/0/run-3")).toBeUndefined()
+  expect(await adoptProcess(identity, "test/0/run-3")).toMatchObject({ identity, wasOver: true })
 })
 
 test("of a child that the runtime knows nothing of it is known how it ended", async () => {
@@ -62,14 +67,26 @@ test("of a child that the runtime knows nothing of it is known how it ended", as
   })
   const { ptr } = await import("bun:ffi")
   const text = (value: string) => Buffer.from(`${value}\0`)
-  const words = ["sh", "-c", "sleep 0.3; exit 7"].map(text)
-  const argv = new BigUint64Array([...words.map((word) => BigInt(ptr(word))), 0n])
-  const pid = new Int32Array(1)
-  expect(symbols.posix_spawn(ptr(pid), text("/bin/sh"), null, null, ptr(argv), ptr(new BigUint64Array(1)))).toBe(0)
-  const identity = identityOf(pid[0] ?? 0)
-  if (identity === undefined) throw new Error("it has ended already")
-  expect(await exitOf(await adoptProcess(identity, "test/0/run-4"))).toEqual({ code: 7, signal: null })
-  expect(() => readFileSync(`/proc/${pid[0]}/stat`)).toThrow("ENOENT")
+  const started = (line: string) => {
+    const words = ["sh", "-c", line].map(text)
+    const argv = new BigUint64Array([...words.map((word) => BigInt(ptr(word))), 0n])
+    const pid = new Int32Array(1)
+    expect(symbols.posix_spawn(ptr(pid), text("/bin/sh"), null, null, ptr(argv), ptr(new BigUint64Array(1)))).toBe(0)
+    const identity = identityOf(pid[0] ?? 0)
+    if (identity === undefined) throw new Error("it has ended already")
+    return identity
+  }
+  const hasEnded = ({ pid }: { pid: number }) => / Z /.test(readFileSync(`/proc/${pid}/stat`, "utf8"))
+  const later = started("sleep 0.3; exit 7")
+  const child = await adoptProcess(later, "test/0/run-4")
+  expect(child.wasOver).toBe(false)
+  expect(await exitOf(child)).toEqual({ code: 7, signal: null })
+  const before = started("exit 8")
+  await waitFor(() => hasEnded(before))
+  const over = await adoptProcess(before, "test/0/run-5")
+  expect(over.wasOver).toBe(true)
+  expect(await exitOf(over)).toEqual({ code: 8, signal: null })
+  for (const { pid } of [later, before]) expect(() => readFileSync(`/proc/${pid}/stat`)).toThrow("ENOENT")
 })
 
 test("a lock is had by one only, and ends with who had it", async () => {

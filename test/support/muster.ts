@@ -38,7 +38,8 @@ export const processesOf = (folder: string): ReadonlyArray<{ pid: number; role: 
     .filter((pid) => !/\) Z /.test(readProc(pid, "stat")))
     .map((pid) => {
       const line = readProc(pid, "cmdline").split("\0").join(" ").trim()
-      return { pid: Number(pid), role: /--role[= ](\w+)/.exec(line)?.[1] ?? "", command: line }
+      const isHolder = readProc(pid, "environ").includes("MUSTER_PIPES=")
+      return { pid: Number(pid), role: isHolder ? "pipes" : (/--role[= ](\w+)/.exec(line)?.[1] ?? ""), command: line }
     })
 
 type MusterOptions = {

@@ -7,6 +7,7 @@ import { Logs } from "../logs/Logs.ts"
 import { nextSecond } from "../Monotonic.ts"
 import type { Enclosure } from "../limits/Enclosures.ts"
 import { Limiting } from "../limits/Limiting.ts"
+import type { AdoptedRun } from "../supervisor/Hooks.ts"
 import { type Ended, type Launched, type LaunchRequest, placeName } from "../supervisor/Launched.ts"
 import { Usage, type Watched } from "../usage/Usage.ts"
 
@@ -22,8 +23,8 @@ export const Care = Context.Reference<{
     place: Place,
     launch: (group: Pick<LaunchRequest, "cgroup">) => Effect.Effect<Launched, E>,
   ) => Effect.Effect<Launched, E>
-  /** Takes on one that runs already: an agent before this one has started it. */
-  readonly adopt: (launched: Launched, from: ProcessAssignment) => Effect.Effect<Launched>
+  /** Takes on one that an agent before this one has started. `over`: it has ended since. */
+  readonly adopt: (launched: Launched, from: ProcessAssignment, over?: AdoptedRun["over"]) => Effect.Effect<Launched>
   /** What it uses, also for some time after its end. */
   readonly usageOf: (launched: Launched) => Watched | undefined
   /** What it was started from. */
@@ -146,7 +147,13 @@ const live = Effect.gen(function* () {
         if (enclosure !== undefined) yield* enter(enclosure, launched)
         return yield* take(launched, place.assignment, enclosure)
       }),
-    adopt: (launched, from) => take(launched, from, limiting.enclosureOf(launched.pid)),
+    adopt: (launched, from, over) =>
+      take(
+        launched,
+        from,
+        // Its pid may be another's by now.
+        over === undefined ? limiting.enclosureOf(launched.pid) : limiting.formerEnclosure(over.cgroup),
+      ),
     usageOf: (launched) => watched.get(launched),
     sourceOf: (launched) => sources.get(launched),
     limit: Effect.fnUntraced(function* (assignment, running) {

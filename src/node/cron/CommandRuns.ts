@@ -1,16 +1,15 @@
 import { runReasons } from "../../domain/RunReason.ts"
 import { Deferred, Effect, Fiber } from "effect"
 import type { CronAction } from "../../domain/Cron.ts"
-import { adoptProcess, endOf } from "../../platform/AdoptedProcess.ts"
+import { adoptProcess } from "../../platform/AdoptedProcess.ts"
 import { namesIn } from "../../platform/LogFile.ts"
-import { OutputPipes, type OutputPipe } from "../../platform/OutputPipe.ts"
+import { openOutput, type OutputPipe } from "../../platform/OutputPipe.ts"
 import { join } from "../../platform/Paths.ts"
-import { processRow } from "../../platform/ProcessTable.ts"
+import { currentBootId, processRow } from "../../platform/ProcessTable.ts"
 import type { ProcessTree } from "../../platform/ProcessTree.ts"
 import { spawnProgram } from "../../platform/Program.ts"
 import type { Exit } from "../../platform/StartProcess.ts"
-import type { DataFolder } from "../DataFolder.ts"
-import { CurrentDeparture } from "../Departure.ts"
+import { Pipes } from "../Pipes.ts"
 import { type AdoptedRun, type RunningAction, type RunOutcome, StartFailed } from "./RunningAction.ts"
 import { RunOutput } from "./RunOutput.ts"
 
@@ -24,7 +23,7 @@ const lookEveryMs = 200
 /** A pipe is read again after so long; what says nothing is asked less and less often. */
 const readEveryMs = { least: 2, most: 250 }
 
-const pipeEnd = ".pipe"
+const pipeEnd = ".cron.pipe"
 
 /** As when the agent that had started it was killed: it was its parent. */
 const unknown: RunOutcome = {
@@ -55,17 +54,17 @@ const readAll = (pipe: OutputPipe, take: (piece: Uint8Array) => void) => {
 }
 
 /** Runs programs. They and their pipes outlive the agent; the next one goes on reading. */
-export const commandRuns = Effect.fnUntraced(function* (folder: DataFolder, entry?: string) {
-  const pipes = yield* Effect.acquireRelease(
-    Effect.promise(() => OutputPipes.load()),
-    (all) => Effect.sync(() => all.close()),
-  )
+export const commandRuns = Effect.fnUntraced(function* (entry?: string) {
+  const { fifos, folder, make } = yield* Pipes
   const scope = yield* Effect.scope
-  const departure = yield* CurrentDeparture
-  const pathOf = (runId: string) => join(folder.cron.pipes, `${runId}${pipeEnd}`)
+  const pathOf = (runId: string) => join(folder, `${runId}${pipeEnd}`)
+  const open = (path: string) => {
+    make(path)
+    return openOutput(fifos, path)
+  }
 
   /** Goes on when the run has ended, as what it has left behind would stand still with a full pipe. */
-  const pump = Effect.fnUntraced(function* (pipe: OutputPipe, path: string, take: (piece: Uint8Array) => void) {
+  const pump = Effect.fnUntraced(function* (pipe: OutputPipe, take: (piece: Uint8Array) => void) {
     let waitMs = readEveryMs.least
     for (;;) {
       let came = false
@@ -77,7 +76,6 @@ export const commandRuns = Effect.fnUntraced(function* (folder: DataFolder, entr
       waitMs = came ? readEveryMs.least : Math.min(waitMs * 2, readEveryMs.most)
       yield* Effect.sleep(waitMs)
     }
-    pipes.remove(path)
   })
 
   const follow = Effect.fnUntraced(function* (pipe: OutputPipe, path: string, output: RunOutput) {
@@ -85,8 +83,13 @@ export const commandRuns = Effect.fnUntraced(function* (folder: DataFolder, entr
     const take = (piece: Uint8Array) => {
       if (isKept) output.push(piece)
     }
-    const fiber = yield* pump(pipe, path, take).pipe(
-      Effect.ensuring(Effect.sync(() => departure.leaves(pipe))),
+    const fiber = yield* pump(pipe, take).pipe(
+      Effect.onExit(({ _tag }) =>
+        Effect.sync(() => {
+          pipe.close(_tag === "Success")
+          if (_tag === "Success") fifos.remove(path)
+        }),
+      ),
       Effect.forkIn(scope),
     )
     return {
@@ -97,7 +100,7 @@ export const commandRuns = Effect.fnUntraced(function* (folder: DataFolder, entr
       }),
       drop: Effect.andThen(
         Fiber.interrupt(fiber),
-        Effect.sync(() => pipes.remove(path)),
+        Effect.sync(() => fifos.remove(path)),
       ),
     }
   })
@@ -116,7 +119,7 @@ export const commandRuns = Effect.fnUntraced(function* (folder: DataFolder, entr
     const path = pathOf(runId)
     const failed = (cause: unknown) =>
       new StartFailed({ reason: cause instanceof Error ? cause.message : String(cause) })
-    const pipe = yield* Effect.try({ try: () => pipes.open(path), catch: failed })
+    const pipe = yield* Effect.try({ try: () => open(path), catch: failed })
     // Before the first look at it: a pipe that nobody writes to has ended.
     const writer = yield* Effect.try({ try: () => pipe.openWriter(), catch: failed })
     const output = new RunOutput()
@@ -152,24 +155,21 @@ export const commandRuns = Effect.fnUntraced(function* (folder: DataFolder, entr
 
   const adopt = Effect.fn("CommandRuns.adopt")(function* ({ id, output, process, taskId }: AdoptedRun) {
     const path = pathOf(id)
-    const ended = Deferred.makeUnsafe<RunOutcome>()
-    const end = (exit: Exit) => Deferred.doneUnsafe(ended, Effect.succeed(outcomeOf(exit)))
-    const over = yield* Effect.promise(() => endOf(process))
-    const child = yield* Effect.promise(() => adoptProcess(process, markOf(taskId, id)))
-    if (over !== undefined) end(over)
-    else if (child === undefined) {
-      pipes.remove(path)
+    if (process.bootId !== currentBootId()) {
+      fifos.remove(path)
       return undefined
     }
-    child?.tree.runsAs(process.uid)
-    child?.onExit(end)
-    const pipe = yield* Effect.try(() => pipes.open(path)).pipe(Effect.option)
+    const ended = Deferred.makeUnsafe<RunOutcome>()
+    const child = yield* Effect.promise(() => adoptProcess(process, markOf(taskId, id)))
+    child.tree.runsAs(process.uid)
+    child.onExit((exit) => Deferred.doneUnsafe(ended, Effect.succeed(outcomeOf(exit))))
+    const pipe = yield* Effect.try(() => open(path)).pipe(Effect.option)
     const finish = pipe._tag === "Some" ? (yield* follow(pipe.value, path, output)).finish : Effect.void
     const running: RunningAction = {
       process,
       output,
       ended: Effect.tap(Deferred.await(ended), () => finish),
-      stop: child === undefined ? Effect.void : stopTree(child.tree),
+      stop: stopTree(child.tree),
     }
     return running
   })
@@ -177,9 +177,8 @@ export const commandRuns = Effect.fnUntraced(function* (folder: DataFolder, entr
   /** Pipes of runs that are over. */
   const sweep = (runs: ReadonlySet<string>) =>
     Effect.sync(() => {
-      for (const name of namesIn(folder.cron.pipes)) {
-        if (name.endsWith(pipeEnd) && !runs.has(name.slice(0, -pipeEnd.length)))
-          pipes.remove(join(folder.cron.pipes, name))
+      for (const name of namesIn(folder)) {
+        if (name.endsWith(pipeEnd) && !runs.has(name.slice(0, -pipeEnd.length))) fifos.remove(join(folder, name))
       }
     })
 

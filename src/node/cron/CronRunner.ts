@@ -10,7 +10,7 @@ export class CronRunner extends Context.Service<
   CronRunner,
   {
     readonly start: (task: CronTask, runId: string) => Effect.Effect<RunningAction, StartFailed>
-    /** Takes up a run of an agent before this one; undefined: it has ended. */
+    /** Takes up a run of an agent before this one; undefined: it has gone with its host. */
     readonly adopt: (run: AdoptedRun) => Effect.Effect<RunningAction | undefined>
     /** Clears up after runs that are over; those in `running` are not. */
     readonly sweep: (running: ReadonlySet<string>) => Effect.Effect<void>
@@ -21,7 +21,7 @@ export class CronRunner extends Context.Service<
     Layer.effect(
       CronRunner,
       Effect.gen(function* () {
-        const commands = yield* commandRuns(folder, entry)
+        const commands = yield* commandRuns(entry)
         const methods = yield* methodRuns(folder)
         return CronRunner.of({
           start: (task, runId) =>

@@ -64,12 +64,16 @@ const endScope = (scope: Scope | undefined) => {
   base.kill()
 }
 
-/** Removes the groups of instances that have ended, and those around them when they are empty. `ends`: the scope too. */
+/**
+ * Removes the groups of instances that have ended, and those around them when they are empty. `ends`: the agent does, and
+ * the scope goes too; before that, those that count a kill for want of memory are left to who is yet to ask.
+ */
 export const sweepGround = (place: CgroupPlace, key: string, ends: boolean): void => {
   const scope = scopeOf(place, key)
   const bases = [delegated(place), ...(scope === undefined ? [] : [scope.folder])]
   for (const services of bases.map((base) => new Cgroup(base).child(`muster-${key}`))) {
-    for (const name of services.children) services.child(name).remove()
+    for (const group of services.children.map((name) => services.child(name)))
+      if (ends || group.oomKills === 0) group.remove()
     services.remove()
   }
   if (ends) endScope(scope)
@@ -114,11 +118,14 @@ export class Enclosure {
   readonly group: Cgroup
   readonly #controllers: ReadonlyArray<string>
   readonly #oomKillsBefore: number
+  readonly #wasOutOfMemory: boolean
 
-  constructor(group: Cgroup, controllers: ReadonlyArray<string>) {
+  /** `isOver`: its instance has ended, maybe by what the group counts already. */
+  constructor(group: Cgroup, controllers: ReadonlyArray<string>, isOver = false) {
     this.group = group
     this.#controllers = controllers
     this.#oomKillsBefore = group.oomKills
+    this.#wasOutOfMemory = isOver && this.#oomKillsBefore > 0
   }
 
   /** Takes effect at once. Throws what the kernel says. */
@@ -127,6 +134,6 @@ export class Enclosure {
   }
 
   get wasOutOfMemory(): boolean {
-    return this.group.oomKills > this.#oomKillsBefore
+    return this.#wasOutOfMemory || this.group.oomKills > this.#oomKillsBefore
   }
 }

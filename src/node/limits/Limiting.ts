@@ -20,6 +20,8 @@ export class Limiting extends Context.Service<
     readonly enclose: (name: string, limits: Limits) => Effect.Effect<Enclosure | undefined>
     /** The group of ours that a process is in: one that an agent before this one has started. */
     readonly enclosureOf: (pid: number) => Enclosure | undefined
+    /** The group of one that has ended while no agent ran, by its folder. */
+    readonly formerEnclosure: (path: string | undefined) => Enclosure | undefined
     /** The instance has ended: what is left in the group is killed, and the group goes. */
     readonly release: (enclosure: Enclosure) => Effect.Effect<void>
     /** Why limits that are asked for are not in force; null: they are. */
@@ -82,6 +84,10 @@ export class Limiting extends Context.Service<
             if (path?.includes(`/muster-${key}/`) !== true) return undefined
             const found = groundOf()
             return new Enclosure(new Cgroup(path), found._tag === "Ground" ? found.controllers : [])
+          },
+          formerEnclosure: (path) => {
+            const group = path?.includes(`/muster-${key}/`) === true ? new Cgroup(path) : undefined
+            return group?.exists === true ? new Enclosure(group, [], true) : undefined
           },
           release: (enclosure) =>
             attempt("can't be emptied", () => enclosure.group.isPopulated && enclosure.group.kill()).pipe(

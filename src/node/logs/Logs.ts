@@ -2,15 +2,13 @@ import { Clock, Context, Data, Effect, Layer, Queue } from "effect"
 import { noticeTexts } from "../../domain/NoticeText.ts"
 import type { ProcessAssignment } from "../../domain/ProcessSpec.ts"
 import { defaultRunSettings, type RunSettings } from "../../domain/RunSetting.ts"
-import { Fifos } from "../../platform/Fifo.ts"
-import { closeDescriptor, namesIn } from "../../platform/LogFile.ts"
+import { namesIn } from "../../platform/LogFile.ts"
 import { join } from "../../platform/Paths.ts"
 import { untilWhole } from "../../platform/Time.ts"
 import type { DataFolder } from "../DataFolder.ts"
-import { CurrentDeparture } from "../Departure.ts"
 import type { LogFiles, LogLine, LogsRequest } from "../../protocol/LogMessages.ts"
 import { Notices } from "../Notices.ts"
-import { AgentSocket } from "../supervisor/AgentSocket.ts"
+import { Pipes } from "../Pipes.ts"
 import { logFiles } from "./LogFilesView.ts"
 import { LogReading } from "./LogReading.ts"
 import { compress, removeIdle, renameFolder, retain, uncompressed } from "./Housekeeping.ts"
@@ -59,18 +57,12 @@ export class Logs extends Context.Service<
     readonly lastLines: (name: string, place: string, count: number) => Effect.Effect<ReadonlyArray<LogLine>>
   }
 >()("muster/node/logs/Logs") {
-  /** After the agent's socket: two agents must not take from the same pipes. */
   static readonly layer = (folder: DataFolder) =>
     Layer.effect(
       Logs,
       Effect.gen(function* () {
-        yield* AgentSocket
         const notices = yield* Notices
-        const departure = yield* CurrentDeparture
-        const fifos = yield* Effect.acquireRelease(
-          Effect.promise(() => Fifos.load()),
-          (fifos) => Effect.sync(() => fifos.close()),
-        )
+        const { fifos, folder: pipes, make } = yield* Pipes
         const settings = new Map<string, RunSettings>()
         const settingsOf = (name: string) => settings.get(name) ?? defaultRunSettings
         const folderOf = (name: string) => join(folder.logs, name)
@@ -87,7 +79,8 @@ export class Logs extends Context.Service<
 
         const pump = new Pump({
           fifos,
-          pipes: folder.socket.folder,
+          make,
+          pipes,
           folderOf,
           limitsOf: (name) => {
             const { logMaxAgeMs, logMaxBytes } = settingsOf(name)
@@ -199,7 +192,7 @@ export class Logs extends Context.Service<
             attempt("take the last that processes have said", () => {
               // Those that go on without this agent never cease; the next one takes what they say.
               takeAll(now)
-              pump.close((fd) => departure.leaves({ fd, close: () => closeDescriptor(fd) }))
+              pump.close()
             }),
           ),
         )

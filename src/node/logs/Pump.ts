@@ -14,6 +14,8 @@ export type Sink = {
 
 export type PumpOptions = {
   readonly fifos: Fifos
+  /** Makes a pipe where none is. */
+  readonly make: (path: string) => void
   /** Where the named pipes are: they outlive an agent. */
   readonly pipes: string
   /** The log folder of a process set. */
@@ -116,11 +118,10 @@ export class Pump {
     return all
   }
 
-  /** `leave`: what becomes of the pipes. */
-  close(leave: (fd: number) => void = closeDescriptor): void {
+  close(): void {
     for (const { fd, writer } of this.#order) {
       writer.close()
-      leave(fd)
+      closeDescriptor(fd)
     }
     this.#flows.clear()
     this.#arrange()
@@ -130,9 +131,9 @@ export class Pump {
     const key = `${name} ${outputKey(output)}`
     const known = this.#flows.get(key)
     if (known !== undefined) return known
-    const { fifos, pipes } = this.#options
+    const { fifos, make, pipes } = this.#options
     const path = join(pipes, pipeName(name, output))
-    fifos.make(path)
+    make(path)
     const { place, stream } = output
     const writer = this.#writer(name, output)
     const flow = { name, output: { place, stream }, path, fd: fifos.openReader(path), writer }
@@ -154,9 +155,10 @@ export class Pump {
 
   /** The last process that could write to it has ended. */
   #leave(flow: Flow): void {
+    const { fifos } = this.#options
     flow.writer.close()
-    closeDescriptor(flow.fd)
-    this.#options.fifos.remove(flow.path)
+    fifos.closeEnded(flow.fd)
+    fifos.remove(flow.path)
     for (const [key, one] of this.#flows) if (one === flow) this.#flows.delete(key)
     this.#arrange()
   }

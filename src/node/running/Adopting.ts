@@ -28,9 +28,13 @@ const stands = (from: ProcessAssignment | undefined, now: ProcessAssignment) =>
   from.listen?.ip === now.listen?.ip &&
   from.listen?.port === now.listen?.port
 
-/** Of several at one place the newest that was up goes on; the others end, as they would have. */
+const isOver = ({ over }: AdoptedRun) => over !== undefined
+
+/** Of several at one place the newest that was up goes on, before those that have ended; the others end, as they would have. */
 const withOneEach = (runs: ReadonlyArray<AdoptedRun>): ReadonlyArray<AdoptedRun> => {
-  const byWorth = runs.toSorted((a, b) => Number(b.up) - Number(a.up) || b.startedAt - a.startedAt)
+  const byWorth = runs.toSorted(
+    (a, b) => Number(isOver(a)) - Number(isOver(b)) || Number(b.up) - Number(a.up) || b.startedAt - a.startedAt,
+  )
   return runs.map((one) => {
     const first = byWorth.find((other) => !other.leaving && isSamePlace(one, other))
     return one === first || one.leaving ? one : { ...one, leaving: true }
@@ -77,7 +81,8 @@ export const adopting = (folder: DataFolder) =>
       yield* Effect.addFinalizer(() => handOn)
 
       const adoptRun = Effect.fnUntraced(function* (left: LeftRun, assignment: ProcessAssignment, ledger: Ledger) {
-        const { count, drainUntil, generation, isLeaving, isUp, kind, slot } = left.record
+        const { cgroup, count, drainUntil, generation, isLeaving, isUp, kind, slot } = left.record
+        const { wasOver } = left.child
         const { restarts } = lineageOf(left.record)
         const from = launchedFrom(left.record)
         const source = from ?? assignment
@@ -90,7 +95,7 @@ export const adopting = (folder: DataFolder) =>
           poison: [],
           ledger,
         })
-        if (kind === "tasks" && isUp) yield* queues.expect({ name: assignment.name, pid: launched.pid })
+        if (kind === "tasks" && isUp && !wasOver) yield* queues.expect({ name: assignment.name, pid: launched.pid })
         const run: AdoptedRun = {
           kind,
           slot,
@@ -99,6 +104,7 @@ export const adopting = (folder: DataFolder) =>
           startedAt: (yield* monotonicMs) - ageMs(left.child.identity),
           up: isUp,
           leaving: isLeaving || !stands(from, assignment),
+          ...(wasOver ? { over: { cgroup } } : {}),
           ...(drainUntil === undefined ? {} : { drainMs: Math.max(0, drainUntil - uptimeMs()) }),
           ...(generation === undefined ? {} : { generation }),
           restarts,
@@ -121,7 +127,9 @@ export const adopting = (folder: DataFolder) =>
           else yield* slots.close(fd)
         }
         if (there.size > 0) return { there, order: [...there.keys()], missing }
-        const holders = left.filter(({ record }) => record.hasSocket && record.kind === "calls")
+        const holders = left.filter(
+          ({ child, record }) => record.hasSocket && record.kind === "calls" && !child.wasOver,
+        )
         for (const one of holders.toSorted((a, b) => Number(a.record.isLeaving) - Number(b.record.isLeaving))) {
           const { slot } = one.record
           if (there.has(slot)) continue
@@ -163,15 +171,16 @@ export const adopting = (folder: DataFolder) =>
           const set = setIdOf(assignment)
           const { ended, failed, runs: left, socketOrder } = runs.take(set)
           const now = yield* monotonicMs
-          const pids = new Set(left.map(({ child }) => child.identity.pid))
+          const alive = left.filter(({ child }) => !child.wasOver)
+          const pids = new Set(alive.map(({ child }) => child.identity.pid))
           const log = new KeyLog(
             keyLogPath(folder.socket.folder, set),
             (error) =>
               void fork(Effect.logWarning(`idempotency keys can't be kept for the next agent: ${String(error)}`)),
           )
           ledger.keys.keepIn(log, { now, bootMs: uptimeMs(), isAlive: (pid) => pids.has(pid) })
-          if (left.length > 0)
-            yield* Effect.logInfo(`takes over ${left.length} processes that run: pid ${[...pids].join(", ")}`)
+          if (alive.length > 0)
+            yield* Effect.logInfo(`takes over ${alive.length} processes that run: pid ${[...pids].join(", ")}`)
           const adopting = yield* Effect.forEach(left, (one) => adoptRun(one, assignment, ledger))
           // It may have been renamed meanwhile.
           registry.rename(ledger, assignment.name, assignment.spec.service)

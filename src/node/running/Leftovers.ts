@@ -33,6 +33,7 @@ export const leftovers = Layer.effectDiscard(
 
     const end = Effect.fnUntraced(
       function* (left: LeftRun) {
+        if (left.child.wasOver) return left.run.ended()
         const assignment = launchedFrom(left.record)
         if (assignment === undefined) {
           yield* Effect.logWarning("it was started from what this agent can't read: ending it")

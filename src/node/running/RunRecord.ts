@@ -20,6 +20,8 @@ export const RunRecord = Schema.Struct({
   /** It was given a listening socket. */
   hasSocket: Schema.Boolean,
   process: Schema.optionalKey(Schema.Struct({ pid: Schema.Int, startTime: Schema.String })),
+  /** The folder of the control group that it was started in. */
+  cgroup: Schema.optionalKey(Schema.String),
   /** It was up. */
   isUp: Schema.Boolean,
   /** It was asked to end. */

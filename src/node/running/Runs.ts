@@ -1,7 +1,6 @@
 import { Clock, Context, Effect, Layer } from "effect"
 import { type ProcessAssignment, setIdOf } from "../../domain/ProcessSpec.ts"
-import { adoptProcess } from "../../platform/AdoptedProcess.ts"
-import type { Child } from "../../platform/ChildProcess.ts"
+import { type AdoptedChild, adoptProcess } from "../../platform/AdoptedProcess.ts"
 import { signalProcess } from "../../platform/ProcessTree.ts"
 import { sha256Hex } from "../../platform/Hash.ts"
 import { randomHex } from "../../platform/Ids.ts"
@@ -21,6 +20,7 @@ export type Intent = {
   readonly slot: number
   readonly count: number
   readonly hasSocket: boolean
+  readonly cgroup?: string
   readonly generation: number
   readonly restarts: number
 }
@@ -37,8 +37,8 @@ export interface Run {
   ended(): void
 }
 
-/** A process that an agent before this one has started, and that still runs. */
-export type LeftRun = { readonly run: Run; readonly record: RunRecord; readonly child: Child }
+/** A process that an agent before this one has started; it may have ended by itself since. */
+export type LeftRun = { readonly run: Run; readonly record: RunRecord; readonly child: AdoptedChild }
 
 export type LeftSet = {
   readonly runs: ReadonlyArray<LeftRun>
@@ -136,7 +136,7 @@ const makeRuns = Effect.fnUntraced(function* ({ root, socket }: DataFolder) {
   return Runs.of({
     begin: (intent) =>
       Effect.map(Clock.currentTimeMillis, (startedAt) => {
-        const { assignment, count, generation, hasSocket, kind, restarts, slot } = intent
+        const { assignment, cgroup, count, generation, hasSocket, kind, restarts, slot } = intent
         const set = setIdOf(assignment)
         const id = `${idStart}${randomHex(16)}`
         const mark = `${key}/${assignment.name}/${placeOf(kind, slot)}/${id}`
@@ -151,6 +151,7 @@ const makeRuns = Effect.fnUntraced(function* ({ root, socket }: DataFolder) {
           count,
           startedAt,
           hasSocket,
+          ...(cgroup === undefined ? {} : { cgroup }),
           generation,
           restarts,
           assignment,
@@ -199,8 +200,9 @@ const startedOf = (record: RunRecord, marked: ReadonlyArray<MarkedProcess>): Pro
 }
 
 /**
- * What agents before this one have left. A record whose process has ended goes, with what that process has left behind
- * of itself; marked processes of which there is no record are of a run that has ended, or that nobody knows any more.
+ * What agents before this one have left. One that has ended by itself since is among them, as somebody has to hear of its
+ * end; one that was to end is not. What those have left behind of themselves goes; marked processes of which there is no
+ * record are of a run that has ended, or that nobody knows any more.
  */
 const findLeft = Effect.fnUntraced(function* (files: RunFolder, key: string, runOf: (record: RunRecord) => Run) {
   const records = yield* files.runs
@@ -209,7 +211,7 @@ const findLeft = Effect.fnUntraced(function* (files: RunFolder, key: string, run
   for (const record of records) {
     const identity = startedOf(record, marked)
     const child = identity === undefined ? undefined : yield* Effect.promise(() => adoptProcess(identity, record.mark))
-    if (identity === undefined || child === undefined) {
+    if (identity === undefined || child === undefined || (child.wasOver && record.isLeaving)) {
       files.removeRun(record)
       continue
     }
@@ -217,7 +219,7 @@ const findLeft = Effect.fnUntraced(function* (files: RunFolder, key: string, run
     if (record.process === undefined) run.started(identity)
     found.push({ run, record: { ...record, process: identity }, child })
   }
-  const alive = new Set(found.map(({ record }) => record.mark))
+  const alive = new Set(found.filter(({ child }) => !child.wasOver).map(({ record }) => record.mark))
   for (const { mark, row } of marked) {
     if (alive.has(mark)) continue
     yield* Effect.logWarning(

@@ -3,8 +3,8 @@ import type { CommandSpec } from "../../domain/ProcessSpec.ts"
 import type { Child } from "../../platform/ChildProcess.ts"
 import { spawnProgram } from "../../platform/Program.ts"
 import { Logs } from "../logs/Logs.ts"
-import { LaunchFailed, type LaunchRequest, placeName, type RunRequest } from "./Launched.ts"
-import { type KnownCommand, launchedCommand } from "./LaunchedCommand.ts"
+import { type Known, LaunchFailed, type LaunchRequest, placeName, type RunRequest } from "./Launched.ts"
+import { launchedCommand } from "./LaunchedCommand.ts"
 import { watchHeldPorts } from "./PortHolders.ts"
 
 /** What an instance is told of itself. */
@@ -59,7 +59,7 @@ export const commandLauncher = Effect.fnUntraced(function* (entry?: string) {
     Effect.uninterruptible,
   )
 
-  const adopt = Effect.fnUntraced(function* (child: Child, { assignment, run }: RunRequest, known: KnownCommand) {
+  const adopt = Effect.fnUntraced(function* (child: Child, { assignment, run }: RunRequest, known: Known) {
     const launched = yield* launchedCommand(child, { assignment, mark: run.mark, stopped }, known)
     // Many a program takes a second signal for impatience.
     return known.isLeaving ? { ...launched, terminate: Effect.void, retire: Effect.void } : launched

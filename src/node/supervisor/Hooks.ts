@@ -55,7 +55,7 @@ export const CrashReports = Context.Reference<{
   }),
 })
 
-/** A process that an agent before this one has started, and that still runs. */
+/** A process that an agent before this one has started. */
 export type AdoptedRun = {
   readonly kind: WorkerKind
   readonly slot: number
@@ -68,6 +68,8 @@ export type AdoptedRun = {
   readonly up: boolean
   /** It had been asked to end, for another in its place or because the slot was to be stopped. */
   readonly leaving: boolean
+  /** It has ended while no agent ran. `cgroup`: the folder of the control group in which it was. */
+  readonly over?: { readonly cgroup: string | undefined }
   /** It may still take so long; left out: as any other that is asked to end. */
   readonly drainMs?: number
   /** Left out: nobody has counted. */

@@ -35,6 +35,9 @@ export type RunRequest = LaunchRequest & {
   readonly run: { readonly id: string; readonly mark: string }
 }
 
+/** What is known of one that an agent before this one has started. `wasOver`: it has ended since. */
+export type Known = { readonly isUp: boolean; readonly isLeaving: boolean; readonly wasOver: boolean }
+
 /** How a process has ended. */
 export type Ended = {
   /** Both null: nobody knows, as of a process that an agent before this one had started. */

@@ -1,12 +1,12 @@
 import { Deferred, Effect } from "effect"
-import { unknownEnd } from "../../domain/Crash.ts"
+import { reasonOfEnd } from "../../domain/Crash.ts"
 import type { ProcessAssignment, StopSignal } from "../../domain/ProcessSpec.ts"
 import type { Child } from "../../platform/ChildProcess.ts"
 import type { ProcessRow } from "../../platform/ProcessTable.ts"
 import type { Signal } from "../../platform/ProcessTree.ts"
 import type { Exit } from "../../platform/StartProcess.ts"
 import { endTree, signalOf } from "./CommandEnd.ts"
-import type { Ended, Launched } from "./Launched.ts"
+import type { Ended, Known, Launched } from "./Launched.ts"
 import { inTheWayOf, type Listen } from "./PortHolders.ts"
 
 /** What is known of an instance: what it was started from, and the mark that it carries. */
@@ -17,20 +17,12 @@ export type CommandRun = {
   readonly stopped: (name: string, listen: Listen, mark: string) => Effect.Effect<void>
 }
 
-/** What is known of one that an agent before this one has started. */
-export type KnownCommand = { readonly isUp: boolean; readonly isLeaving: boolean }
-
-const howEnded = ({ code, signal }: Exit) => {
-  if (signal !== null) return `killed by ${signal}`
-  return code === null ? unknownEnd : `exited with code ${code}`
-}
-
 /**
  * An instance of a command as the slots see it, around its process, whoever has started that. A shell line is signalled
  * with its whole process group, as the shell would tell nobody of it; a program's own words go to the program alone,
  * which knows best what its children are to hear.
  */
-export const launchedCommand = Effect.fnUntraced(function* (child: Child, run: CommandRun, known?: KnownCommand) {
+export const launchedCommand = Effect.fnUntraced(function* (child: Child, run: CommandRun, known?: Known) {
   const { assignment, mark, stopped } = run
   const { spec } = assignment
   if (spec.kind === "module") return yield* Effect.die(new Error("a module is run by a worker"))
@@ -50,7 +42,9 @@ export const launchedCommand = Effect.fnUntraced(function* (child: Child, run: C
   const settle = Effect.fnUntraced(function* (exit: Exit) {
     const left = yield* endTree({ tree, spec, asked, wasAsked: () => wasAsked, isKilled: () => isKilled })
     const held = listen === null ? undefined : yield* inTheWayOf(listen, mark)
-    const reason = [howEnded(exit), left, held].filter((part) => part !== undefined).join("; ")
+    const reason = [reasonOfEnd(exit, known?.wasOver === true), left, held]
+      .filter((part) => part !== undefined)
+      .join("; ")
     if (listen !== null && wasAsked) yield* stopped(assignment.name, listen, mark)
     const rest = left === undefined ? {} : { left }
     yield* Deferred.succeed(ended, { code: exit.code, signal: exit.signal, reason, ...rest })

@@ -56,7 +56,8 @@ export class Launcher extends Context.Service<
             return launched
           }, Effect.uninterruptible),
           adopt: Effect.fnUntraced(function* ({ child, record, run }, request) {
-            const launched = yield* of(request).adopt(child, { ...request, run }, record)
+            const known = { ...record, wasOver: child.wasOver }
+            const launched = yield* of(request).adopt(child, { ...request, run }, known)
             follow(launched, run, record.isUp)
             return launched
           }),

@@ -66,8 +66,8 @@ export const makeSetHooks = Effect.fnUntraced(function* (
   const generationOf = (from: ProcessAssignment | undefined, counted = newest) =>
     from !== undefined && needsNewWorkers(from.spec, initial.spec) ? 0 : counted
 
-  const runOf = Effect.fnUntraced(function* ({ assignment: from, generation, launched, startedAt }: AdoptedRun) {
-    const worker = yield* care.adopt(launched, from)
+  const runOf = Effect.fnUntraced(function* ({ assignment: from, generation, launched, over, startedAt }: AdoptedRun) {
+    const worker = yield* care.adopt(launched, from, over)
     return yield* makeRun({ worker, startedAt, adopted: true, generation: generationOf(from, generation) })
   })
 

@@ -1,5 +1,5 @@
 import { Deferred, Effect } from "effect"
-import { unknownEnd } from "../../domain/Crash.ts"
+import { reasonOfEnd } from "../../domain/Crash.ts"
 import { usesTls } from "../../domain/Loopback.ts"
 import type { CallInFlight } from "../../domain/Poison.ts"
 import type { ModuleSpec } from "../../domain/ProcessSpec.ts"
@@ -9,25 +9,14 @@ import { dirname } from "../../platform/Paths.ts"
 import { journalPath, makeJournalFile, takeJournalFile } from "../../platform/RuntimeFolder.ts"
 import { removeSocketFile } from "../../platform/SocketFile.ts"
 import type { Signal } from "../../platform/ProcessTree.ts"
-import type { Exit } from "../../platform/StartProcess.ts"
 import { journalBytes, readJournal } from "../../protocol/Journal.ts"
 import { pingSocketPath, type WorkerSettings, workerSettingsVariable } from "../../protocol/WorkerLink.ts"
 import type { DataFolder } from "../DataFolder.ts"
 import { Logs } from "../logs/Logs.ts"
 import { monotonicMs } from "../Monotonic.ts"
 import { AgentSocket } from "./AgentSocket.ts"
-import { type Ended, type Launched, LaunchFailed, placeName, type RunRequest } from "./Launched.ts"
+import { type Ended, type Known, type Launched, LaunchFailed, placeName, type RunRequest } from "./Launched.ts"
 import { type Registered, WorkerRegistry } from "./WorkerRegistry.ts"
-
-const endedBy = ({ code, signal }: Exit, failure: string | undefined): Ended => ({
-  code,
-  signal,
-  reason:
-    failure ?? (signal !== null ? `killed by ${signal}` : code === null ? unknownEnd : `exited with code ${code}`),
-})
-
-/** What is known of a worker that an agent before this one has started. */
-export type Known = { readonly isUp: boolean; readonly isLeaving: boolean }
 
 /** Starts this program in its role `worker`. `entry`: another main.ts to run, from source only. */
 export const workerLauncher = Effect.fnUntraced(function* (folder: DataFolder, entry?: string) {
@@ -119,7 +108,8 @@ export const workerLauncher = Effect.fnUntraced(function* (folder: DataFolder, e
       if (journal.length > 0) inFlight = readJournal(journal)
       registry.remove(pid)
       fork(Effect.map(monotonicMs, (now) => ledger.gone(pid, now)))
-      Deferred.doneUnsafe(ended, Effect.succeed(endedBy(exit, registered.failure)))
+      const reason = registered.failure ?? reasonOfEnd(exit, known?.wasOver === true)
+      Deferred.doneUnsafe(ended, Effect.succeed({ ...exit, reason }))
     })
     const askBy = known?.isLeaving === true ? askOnceHeard : ask
     return {

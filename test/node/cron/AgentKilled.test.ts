@@ -52,11 +52,11 @@ test("a run ends with its agent, or begins a second time beside itself", async (
   await killAgent(first)
   expect(identityOf(pid)).toBeDefined()
   // A run has ended with its agent, and somebody keeps notes there.
-  const [left, note] = [node.path("cron", "01ARZ3NDEKTSV4RRFFQ69G5FAV.pipe"), node.path("cron", "note")]
+  const [left, note] = [node.path("run", "01ARZ3NDEKTSV4RRFFQ69G5FAV.cron.pipe"), node.path("run", "note")]
   for (const path of [left, note]) await Bun.write(path, "")
   await startAgent(node)
   // Of the run that goes on, an agent after this one may have to read.
-  const own = node.path("cron", `${runId}.pipe`)
+  const own = node.path("run", `${runId}.cron.pipe`)
   expect([left, note, own].map((path) => existsSync(path))).toEqual([false, true, true])
   expect(await cron.status("long")).toMatchObject({ running: 1 })
   expect(await node.call("Cron.start", { taskId: "long", by: "ann" }).catch(String)).toContain("still goes on")
@@ -103,8 +103,29 @@ test("a run that ended while no agent was there is run again, or counts as runni
   process.kill(-pid, "SIGKILL")
   await waitFor(() => identityOf(pid) === undefined)
   await startAgent(node)
-  expect(await cron.end("brief", runId)).toMatchObject({ state: "lost", reason: "the agent ended while it ran" })
+  expect(await cron.end("brief", runId)).toMatchObject({
+    state: "lost",
+    reason: "it has ended; how is not known, as the agent that had started it was gone",
+  })
   expect(await cron.status("brief")).toMatchObject({ running: 0 })
+})
+
+test("what a run said last, and ended, while no agent was there is lost", async () => {
+  await using node = await new TestNode().join()
+  const cron = cronOf(node)
+  const first = await startAgent(node)
+  const [go, begun] = [node.path("go"), node.path("begun")]
+  const line = `echo $$ > ${begun}; while [ ! -e ${go} ]; do sleep 0.1; done; seq 1 10000; echo last words`
+  await cron.apply(1, cronTask("brief", { action: shell(line) }))
+  const runId = await cron.start("brief")
+  const pid = await waitFor(() => Number(linesOf(begun)[0]) || undefined)
+  await killAgent(first)
+  await Bun.write(go, "")
+  await waitFor(() => identityOf(pid) === undefined)
+  await startAgent(node)
+  expect(await cron.end("brief", runId)).toMatchObject({ state: "lost", exitCode: null })
+  const numbers = Array.from({ length: 10_000 }, (_, at) => `${at + 1}\n`).join("")
+  expect((await cron.output(runId)).head).toBe(`${numbers}last words\n`)
 })
 
 test("kills of the agent make one time run twice, or two runs go on at once", async () => {

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test"
 import { Effect, Layer, Logger } from "effect"
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { unknownEnd } from "../../../src/domain/Crash.ts"
+import { unknownEnd, unseenEnd } from "../../../src/domain/Crash.ts"
 import { explainedEnd, limitFiles } from "../../../src/domain/Limit.ts"
 import { findGround, missingOf, sweepGround } from "../../../src/node/limits/Enclosures.ts"
 import { Limiting } from "../../../src/node/limits/Limiting.ts"
@@ -74,6 +74,11 @@ test("only what is certain is told as certain", () => {
 })
 
 test("the group of a process that another agent had started tells of its end for want of memory", () => {
+  const unseen = { code: null, signal: null, reason: unseenEnd }
+  expect(explainedEnd(unseen, { inGroup: true, onHost: false }, 64 * 1024 ** 2)).toEqual({
+    reason: "killed by the kernel while no agent ran: out of memory (limit 64 MiB)",
+    outOfMemory: true,
+  })
   const unknown = { code: null, signal: null, reason: `${unknownEnd}; its port is held` }
   expect(explainedEnd(unknown, { inGroup: true, onHost: true }, 64 * 1024 ** 2)).toEqual({
     reason: "killed by the kernel; its port is held: out of memory (limit 64 MiB)",
@@ -157,6 +162,28 @@ describe("a hierarchy that was delegated", () => {
         expect(enclosure?.wasOutOfMemory).toBe(false)
         writeFileSync(join(path, "memory.events"), "low 0\nmax 7\noom 2\noom_kill 1\noom_group_kill 1\n")
         expect(enclosure?.wasOutOfMemory).toBe(true)
+      }),
+    )
+  })
+
+  test("tells of one that has ended while no agent ran whether it was killed, and of no group that is not ours", async () => {
+    using host = hierarchy("cpu memory pids")
+    await limiting(
+      host.place,
+      Effect.gen(function* () {
+        const limits = yield* Limiting
+        const path = (yield* limits.enclose("web@80+0.1", all))?.group.path ?? ""
+        writeFileSync(join(path, "cgroup.procs"), "")
+        expect(limits.formerEnclosure(path)?.wasOutOfMemory).toBe(false)
+        writeFileSync(join(path, "memory.events"), "oom_kill 1\n")
+        const former = limits.formerEnclosure(path)
+        // Somebody may have removed the group by the time that it is asked.
+        writeFileSync(join(path, "memory.events"), "")
+        expect(former?.wasOutOfMemory).toBe(true)
+        const others = [undefined, host.base, path.replace(/muster-[0-9a-f]{12}/, "muster-0"), `${path}.gone`]
+        mkdirSync(others[2] ?? "", { recursive: true })
+        writeFileSync(join(others[2] ?? "", "cgroup.procs"), "")
+        expect(others.map((other) => limits.formerEnclosure(other))).toEqual(others.map(() => undefined))
       }),
     )
   })

@@ -20,6 +20,7 @@ import { dataFolder } from "../../../src/node/DataFolder.ts"
 import { Logs } from "../../../src/node/logs/Logs.ts"
 import { NodeChanges } from "../../../src/node/NodeChanges.ts"
 import { Notices } from "../../../src/node/Notices.ts"
+import { Pipes } from "../../../src/node/Pipes.ts"
 import { AgentSocket } from "../../../src/node/supervisor/AgentSocket.ts"
 import { temporaryFolder } from "../../support/muster.ts"
 import { waitFor } from "../../support/waitFor.ts"
@@ -46,6 +47,7 @@ class TestLogs {
     const logger = Logger.make(({ message }) => void this.said.push(String(message)))
     this.#runtime = ManagedRuntime.make(
       Logs.layer(folder).pipe(
+        Layer.provide(Pipes.layer(folder)),
         Layer.provide(Layer.succeed(AgentSocket, { path: folder.socket.path })),
         Layer.provideMerge(Notices.layer.pipe(Layer.provide(NodeChanges.layer))),
         Layer.provideMerge(Logger.layer([logger])),

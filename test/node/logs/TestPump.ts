@@ -20,6 +20,7 @@ export class TestPump {
     mkdirSync(this.pipes)
     this.pump = new Pump({
       fifos,
+      make: (path) => fifos.make(path),
       pipes: this.pipes,
       folderOf: (name) => join(this.logs, name),
       limitsOf: () => this.limits,
