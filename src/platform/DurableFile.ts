@@ -1,6 +1,6 @@
 import { closeSync, constants, fsync, openSync, renameSync, writeFileSync } from "node:fs"
 import { access, chmod, lstat, mkdir, readdir, readFile, rename, rm, stat } from "node:fs/promises"
-import { basename, dirname, join } from "node:path"
+import { basename, dirname, join, resolve } from "node:path"
 import { randomHex } from "./Ids.ts"
 
 const temporaryPattern = /^\..+\.[0-9a-f]{16}\.tmp$/
@@ -71,9 +71,16 @@ export const removeFolder = async (path: string): Promise<void> => {
  */
 export const publicFolderMode = 0o755
 
-/** Makes a folder and its parents. An existing folder keeps its mode. */
-export const makeFolder = async (path: string, mode = 0o700): Promise<void> => {
-  await mkdir(path, { recursive: true, mode })
+/**
+ * Makes a folder and its parents. An existing folder keeps its mode. Resolves when those that are new are on the disk in
+ * what holds them: else a loss of power could take them, with all that was written durably in them since.
+ */
+export const makeFolder = async (path: string, mode = 0o700, sync = syncFolder): Promise<void> => {
+  const first = await mkdir(path, { recursive: true, mode })
+  if (first !== undefined) {
+    const { length } = resolve(first)
+    for (let made = resolve(path); made.length >= length; made = dirname(made)) await sync(dirname(made))
+  }
   await access(path, constants.W_OK)
 }
 

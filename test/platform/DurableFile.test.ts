@@ -4,6 +4,7 @@ import { join } from "node:path"
 import {
   fileVersion,
   listFolder,
+  makeFolder,
   readText,
   removeDurably,
   setAside,
@@ -90,4 +91,18 @@ test("a damaged file is kept beside its place", async () => {
   await writeDurably(path, "{")
   expect(await setAside(path)).toBe(`${path}.corrupt`)
   expect(readFileSync(`${path}.corrupt`, "utf8")).toBe("{")
+})
+
+test("each folder that is made is synced in the one that holds it, once, and none that was there", async () => {
+  using folder = temporaryFolder()
+  const synced: Array<string> = []
+  const make = (path: string) => makeFolder(path, undefined, async (holder) => void synced.push(holder))
+  const at = (path: string) => join(folder.path, path)
+  await make(at("a/b/c"))
+  expect(synced.toSorted()).toEqual([folder.path, at("a"), at("a/b")])
+  await make(at("a/b/c"))
+  expect(synced).toHaveLength(3)
+  await make(at("a/d/"))
+  expect(synced.slice(3)).toEqual([at("a")])
+  expect(statSync(at("a/b/c")).mode & 0o777).toBe(0o700)
 })
