@@ -1,3 +1,4 @@
+import { limitsSentence } from "../../src/domain/LimitsMissing.ts"
 import { type ModuleSpec, specDefaults } from "../../src/domain/ProcessSpec.ts"
 import { defaultRpcSettings } from "../../src/domain/RpcSettings.ts"
 import type { ActionView, SpecDelivery } from "../../ui/ProcessModels.ts"
@@ -92,7 +93,7 @@ const instances: ReadonlyArray<InstanceView> = [
     ...instance(19, {
       desired: "stopped",
       state: "STOPPED",
-      limitsMissing: "cgroup v2 is not mounted",
+      limitsMissing: limitsSentence({ _tag: "NotMounted" }),
       workers: [worker(0, { pid: null, state: "STOPPED", ready: false, adopted: true })],
     }),
     delivery: { ...delivered, wanted: { revision: 7, desired: "stopped" } },

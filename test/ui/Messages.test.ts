@@ -100,7 +100,7 @@ describe("messages", () => {
     )
     const code = texts.flat().join("\n")
     const computed =
-      /^(health|endpointStatus|observed|connection|worker|push\.state|clients\.addError|service\.tabs|nav|password|tokens|trouble\.cause|process\.reloadState|calls\.console\.(?:kind|executed|end)|settings\.(?:groups|label|help|zero|error)|spec\.(?:groups|label|help|restart|probeKind)|processes\.waits|cron\.(?:state|reason|cause|overlap|missed|form\.overlapHelp))\./
+      /^(health|endpointStatus|observed|connection|worker|push\.state|clients\.addError|service\.tabs|nav|password|tokens|trouble\.cause|process\.reloadState|calls\.console\.(?:kind|executed|end)|settings\.(?:groups|label|help|zero|error)|spec\.(?:groups|label|help|restart|probeKind)|processes\.(?:waits|limits)|cron\.(?:state|reason|cause|overlap|missed|form\.overlapHelp))\./
     const unused = leaves(catalogues.en).filter(({ key }) => {
       const name = key.split(".").at(-1) ?? ""
       return !computed.test(key) && !new RegExp(`\\.${name}\\b|\\b${name}[,} ]`).test(code)

@@ -1,4 +1,5 @@
 import type { GuardVerdict } from "../../src/domain/Guard.ts"
+import { readLimits } from "../../src/domain/LimitsMissing.ts"
 import { readNotice } from "../../src/domain/NoticeText.ts"
 import { type Problem, processProblem } from "../../src/domain/Problem.ts"
 import { readWait } from "../../src/domain/StartOrder.ts"
@@ -36,8 +37,25 @@ export const waitText = (page: PageContext, what: string): string => {
   return waits[wait.kind](wait.service) + because
 }
 
+/** Why limits are not in force, as an agent says it, in the reader's language. */
+export const limitsText = ({ t: { processes } }: PageContext, why: string): string => {
+  const { limits } = processes
+  const missing = readLimits(why)
+  switch (missing?._tag) {
+    case undefined:
+      return why
+    case "NotMounted":
+      return limits.notMounted
+    case "Unusable":
+      return limits.unusable(missing.said, limits[missing.remedy])
+    case "NotDelegated":
+      return limits.notDelegated(missing.controllers.join(", "), missing.to)
+  }
+}
+
 /** What a node says a person should see, in the reader's language. */
-export const noticeText = ({ t: { notices } }: PageContext, message: string): string => {
+export const noticeText = (page: PageContext, message: string): string => {
+  const { notices } = page.t
   const notice = readNotice(message)
   if (notice === undefined) return message
   switch (notice.key) {
@@ -45,8 +63,10 @@ export const noticeText = ({ t: { notices } }: PageContext, message: string): st
       return notices.portHeld(notice.at, notice.holder)
     case "socket":
       return notices.socket(notice.slot, notice.pid)
-    default:
-      return notices[notice.key](notice.why)
+    case "limits":
+      return notices.limits(limitsText(page, notice.why))
+    case "log":
+      return notices.log(notice.why)
   }
 }
 

@@ -1,4 +1,5 @@
 import { type Controller, controllersOf, limitFiles, type Limits } from "../../domain/Limit.ts"
+import { limitsSentence, type LimitsMissing } from "../../domain/LimitsMissing.ts"
 import { Cgroup, type CgroupPlace } from "../../platform/Cgroup.ts"
 import { join } from "../../platform/Paths.ts"
 import { type Scope, scopeBeside, startScope } from "../../platform/SystemdScope.ts"
@@ -6,13 +7,13 @@ import { type Scope, scopeBeside, startScope } from "../../platform/SystemdScope
 /** Where this agent's instances may have groups; or why not, and what to do. */
 export type Ground =
   | { readonly _tag: "Ground"; readonly services: Cgroup; readonly controllers: ReadonlyArray<string> }
-  | { readonly _tag: "NoGround"; readonly reason: string }
+  | { readonly _tag: "NoGround"; readonly why: LimitsMissing }
 
 const all: ReadonlyArray<Controller> = ["cpu", "memory", "pids"]
 /** The group of the agent itself: a group that hands on controllers may hold no process. */
 const ownName = "agent"
 
-const none = (reason: string): Ground => ({ _tag: "NoGround", reason })
+const none = (why: LimitsMissing): Ground => ({ _tag: "NoGround", why })
 
 const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error))
 
@@ -81,7 +82,7 @@ export const sweepGround = (place: CgroupPlace, key: string, ends: boolean): voi
 
 /** Makes the group in which those of the instances will be. `start`: how a scope is had. */
 export const findGround = (place: CgroupPlace | undefined, key: string, start = startScope): Ground => {
-  if (place === undefined) return none("cgroup v2 is not mounted: boot with systemd.unified_cgroup_hierarchy=1")
+  if (place === undefined) return none({ _tag: "NotMounted" })
   const base = new Cgroup(delegated(place))
   const scope = scopeOf(place, key)
   try {
@@ -94,11 +95,7 @@ export const findGround = (place: CgroupPlace | undefined, key: string, start = 
       }
     })
   } catch (error) {
-    const hint =
-      scope === undefined
-        ? "run the agent as a systemd unit with Delegate=yes"
-        : "run the agent as root, or add DelegateSubgroup=agent to its unit (systemd 254)"
-    return none(`cgroup v2 can't be used: ${messageOf(error)}: ${hint}`)
+    return none({ _tag: "Unusable", said: messageOf(error), remedy: scope === undefined ? "delegate" : "root" })
   }
 }
 
@@ -106,11 +103,10 @@ export const findGround = (place: CgroupPlace | undefined, key: string, start = 
 export const missingOf = (ground: Ground, limits: Limits): string | null => {
   const asked = controllersOf(limits)
   if (asked.length === 0) return null
-  if (ground._tag === "NoGround") return ground.reason
-  const missing = asked.filter((name) => !ground.controllers.includes(name))
-  if (missing.length === 0) return null
-  const what = missing.length === 1 ? `controller ${missing[0]} is` : `controllers ${missing.join(", ")} are`
-  return `${what} not delegated to ${ground.services.path.replace(/\/[^/]*$/, "")}: use Delegate=yes in the agent's unit, and no cgroup v1 for them`
+  if (ground._tag === "NoGround") return limitsSentence(ground.why)
+  const controllers = asked.filter((name) => !ground.controllers.includes(name))
+  if (controllers.length === 0) return null
+  return limitsSentence({ _tag: "NotDelegated", controllers, to: ground.services.path.replace(/\/[^/]*$/, "") })
 }
 
 /** The group around one instance. */

@@ -19,13 +19,14 @@ import {
 import { NotFound, NothingToPush, PushRunning, Stale } from "../../../src/manager/fleet/Errors.ts"
 import { sentence } from "../../../src/manager/http/Answers.tsx"
 import * as failures from "../../../src/manager/http/Failure.ts"
-import { noticeText, told, troubleText, waitText } from "../../../ui/parts/Trouble.ts"
+import { limitsText, noticeText, told, troubleText, waitText } from "../../../ui/parts/Trouble.ts"
 import { ServiceName } from "../../../src/domain/ServiceName.ts"
 import { type SetView, waitsFor } from "../../../src/domain/StartOrder.ts"
 import { contextOf } from "../../support/galleryFixtures.ts"
 import { run } from "../../support/galleryCron.ts"
 import { reasonText } from "../../../ui/pages/cron/RunReason.ts"
 import { goesOnSince, manyWait, notOverWithin, notPushedHere, runReasons } from "../../../src/domain/RunReason.ts"
+import { limitsSentence, type LimitsMissing, readLimits } from "../../../src/domain/LimitsMissing.ts"
 import { noticeTexts } from "../../../src/domain/NoticeText.ts"
 
 const english = contextOf("en", "light")
@@ -170,6 +171,28 @@ test("what a node says a person should see is said in the reader's language", ()
     expect(noticeText(english, said).slice(0, 40)).toBe(said.slice(0, 40))
   }
   expect(noticeText(chinese, "something new")).toBe("something new")
+})
+
+test("why limits are not in force is said in the reader's language, in a notice too", () => {
+  const all: ReadonlyArray<LimitsMissing> = [
+    { _tag: "NotMounted" },
+    { _tag: "Unusable", said: "/sys/fs/cgroup/cgroup.procs: EACCES", remedy: "delegate" },
+    { _tag: "Unusable", said: "systemd-run: E42: E43", remedy: "root" },
+    { _tag: "NotDelegated", controllers: ["memory"], to: "/sys/fs/cgroup/system.slice" },
+    { _tag: "NotDelegated", controllers: ["cpu", "memory"], to: "/sys/fs/cgroup" },
+  ]
+  for (const missing of all) {
+    const said = limitsSentence(missing)
+    expect(readLimits(said)).toEqual(missing)
+    expect(inChinese.test(limitsText(english, said))).toBe(false)
+    for (const zh of [limitsText(chinese, said), noticeText(chinese, noticeTexts.limits(said))]) {
+      expect({ zh, han: inChinese.test(zh), english: inEnglish.test(zh) }).toEqual({ zh, han: true, english: false })
+      if (missing._tag === "Unusable") expect(zh).toContain(missing.said)
+      if (missing._tag === "NotDelegated")
+        expect(zh).toContain(`${missing.controllers.join(", ")} 委派给 ${missing.to}`)
+    }
+  }
+  expect(limitsText(chinese, "something new")).toBe("something new")
 })
 
 test("a problem is stored and read again, and a text that is none is shown as it stands", () => {

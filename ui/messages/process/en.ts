@@ -334,6 +334,14 @@ export const processEn = {
     },
     waitsFor: (what: string) => `Waits: ${what}`,
     limitsMissing: (why: string) => `Runs without its limits: ${why}`,
+    limits: {
+      notMounted: "cgroup v2 is not mounted. Boot with systemd.unified_cgroup_hierarchy=1.",
+      unusable: (said: string, remedy: string) => `cgroup v2 can't be used (${said}). ${remedy}`,
+      delegate: "Run the agent as a systemd unit with Delegate=yes.",
+      root: "Run the agent as root, or add DelegateSubgroup=agent to its unit (systemd 254).",
+      notDelegated: (controllers: string, to: string) =>
+        `${to} was not given these controllers: ${controllers}. Use Delegate=yes in the agent's unit, and no cgroup v1 for them.`,
+    },
     stoppedHere: "Stopped here by an operator",
     runningHere: "Wanted here although the service is stopped",
     nothingRuns: "No process runs",

@@ -324,6 +324,14 @@ export const processZhCN: Pick<Messages, "spec" | "rollout" | "deed" | "bulk" | 
     },
     waitsFor: (what: string) => `等待：${what}`,
     limitsMissing: (why: string) => `运行时没有其限制：${why}`,
+    limits: {
+      notMounted: "未挂载 cgroup v2。请以 systemd.unified_cgroup_hierarchy=1 启动系统。",
+      unusable: (said, remedy) => `无法使用 cgroup v2（${said}）。${remedy}`,
+      delegate: "请以带有 Delegate=yes 的 systemd 单元运行代理。",
+      root: "请以 root 运行代理，或在其单元中加入 DelegateSubgroup=agent（systemd 254）。",
+      notDelegated: (controllers, to) =>
+        `未将控制器 ${controllers} 委派给 ${to}。请在代理的单元中使用 Delegate=yes，且不要在 cgroup v1 中使用这些控制器。`,
+    },
     stoppedHere: "操作员已在此停止",
     runningHere: "服务已停止，但此处要求运行",
     nothingRuns: "没有进程在运行",

@@ -3,7 +3,7 @@ import { processProblem } from "../../../../src/domain/Problem.ts"
 import { Icon } from "../../../parts/Icon.tsx"
 import { Status } from "../../../parts/Status.tsx"
 import { Time } from "../../../parts/Time.tsx"
-import { told, troubleText, waitText } from "../../../parts/Trouble.ts"
+import { limitsText, told, troubleText, waitText } from "../../../parts/Trouble.ts"
 import type { InstanceView, PageContext, ProcessView, ServiceDetail } from "../../../ViewModels.ts"
 import { ActionLine } from "./ActionLine.tsx"
 import { PlaceDeeds } from "./Deeds.tsx"
@@ -106,7 +106,7 @@ const Facts = ({ page, instance: { error, problem, status } }: OfInstance) => {
       {status.limitsMissing !== null && (
         <p class="instance-note warn">
           <Icon name="alert" />
-          <span>{processes.limitsMissing(status.limitsMissing)}</span>
+          <span>{processes.limitsMissing(limitsText(page, status.limitsMissing))}</span>
         </p>
       )}
     </>
