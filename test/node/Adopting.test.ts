@@ -148,8 +148,15 @@ it("the next agent does not know what has ended, failed or begun to leave, or wh
     const one = yield* world.next()
     yield* one.adopt()
     const instance = (slot: number) => ({ assignment: workers(), kind: "calls", slot }) as const
-    const failing = { state: "FATAL", past: { failures: 3, ends: 3 }, until: null, reason: "x", restarts: 3 } as const
-    yield* one.adoption.exited(instance(0), "exited with code 0", true)
+    const failing = {
+      state: "FATAL",
+      past: { failures: 3, ends: 3 },
+      until: null,
+      reason: "x",
+      restarts: 3,
+      since: 70,
+    } as const
+    yield* one.adoption.exited(instance(0), { reason: "exited with code 0", good: true, since: 60 })
     yield* one.adoption.failing(instance(1), failing)
     yield* one.adoption.left(instance(2), pid, 60_000)
     yield* one.adoption.sockets(workers(), [
@@ -158,7 +165,7 @@ it("the next agent does not know what has ended, failed or begun to leave, or wh
     ])
     const two = yield* world.next()
     expect(yield* two.adopt()).toMatchObject({
-      ended: [{ slot: 0, good: true, assignment: workers() }],
+      ended: [{ slot: 0, ended: { good: true, since: 60 }, assignment: workers() }],
       failing: [{ slot: 1, failing, assignment: workers() }],
       runs: [{ slot: 2, leaving: true }],
     })

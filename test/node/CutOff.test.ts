@@ -164,14 +164,17 @@ test("a program that is given up stays so when the agent is killed, until a pers
   await node.apply(1, program(`echo run >> ${runs}; exit 3`, { startRetries: 2 }))
   const fatal = async () => (await node.process()).state === "FATAL"
   await waitFor(fatal, { timeoutMs: 30_000 })
-  const [before] = (await node.process()).workers
+  const { since, workers } = await node.process()
+  const [before] = workers
   await waitFor(() => kept(node, ".failure")[0]?.["state"] === "FATAL")
   await agent.end("SIGKILL")
   await using next = await AgentProcess.start(node)
   await waitFor(fatal)
-  expect((await node.process()).workers).toMatchObject([
-    { state: "FATAL", pid: null, restarts: before?.restarts, reason: before?.reason },
+  const after = await node.process()
+  expect(after.workers).toMatchObject([
+    { state: "FATAL", pid: null, restarts: before?.restarts, reason: before?.reason, since: before?.since },
   ])
+  expect(Math.abs(after.since - since)).toBeLessThan(50)
   expect(linesOf(runs)).toHaveLength(3)
   expect(before?.restarts).toBe(3)
 
@@ -218,8 +221,13 @@ test("a job that has ended and is to stay down is not run again by the next agen
   const agent = await AgentProcess.start(node)
   await node.apply(1, program(`echo run >> ${runs}; sleep 0.5`, {}, { restart: "never" }))
   await waitFor(async () => (await node.process()).state === "EXITED")
+  const since = (await node.process()).workers[0]?.since ?? 0
   await agent.end("SIGKILL")
+  // What the second agent keeps is as good as what the first one did.
+  await (await AgentProcess.start(node)).end("SIGKILL")
   await using _next = await AgentProcess.start(node)
-  expect(await node.process()).toMatchObject({ state: "EXITED", reload: null })
+  const after = await node.process()
+  expect(after).toMatchObject({ state: "EXITED", reload: null, workers: [{ since }] })
+  expect(Math.abs(after.since - since)).toBeLessThan(50)
   expect(linesOf(runs)).toEqual(["run"])
 })

@@ -1,7 +1,7 @@
 import { expect } from "bun:test"
 import { Deferred, Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
-import type { ProbeAnswers } from "../../src/node/supervisor/Hooks.ts"
+import type { FailingSlot, ProbeAnswers } from "../../src/node/supervisor/Hooks.ts"
 import { makeSlot } from "../../src/node/supervisor/Slot.ts"
 import { makeRun, type Recipe } from "../../src/node/supervisor/WorkerRun.ts"
 import { it, running, type Script, scripted, settle } from "./ScriptedProcesses.ts"
@@ -75,7 +75,7 @@ it(
     const told: Array<string> = []
     script.set({ restart: "unexpected" })
     script.hooks.left = ({ worker }, withinMs) => Effect.sync(() => void told.push(`left ${worker.pid} ${withinMs}`))
-    script.hooks.exited = (reason, good) => Effect.sync(() => void told.push(`${reason} ${good}`))
+    script.hooks.exited = ({ good, reason }) => Effect.sync(() => void told.push(`${reason} ${good}`))
     const slot = yield* running(script)
     script.started[0]?.end("exited with code 0", 0)
     yield* settle
@@ -132,13 +132,27 @@ it(
   Effect.gen(function* () {
     const script = scripted()
     const past = { failures: 11, ends: 11 }
-    const failing = { state: "FATAL", past, until: 30_000, reason: "x", restarts: 11, generation: 1 } as const
+    const failing = {
+      state: "FATAL",
+      past,
+      until: 30_000,
+      reason: "x",
+      restarts: 11,
+      generation: 1,
+      since: -9,
+    } as const
+    const kept: Array<FailingSlot | undefined> = []
+    script.hooks.failing = (told) => Effect.sync(() => void kept.push(told))
     const slot = yield* makeSlot({ ...script.options, begin: { leaving: [], failing } })
     yield* TestClock.adjust(29_999)
-    expect(slot.status).toMatchObject({ state: "FATAL", reason: "x", restarts: 11 })
+    expect(slot.status).toMatchObject({ state: "FATAL", reason: "x", restarts: 11, since: -9 })
     yield* TestClock.adjust(1)
     yield* settle
-    expect(slot.status).toMatchObject({ state: "STARTING", pid: 1 })
+    expect(slot.status).toMatchObject({ state: "STARTING", pid: 1, since: 30_000 })
+    yield* TestClock.adjust(1_000)
+    script.started[0]?.end("exited with code 1", 1)
+    yield* settle
+    expect(kept).toMatchObject([{ state: "FATAL", since: 31_000 }])
   }),
 )
 

@@ -185,12 +185,24 @@ export const adopting = (folder: DataFolder) =>
           // It may have been renamed meanwhile.
           registry.rename(ledger, assignment.name, assignment.spec.service)
           const adopted: Adopted = {
-            ended: ended.map((end) => ({ ...end, assignment: launchedFrom(end) })),
-            failing: failed.map(({ kind, past, reason, restarts, slot, state, until, ...record }) => ({
+            ended: ended.map(({ good, kind, reason, since, slot, ...record }) => ({
               kind,
               slot,
               assignment: launchedFrom(record),
-              failing: { state, past, reason, restarts, until: until === null ? null : until - uptimeMs() + now },
+              ended: { reason, good, since },
+            })),
+            failing: failed.map(({ kind, past, reason, restarts, since, slot, state, until, ...record }) => ({
+              kind,
+              slot,
+              assignment: launchedFrom(record),
+              failing: {
+                state,
+                past,
+                reason,
+                restarts,
+                since,
+                until: until === null ? null : until - uptimeMs() + now,
+              },
             })),
             sockets: yield* adoptSockets(assignment, left, socketOrder),
             runs: withOneEach(adopting),
@@ -209,8 +221,8 @@ export const adopting = (folder: DataFolder) =>
             runs.keepOrder({ set, order: members.map(({ slot }) => slot) })
           }),
         left: (_, pid, withinMs) => Effect.sync(() => runs.find(pid)?.leaving(withinMs)),
-        exited: ({ assignment, kind, slot }, reason, good) =>
-          Effect.sync(() => runs.stayDown({ set: setIdOf(assignment), kind, slot, reason, good, assignment })),
+        exited: ({ assignment, kind, slot }, ended) =>
+          Effect.sync(() => runs.stayDown({ ...ended, set: setIdOf(assignment), kind, slot, assignment })),
         failing: ({ assignment, kind, slot }, failing) =>
           Effect.map(monotonicMs, (now) => {
             const place = { set: setIdOf(assignment), kind, slot }

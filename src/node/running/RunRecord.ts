@@ -45,6 +45,8 @@ export const EndRecord = Schema.Struct({
   slot: Schema.Int,
   reason: Schema.String,
   good: Schema.Boolean,
+  /** When it had, in milliseconds since 1970; an older agent has not kept it. */
+  since: Schema.optional(Schema.Finite),
   /** What had ended; an older agent has not kept it. */
   assignment: Schema.optionalKey(Schema.Unknown),
 })
@@ -62,6 +64,8 @@ export const FailureRecord = Schema.Struct({
   until: Schema.NullOr(Schema.Finite),
   reason: Schema.String,
   restarts: Schema.Int,
+  /** When it failed, in milliseconds since 1970; an older agent has not kept it. */
+  since: Schema.optional(Schema.Finite),
   /** What failed. */
   assignment: Schema.Unknown,
 })

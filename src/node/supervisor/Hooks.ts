@@ -78,8 +78,14 @@ export type AdoptedRun = {
   readonly restarts: number
 }
 
+/** When an instance came to be as it is, in milliseconds since 1970; an older agent has not kept it. */
+type Dated = { readonly since?: number | undefined }
+
 /** An instance that has failed: how it stands, and how often it has ended badly. */
-export type FailingSlot = Failing & { readonly restarts: number }
+export type FailingSlot = Failing & Dated & { readonly restarts: number }
+
+/** An instance that has ended by itself, and stays down. */
+export type EndedSlot = Dated & { readonly reason: string; readonly good: boolean }
 
 /** What an agent before this one has left of a set: asked once, when the set is made. */
 export type Adopted = {
@@ -88,8 +94,7 @@ export type Adopted = {
   readonly ended: ReadonlyArray<{
     readonly kind: WorkerKind
     readonly slot: number
-    readonly reason: string
-    readonly good: boolean
+    readonly ended: EndedSlot
     /** What had ended; undefined: not known. */
     readonly assignment: ProcessAssignment | undefined
   }>
@@ -113,7 +118,7 @@ export const Adoption = Context.Reference<{
   readonly sockets: (assignment: ProcessAssignment, members: ReadonlyArray<Member>) => Effect.Effect<void>
   /** A process has begun to leave, or has ended and stays down: what the next agent has to know of it. */
   readonly left: (instance: Instance, pid: number, withinMs: number) => Effect.Effect<void>
-  readonly exited: (instance: Instance, reason: string, good: boolean) => Effect.Effect<void>
+  readonly exited: (instance: Instance, ended: EndedSlot) => Effect.Effect<void>
   /** An instance has failed; undefined: that is forgiven. */
   readonly failing: (instance: Instance, failing: FailingSlot | undefined) => Effect.Effect<void>
 }>("muster/node/supervisor/Adoption", {

@@ -55,7 +55,7 @@ export const makeSetHooks = Effect.fnUntraced(function* (
           Effect.andThen(adoption.failing(instance(), undefined), crashes.wentWell(instance(), run)),
         ),
       left: ({ worker }, withinMs) => Effect.suspend(() => adoption.left(instance(), worker.pid, withinMs)),
-      exited: (reason, good) => Effect.suspend(() => adoption.exited(instance(), reason, good)),
+      exited: (ended) => Effect.suspend(() => adoption.exited(instance(), ended)),
       failing: (failing) => Effect.suspend(() => adoption.failing(instance(), failing)),
     }
   }
@@ -86,7 +86,7 @@ export const makeSetHooks = Effect.fnUntraced(function* (
       leaving: yield* Effect.forEach(leaving, (one) =>
         Effect.map(runOf(one), (run) => ({ run, drainMs: one.drainMs })),
       ),
-      ...(ended === undefined ? {} : { ended: { ...ended, generation: generationOf(ended.assignment) } }),
+      ...(ended === undefined ? {} : { ended: { ...ended.ended, generation: generationOf(ended.assignment) } }),
       ...(failed === undefined ? {} : { failing: { ...failed.failing, generation: generationOf(failed.assignment) } }),
     }
     return begin

@@ -23,10 +23,13 @@ export const worstState = (places: ReadonlyArray<Placed>, isBlocked: boolean): P
 export const firstReason = (places: ReadonlyArray<Placed>): string | null =>
   places.map(({ slot }) => slot.status).find(({ reason }) => reason !== null)?.reason ?? null
 
-/** Since when the longest of those that run does: one that was taken over may be older than this agent. */
-export const runningSince = (places: ReadonlyArray<Placed>): number | undefined => {
-  const running = takingCalls(places).filter(({ state }) => state === "RUNNING")
-  return running.length === 0 ? undefined : Math.min(...running.map(({ status }) => status.since))
+/**
+ * Since when its processes are in a state; undefined: none is. The set has run for as long as one of them has; in any
+ * other state it is since the last of them came to it.
+ */
+export const sinceOf = (places: ReadonlyArray<Placed>, state: ProcessStatus["state"]): number | undefined => {
+  const times = takingCalls(places).flatMap((slot) => (slot.state === state ? [slot.status.since] : []))
+  return times.length === 0 ? undefined : state === "RUNNING" ? Math.min(...times) : Math.max(...times)
 }
 
 /** Each has come up, or could not. */

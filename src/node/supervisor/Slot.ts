@@ -69,19 +69,21 @@ export const makeSlot = Effect.fnUntraced(function* (options: SlotOptions) {
     return state._tag === "STARTING" ? now.reason : null
   }
 
-  const move = Effect.fnUntraced(function* (event: ProcessEvent) {
+  /** `since`: when what an agent before this one has left came to be so, as far as that is known. */
+  const move = Effect.fnUntraced(function* (event: ProcessEvent, since?: number) {
     const before = now.state
     const next = transition(now.state, event, options.policy(), yield* Random.next)
     now.state = next.state
     if (now.state === before) return next.action
     yield* FiberHandle.clear(wait)
-    // One that was there before this agent has been up since its own start.
-    const upMs = event._tag === "Adopted" ? (yield* monotonicMs) - event.since : 0
     if (before._tag !== now.state._tag || event._tag === "Succeeded")
-      now.since = Math.round((yield* Clock.currentTimeMillis) - upMs)
+      now.since = since ?? (yield* Clock.currentTimeMillis)
     now.reason = reasonOf(now.state)
     yield* logChange(before, now.state, yield* monotonicMs)
-    if (now.state._tag === "EXITED") yield* hooks.exited(now.state.reason, now.state.good)
+    if (now.state._tag === "EXITED") {
+      const { good, reason } = now.state
+      yield* hooks.exited({ reason, good, since: now.since })
+    }
     yield* options.changed
     return next.action
   })
@@ -361,7 +363,10 @@ export const makeSlot = Effect.fnUntraced(function* (options: SlotOptions) {
     now.current = run
     now.generation = run.generation
     now.restarts = restarts
-    yield* move({ _tag: "Adopted", pid: run.worker.pid, since: run.startedAt, up: isUp, ready: true, past })
+    const { startedAt: since, worker } = run
+    const ageMs = (yield* monotonicMs) - since
+    const startedAt = Math.round((yield* Clock.currentTimeMillis) - ageMs)
+    yield* move({ _tag: "Adopted", pid: worker.pid, since, up: isUp, ready: true, past }, startedAt)
     if (isUp) {
       yield* watchEnd(run)
       yield* isReadyNow(run)
@@ -372,8 +377,8 @@ export const makeSlot = Effect.fnUntraced(function* (options: SlotOptions) {
   const beginDown = Effect.fnUntraced(function* ({ ended, failing }: Beginning) {
     now.generation = ended?.generation ?? failing?.generation ?? 0
     now.restarts = failing?.restarts ?? 0
-    if (ended !== undefined) yield* move({ _tag: "Recalled", ...ended })
-    else if (failing !== undefined) yield* Effect.flatMap(move({ _tag: "Remembered", ...failing }), act)
+    if (ended !== undefined) yield* move({ _tag: "Recalled", ...ended }, ended.since)
+    else if (failing !== undefined) yield* Effect.flatMap(move({ _tag: "Remembered", ...failing }, failing.since), act)
   })
 
   /** Takes over what an agent before this one has left. */

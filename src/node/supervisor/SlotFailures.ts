@@ -9,13 +9,13 @@ import type { SlotNow } from "./SlotView.ts"
 export const failuresOf = (now: SlotNow, isKept: boolean, tell: SlotHooks["failing"]) => {
   let toldOf = now.state
   return Effect.suspend(() => {
-    const { restarts, state } = now
+    const { restarts, since, state } = now
     if (state === toldOf) return Effect.void
     toldOf = state
     if (state._tag === "BACKOFF" || state._tag === "FATAL") {
       isKept = true
       const { past, reason, until } = state
-      return tell({ state: state._tag, past, until, reason, restarts })
+      return tell({ state: state._tag, past, until, reason, restarts, since })
     }
     // Until it has been well for a while, they count.
     if (!isKept || ("past" in state && state.past.ends > 0)) return Effect.void

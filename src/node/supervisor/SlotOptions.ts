@@ -1,7 +1,7 @@
 import type { Effect } from "effect"
 import type { ProcessPolicy, ProcessState } from "../../domain/ProcessState.ts"
 import type { WorkerStatus } from "../../protocol/NodeManager.ts"
-import type { Crash, FailingSlot, Instance, ProbeAnswers } from "./Hooks.ts"
+import type { Crash, EndedSlot, FailingSlot, Instance, ProbeAnswers } from "./Hooks.ts"
 import type { Recipe, WorkerRun } from "./WorkerRun.ts"
 
 /** What others do with the processes of a slot. */
@@ -17,7 +17,7 @@ export type SlotHooks = {
   /** A process was asked to end, and may take so long to do so. */
   readonly left: (run: WorkerRun, withinMs: number) => Effect.Effect<void>
   /** The process has ended by itself, and stays down. */
-  readonly exited: (reason: string, good: boolean) => Effect.Effect<void>
+  readonly exited: (ended: EndedSlot) => Effect.Effect<void>
   /** It has failed, and the next agent is to know; undefined: that is over. */
   readonly failing: (failing: FailingSlot | undefined) => Effect.Effect<void>
 }
@@ -31,7 +31,7 @@ export type Beginning = {
   /** `drainMs`: so long each may still take. */
   readonly leaving: ReadonlyArray<{ readonly run: WorkerRun; readonly drainMs: number | undefined }>
   /** It had ended by itself, and was to stay down. */
-  readonly ended?: { readonly reason: string; readonly good: boolean; readonly generation: number }
+  readonly ended?: EndedSlot & { readonly generation: number }
   /** It had failed, when it ended last. */
   readonly failing?: FailingSlot & { readonly generation: number }
 }

@@ -15,7 +15,7 @@ import { heldAgainMs, makePortWatch } from "./PortWatch.ts"
 import { calledAs } from "./Renames.ts"
 import type { WorkerSet, WorkerSetOptions } from "./SetOptions.ts"
 import { choose, type InstanceChoice, restartSlots } from "./SetRestart.ts"
-import { firstReason, haveSettled, runningSince, viewOf, worstState } from "./SetStatus.ts"
+import { firstReason, haveSettled, sinceOf, viewOf, worstState } from "./SetStatus.ts"
 import { makeSlot } from "./Slot.ts"
 import type { Beginning, Slot } from "./SlotOptions.ts"
 import { makeSocketGroup } from "./SocketGroup.ts"
@@ -90,6 +90,8 @@ export const makeWorkerSet = Effect.fnUntraced(function* (options: WorkerSetOpti
     reason: null,
     since: yield* Clock.currentTimeMillis,
   }
+
+  let isSummarised = false
 
   const wanted = (kind: WorkerKind) => {
     const { spec } = assignment
@@ -296,7 +298,10 @@ export const makeWorkerSet = Effect.fnUntraced(function* (options: WorkerSetOpti
     const state = worst()
     const reason = worstReason()
     if (state === summary.state && reason === summary.reason) return
-    const since = state === summary.state ? summary.since : (runningSince(all()) ?? (yield* Clock.currentTimeMillis))
+    // Of those that run one may be older than this agent; of all others only what was found is.
+    const known = state === "RUNNING" || !isSummarised ? sinceOf(all(), state) : undefined
+    const since = state === summary.state ? summary.since : (known ?? (yield* Clock.currentTimeMillis))
+    isSummarised = true
     summary = { state, reason, since }
     yield* changes.announce
   })
