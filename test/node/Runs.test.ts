@@ -112,14 +112,22 @@ it("what was kept before a reboot is obeyed after it", (world) =>
     runs.stayDown({ ...place, reason: "exited with code 0", good: true })
     runs.keepFailure({ ...place, ...failure, assignment })
     runs.keepOrder({ set, order: [1, 0] })
-    expect((yield* world.agent).take(set)).toMatchObject({ ended: [{}], failed: [{}], socketOrder: [1, 0] })
-    const files = [".end", ".failure", ".sockets"].flatMap((end) => world.files(end))
-    expect(files).toHaveLength(3)
+    const suspect = { hash: "h", method: "m", crashes: 1, at: 5 }
+    runs.keepPoison({ set, generation: 2, suspects: [suspect], poison: [], assignment })
+    expect((yield* world.agent).take(set)).toMatchObject({
+      ended: [{}],
+      failed: [{}],
+      socketOrder: [1, 0],
+      poison: { generation: 2, suspects: [suspect] },
+    })
+    const kinds = [".end", ".failure", ".sockets", ".poison"]
+    const files = kinds.flatMap((end) => world.files(end))
+    expect(files).toHaveLength(4)
     for (const path of files)
       writeFileSync(path, readFileSync(path, "utf8").replace(/"bootId":"[^"]*"/, '"bootId":"x"'))
     const after = (yield* world.agent).take(set)
-    expect(after).toEqual({ runs: [], ended: [], failed: [], socketOrder: undefined })
-    expect([".end", ".failure", ".sockets"].flatMap((end) => world.files(end))).toEqual([])
+    expect(after).toEqual({ runs: [], ended: [], failed: [], socketOrder: undefined, poison: undefined })
+    expect(kinds.flatMap((end) => world.files(end))).toEqual([])
   }))
 
 it("a failure that is forgiven is remembered by the next agent", (world) =>

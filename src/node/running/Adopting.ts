@@ -14,6 +14,7 @@ import { type AdoptedSockets, type Member, without } from "../supervisor/SocketG
 import { SlotSockets } from "../supervisor/SlotSockets.ts"
 import { WorkerRegistry } from "../supervisor/WorkerRegistry.ts"
 import { TaskQueues } from "../tasks/TaskQueues.ts"
+import { bookOf, entriesOf } from "./PoisonRecord.ts"
 import { keyLogPath } from "./RunFolder.ts"
 import { launchedFrom, lineageOf } from "./RunRecord.ts"
 import { type LeftRun, Runs } from "./Runs.ts"
@@ -169,7 +170,7 @@ export const adopting = (folder: DataFolder) =>
       const adopt = Effect.fnUntraced(
         function* (assignment: ProcessAssignment, ledger: Ledger) {
           const set = setIdOf(assignment)
-          const { ended, failed, runs: left, socketOrder } = runs.take(set)
+          const { ended, failed, poison, runs: left, socketOrder } = runs.take(set)
           const now = yield* monotonicMs
           const alive = left.filter(({ child }) => !child.wasOver)
           const pids = new Set(alive.map(({ child }) => child.identity.pid))
@@ -205,6 +206,11 @@ export const adopting = (folder: DataFolder) =>
               },
             })),
             sockets: yield* adoptSockets(assignment, left, socketOrder),
+            poison: poison && {
+              generation: poison.generation,
+              assignment: launchedFrom(poison),
+              book: bookOf(poison, uptimeMs() - now),
+            },
             runs: withOneEach(adopting),
           }
           return adopted
@@ -220,6 +226,15 @@ export const adopting = (folder: DataFolder) =>
             sockets.set(set, members)
             runs.keepOrder({ set, order: members.map(({ slot }) => slot) })
           }),
+        poison: (assignment, generation, book) =>
+          Effect.map(monotonicMs, (now) =>
+            runs.keepPoison({
+              set: setIdOf(assignment),
+              generation,
+              assignment,
+              ...entriesOf(book, uptimeMs() - now),
+            }),
+          ),
         left: (_, pid, withinMs) => Effect.sync(() => runs.find(pid)?.leaving(withinMs)),
         exited: ({ assignment, kind, slot }, ended) =>
           Effect.sync(() => runs.stayDown({ ...ended, set: setIdOf(assignment), kind, slot, assignment })),

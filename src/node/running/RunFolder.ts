@@ -4,11 +4,18 @@ import { join } from "../../platform/Paths.ts"
 import { currentBootId } from "../../platform/ProcessTable.ts"
 import { readWhole, removeFile, writeWhole } from "../../platform/RecordFile.ts"
 import { fieldError } from "../FieldError.ts"
+import { PoisonRecord } from "./PoisonRecord.ts"
 import { EndRecord, FailureRecord, RunRecord, SocketRecord } from "./RunRecord.ts"
 
 type Place = Pick<EndRecord, "set" | "kind" | "slot">
 
-const kinds = { run: RunRecord, end: EndRecord, failure: FailureRecord, sockets: SocketRecord } as const
+const kinds = {
+  run: RunRecord,
+  end: EndRecord,
+  failure: FailureRecord,
+  sockets: SocketRecord,
+  poison: PoisonRecord,
+} as const
 
 /** A name for a file, whatever a set is called. */
 const short = (text: string) => sha256Hex(text).slice(0, 32)
@@ -23,6 +30,7 @@ export const makeRunFolder = (folder: string) => {
     end: ({ kind, set, slot }: Place) => join(folder, `${short(`${set}/${kind}/${slot}`)}.end`),
     failure: ({ kind, set, slot }: Place) => join(folder, `${short(`${set}/${kind}/${slot}`)}.failure`),
     sockets: ({ set }: Pick<SocketRecord, "set">) => join(folder, `${short(set)}.sockets`),
+    poison: ({ set }: Pick<PoisonRecord, "set">) => join(folder, `${short(set)}.poison`),
   }
 
   const read = Effect.fnUntraced(function* <Kind extends keyof typeof kinds>(kind: Kind) {
@@ -45,6 +53,7 @@ export const makeRunFolder = (folder: string) => {
     ends: read("end"),
     failures: read("failure"),
     sockets: read("sockets"),
+    poison: read("poison"),
     writeRun: (record: RunRecord) => writeWhole(paths.run(record), JSON.stringify(record)),
     removeRun: (record: Pick<RunRecord, "run">) => removeFile(paths.run(record)),
     writeEnd: (record: EndRecord) => writeWhole(paths.end(record), JSON.stringify(record)),
@@ -53,6 +62,8 @@ export const makeRunFolder = (folder: string) => {
     removeFailure: (place: Place) => removeFile(paths.failure(place)),
     writeSockets: (record: SocketRecord) => writeWhole(paths.sockets(record), JSON.stringify(record)),
     removeSockets: (set: Pick<SocketRecord, "set">) => removeFile(paths.sockets(set)),
+    writePoison: (record: PoisonRecord) => writeWhole(paths.poison(record), JSON.stringify(record)),
+    removePoison: (set: Pick<PoisonRecord, "set">) => removeFile(paths.poison(set)),
   }
 }
 export type RunFolder = ReturnType<typeof makeRunFolder>

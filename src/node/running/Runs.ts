@@ -11,6 +11,7 @@ import { removeJournalFiles } from "../../platform/RuntimeFolder.ts"
 import type { WorkerKind } from "../../protocol/WorkerLink.ts"
 import type { DataFolder } from "../DataFolder.ts"
 import { makeRunFolder, type RunFolder } from "./RunFolder.ts"
+import type { PoisonRecord } from "./PoisonRecord.ts"
 import { type EndRecord, type FailureRecord, type RunRecord, type SocketRecord } from "./RunRecord.ts"
 
 /** A process that is to be started, or was. */
@@ -46,6 +47,7 @@ export type LeftSet = {
   readonly failed: ReadonlyArray<FailureRecord>
   /** Slots, in the kernel's order of their sockets; undefined: not known. */
   readonly socketOrder: ReadonlyArray<number> | undefined
+  readonly poison: PoisonRecord | undefined
 }
 
 /** Runs of process sets are told by it from whatever else the agent starts. */
@@ -77,6 +79,7 @@ export class Runs extends Context.Service<
     /** It is forgiven. */
     readonly dropFailure: (place: Pick<FailureRecord, "set" | "kind" | "slot">) => void
     readonly keepOrder: (sockets: Omit<SocketRecord, "bootId">) => void
+    readonly keepPoison: (record: Omit<PoisonRecord, "bootId">) => void
     /** A run that is its set's, by the pid of its process. */
     readonly find: (pid: number) => Run | undefined
   }
@@ -130,6 +133,7 @@ const makeRuns = Effect.fnUntraced(function* ({ root, socket }: DataFolder) {
   const ends = yield* files.ends
   const failures = yield* files.failures
   const orders = yield* files.sockets
+  const poisons = new Map((yield* files.poison).map((record) => [record.set, record]))
   yield* Effect.sync(() => removeJournalFiles(socket.folder, new Set(left.map(({ run }) => run.id))))
   const waiting = new Set(left)
 
@@ -164,6 +168,8 @@ const makeRuns = Effect.fnUntraced(function* ({ root, socket }: DataFolder) {
         return runOf(record)
       }),
     take: (set) => {
+      const poison = poisons.get(set)
+      poisons.delete(set)
       const runs = [...waiting].filter(({ record }) => record.set === set).toSorted(inPlace)
       for (const one of runs) waiting.delete(one)
       return {
@@ -171,6 +177,7 @@ const makeRuns = Effect.fnUntraced(function* ({ root, socket }: DataFolder) {
         ended: ends.filter((end) => end.set === set),
         failed: failures.filter((failure) => failure.set === set),
         socketOrder: orders.find((one) => one.set === set)?.order,
+        poison,
       }
     },
     rest: () => {
@@ -186,6 +193,12 @@ const makeRuns = Effect.fnUntraced(function* ({ root, socket }: DataFolder) {
         sockets.order.length === 0
           ? files.removeSockets(sockets)
           : files.writeSockets({ ...sockets, bootId: currentBootId() }),
+      ),
+    keepPoison: (record) =>
+      attempt(() =>
+        record.suspects.length + record.poison.length === 0
+          ? files.removePoison(record)
+          : files.writePoison({ ...record, bootId: currentBootId() }),
       ),
     find: (pid) => byPid.get(pid),
   })

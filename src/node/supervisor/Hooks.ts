@@ -1,5 +1,6 @@
 import { Context, Effect } from "effect"
 import type { Failing } from "../../domain/ProcessState.ts"
+import type { PoisonBook } from "../../domain/Poison.ts"
 import type { ProcessAssignment } from "../../domain/ProcessSpec.ts"
 import type { WorkerKind } from "../../protocol/WorkerLink.ts"
 import type { Ended, Launched } from "./Launched.ts"
@@ -87,6 +88,9 @@ export type FailingSlot = Failing & Dated & { readonly restarts: number }
 /** An instance that has ended by itself, and stays down. */
 export type EndedSlot = Dated & { readonly reason: string; readonly good: boolean }
 
+/** Which version of a set its workers were; `assignment` undefined: not known from what they were started. */
+export type Origin = { readonly generation: number; readonly assignment: ProcessAssignment | undefined }
+
 /** What an agent before this one has left of a set: asked once, when the set is made. */
 export type Adopted = {
   readonly runs: ReadonlyArray<AdoptedRun>
@@ -107,6 +111,8 @@ export type Adopted = {
     readonly assignment: ProcessAssignment | undefined
   }>
   readonly sockets: AdoptedSockets
+  /** Which calls had ended its workers, of which version. */
+  readonly poison?: (Origin & { readonly book: PoisonBook }) | undefined
 }
 
 export const nothingAdopted: Adopted = { runs: [], ended: [], failing: [], sockets: noSockets }
@@ -116,6 +122,8 @@ export const Adoption = Context.Reference<{
   readonly adopt: (assignment: ProcessAssignment, ledger: Ledger) => Effect.Effect<Adopted>
   /** The set's listening sockets have changed; in the kernel's order. */
   readonly sockets: (assignment: ProcessAssignment, members: ReadonlyArray<Member>) => Effect.Effect<void>
+  /** What is known of calls that end workers of this version has changed. */
+  readonly poison: (set: ProcessAssignment, generation: number, book: PoisonBook) => Effect.Effect<void>
   /** A process has begun to leave, or has ended and stays down: what the next agent has to know of it. */
   readonly left: (instance: Instance, pid: number, withinMs: number) => Effect.Effect<void>
   readonly exited: (instance: Instance, ended: EndedSlot) => Effect.Effect<void>
@@ -125,6 +133,7 @@ export const Adoption = Context.Reference<{
   defaultValue: () => ({
     adopt: () => Effect.succeed(nothingAdopted),
     sockets: () => Effect.void,
+    poison: () => Effect.void,
     left: () => Effect.void,
     exited: () => Effect.void,
     failing: () => Effect.void,

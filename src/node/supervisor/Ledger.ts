@@ -37,6 +37,7 @@ export class Ledger {
   readonly #heartbeatTimeoutMs: () => number
   #left: StatsSnapshot
   #poison = emptyPoison
+  #tellPoison: (book: PoisonBook) => void = () => undefined
   #ordersRevision = 1
   #ordersChanged = Deferred.makeUnsafe<void>()
   #methods: ReadonlyArray<MethodInfo> = []
@@ -72,6 +73,15 @@ export class Ledger {
     this.#members.delete(pid)
     if (member?.stats !== undefined) this.#left = this.#bounded(mergeStats(this.#left, whatRemains(member.stats)))
     this.keys.workerGone(pid, now)
+  }
+
+  /**
+   * From now on each change of what is known of calls that end workers is told, for the next agent. `known`: what this
+   * one was told.
+   */
+  keepPoison(known: PoisonBook, tell: (book: PoisonBook) => void): void {
+    this.#keep(known)
+    this.#tellPoison = tell
   }
 
   /** A worker ended unexpectedly while these calls ran; answers those that are refused from now on. */
@@ -134,6 +144,7 @@ export class Ledger {
   #keep(book: PoisonBook): void {
     if (book === this.#poison) return
     this.#poison = book
+    this.#tellPoison(book)
     this.changeOrders()
   }
 

@@ -1,12 +1,13 @@
 import { Effect } from "effect"
 import { needsNewWorkers } from "../../domain/Launch.ts"
-import type { CallInFlight } from "../../domain/Poison.ts"
+import { type CallInFlight, emptyPoison } from "../../domain/Poison.ts"
 import { type ProcessAssignment, setIdOf } from "../../domain/ProcessSpec.ts"
 import type { WorkerKind } from "../../protocol/WorkerLink.ts"
 import { Care } from "../care/Care.ts"
 import { monotonicMs } from "../Monotonic.ts"
 import { type AdoptedRun, Adoption, CrashReports, type Instance, Probing } from "./Hooks.ts"
 import type { Ledger } from "./Ledger.ts"
+import type { Version } from "./Reloads.ts"
 import type { Member } from "./SocketGroup.ts"
 import type { Beginning, Slot, SlotHooks } from "./SlotOptions.ts"
 import { type LaunchRequest, placeName } from "./Launched.ts"
@@ -14,11 +15,13 @@ import { Launcher } from "./Launcher.ts"
 import { makeRun, type WorkerRun } from "./WorkerRun.ts"
 
 /**
- * What other parts of the node have to do with the processes of one set. `now`: its assignment as it is now. `replace`:
- * begins to replace a process that is of no use by one beside it; false: that can't be.
+ * What other parts of the node have to do with the processes of one set. `now`: its assignment as it is now. `proven`:
+ * the version of which its workers are. `replace`: begins to replace a process that is of no use by one beside it; false:
+ * that can't be.
  */
 export const makeSetHooks = Effect.fnUntraced(function* (
   now: () => ProcessAssignment,
+  proven: () => Version,
   ledger: Ledger,
   replace: (place: string, run: WorkerRun, why: string) => Effect.Effect<boolean>,
 ) {
@@ -90,6 +93,15 @@ export const makeSetHooks = Effect.fnUntraced(function* (
       ...(failed === undefined ? {} : { failing: { ...failed.failing, generation: generationOf(failed.assignment) } }),
     }
     return begin
+  })
+
+  const { poison } = found
+  // What ended workers of one version is let in to the next.
+  const isOfNow = poison !== undefined && poison.generation >= newest && generationOf(poison.assignment) > 0
+  const fork = Effect.runForkWith(yield* Effect.context<never>())
+  ledger.keepPoison(isOfNow ? poison.book : emptyPoison, (book) => {
+    const { assignment, generation } = proven()
+    fork(adoption.poison(assignment, generation, book))
   })
 
   yield* Effect.addFinalizer(() => Effect.suspend(() => care.leave(now())))

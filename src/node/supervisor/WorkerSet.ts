@@ -61,7 +61,12 @@ export const makeWorkerSet = Effect.fnUntraced(function* (options: WorkerSetOpti
     return true
   })
   const portWatch = yield* makePortWatch(initial.listen)
-  const hooks = yield* makeSetHooks(() => assignment, ledger, replaceDead)
+  const hooks = yield* makeSetHooks(
+    () => assignment,
+    () => proven,
+    ledger,
+    replaceDead,
+  )
   const sockets = yield* makeSocketGroup(
     initial.listen ?? { ip: "127.0.0.1", port: 0 },
     () => rpcOf(assignment.spec).backlog,
@@ -379,6 +384,7 @@ export const makeWorkerSet = Effect.fnUntraced(function* (options: WorkerSetOpti
       yield* reloads.cancel
       yield* poke
       yield* Deferred.await(gone)
+      ledger.forgive()
     }),
     kill: Effect.suspend(() => Effect.forEach(all(), ({ slot }) => slot.kill, { discard: true })),
     get view() {
