@@ -78,11 +78,15 @@ try {
   writeFileSync(path, "")
   truncateSync(path, journalBytes)
   const journal = Journal.open("bench", path, { methods: ["hello"], now: () => 0 })
+  const caller = journal.enter("127.0.0.1:1")
+  const request = { method: "hello", start: 0, end: 0 }
   for (const length of [16, 100, 1_000]) {
     const bytes = crypto.getRandomValues(new Uint8Array(length + 64))
     measure(`the journal, for a call of ${length} bytes`, (index) => {
       const from = index & 31
-      journal.end(Number(journal.begin("hello", bytes, from, from + length)))
+      request.start = from
+      request.end = from + length
+      journal.end(Number(journal.begin(request, bytes, caller)))
     })
   }
 } finally {

@@ -19,14 +19,14 @@ export type CrashMoment = { readonly wasRunning: boolean; readonly failures: num
 export const isWorthReport = ({ failures, wasRunning }: CrashMoment): boolean => wasRunning || failures <= 1
 
 type ReportedCall = { readonly method: string; readonly ageMs: number; readonly remote: string }
-type WrittenCall = { readonly method: string; readonly startedAt?: number }
+type WrittenCall = { readonly method: string; readonly startedAt?: number; readonly remote?: string | undefined }
 
 /** The calls of a report that are told one by one. */
 const callsTold = 20
 
 /**
- * The calls that ran when a process ended. What the journal says was so at that moment; who had called it is known only
- * from the last report before. `written`: the oldest first; `at`: of the end, both in milliseconds since 1970.
+ * The calls that ran when a process ended. What the journal says was so at that moment; who had called, where it does not
+ * say, is known only from the last report before. `written`: the oldest first; `at`: of the end, both in milliseconds since 1970.
  */
 export const callsAtEnd = (
   written: ReadonlyArray<WrittenCall>,
@@ -34,10 +34,12 @@ export const callsAtEnd = (
   at: number,
 ): ReadonlyArray<ReportedCall> => {
   if (written.length === 0) return reported
-  const callers = Map.groupBy(reported, ({ method }) => method)
-  return written.slice(0, callsTold).map(({ method, startedAt }) => ({
+  const known = new Set(written.map(({ remote }) => remote))
+  const others = reported.filter(({ remote }) => !known.has(remote))
+  const callers = Map.groupBy(others, ({ method }) => method)
+  return written.slice(0, callsTold).map(({ method, remote, startedAt }) => ({
     method,
     ageMs: Math.max(0, Math.round(at - (startedAt ?? at))),
-    remote: callers.get(method)?.shift()?.remote ?? "",
+    remote: remote ?? callers.get(method)?.shift()?.remote ?? "",
   }))
 }

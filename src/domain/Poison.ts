@@ -1,8 +1,13 @@
 /**
  * A call that ran when a worker ended. `hash`: of its method and arguments, the same for the same call. `startedAt`:
- * milliseconds since 1970, where it is known.
+ * milliseconds since 1970, where it is known; `remote`: who has called, where that is.
  */
-export type CallInFlight = { readonly hash: string; readonly method: string; readonly startedAt?: number }
+export type CallInFlight = {
+  readonly hash: string
+  readonly method: string
+  readonly startedAt?: number
+  readonly remote?: string | undefined
+}
 
 /** A call that may have ended workers. Times are milliseconds of a monotonic clock. */
 type Suspect = { readonly method: string; readonly crashes: number; readonly at: number }

@@ -55,6 +55,9 @@ export class CallRunner implements CallHost, StreamHost {
   readonly #owner: RunnerOwner
   readonly #slowMs: number
   readonly #byId = new Map<number, RunningCall>()
+  /** By which the guard knows this connection; 0: it does not, or not yet. */
+  #caller = 0
+  #isClosed = false
 
   constructor(host: RunnerHost, owner: RunnerOwner) {
     this.#host = host
@@ -135,6 +138,13 @@ export class CallRunner implements CallHost, StreamHost {
     for (const call of this.running) call.giveUp(code, message)
   }
 
+  /** The connection is closed: nothing more comes from it. */
+  closed(): void {
+    this.giveUpAll("cancelled", "The connection was lost")
+    this.#isClosed = true
+    this.#leaveIdle()
+  }
+
   gaveUp(call: RunningCall, error: RpcError): void {
     this.#answerError(call.id, error)
     this.#measure(call, error.code)
@@ -162,8 +172,15 @@ export class CallRunner implements CallHost, StreamHost {
     this.#host.counts.running--
     if (call.isStream) this.#host.counts.streams--
     this.#finish(call, threw, outcome)
+    if (this.#isClosed) this.#leaveIdle()
     this.#owner.link.flush()
     this.#owner.settled()
+  }
+
+  #leaveIdle(): void {
+    if (this.running.size > 0) return
+    this.#host.options.guard?.leave(this.#caller)
+    this.#caller = 0
   }
 
   #full(): RpcError | undefined {
@@ -185,7 +202,8 @@ export class CallRunner implements CallHost, StreamHost {
     const refusal = this.#refusal(call, request, isStream)
     if (refusal !== undefined) return this.#turnAway(call, refusal)
     if (guard !== undefined) {
-      const place = guard.begin(request.method, reader.bytes, request.start, request.end)
+      if (this.#caller === 0) this.#caller = guard.enter(this.remote)
+      const place = guard.begin(request, reader.bytes, this.#caller)
       if (typeof place !== "number") return this.#turnAway(call, place)
       call.place = place
     }

@@ -50,13 +50,20 @@ export interface MethodMeter {
   record(micros: number, code: ErrorCode | undefined): void
 }
 
+/** Where method and arguments stand in the bytes that hold them. */
+export type GuardedCall = { readonly method: string; readonly start: number; readonly end: number }
+
 /**
  * Looks at each request between its decoding and its handler, by the bytes of method and arguments, which are the same
  * when the same call is made again. For the journal of calls in flight, from which a call that kills workers is known.
  */
 export interface CallGuard {
+  /** A connection is about to make its first call; answers the number by which its calls name it. 0: it has none. */
+  enter(remote: string): number
+  /** It has gone, and none of its calls runs any more: another one may have its number. */
+  leave(caller: number): void
   /** What stands in the way of the call, else the number of the place that it takes in the journal. */
-  begin(method: string, bytes: Uint8Array, start: number, end: number): number | RpcError
+  begin(call: GuardedCall, bytes: Uint8Array, caller: number): number | RpcError
   /** The handler has settled. */
   end(place: number): void
 }

@@ -16,7 +16,6 @@ import { Counts, type ServerFigures } from "./ServerFigures.ts"
 export type { ServerFigures } from "./ServerFigures.ts"
 
 export {
-  type CallGuard,
   type Handler,
   type MethodMeter,
   methodsOf,

@@ -135,7 +135,7 @@ export class ServerConnection implements LinkOwner, RunnerOwner {
   }
 
   closed(): void {
-    this.#runner.giveUpAll("cancelled", "The connection was lost")
+    this.#runner.closed()
     this.#host.gone(this)
   }
 

@@ -1,25 +1,39 @@
 import { mapFile } from "../platform/MappedFile.ts"
 import { callHash, hashBytes, hashText } from "../protocol/CallHash.ts"
-import { beginJournal, journalBytes, journalPlaces, placeTime, placeWord } from "../protocol/Journal.ts"
+import {
+  beginJournal,
+  journalBytes,
+  journalCallers,
+  journalPlaces,
+  placeTime,
+  placeWord,
+  writeCaller,
+} from "../protocol/Journal.ts"
 import { RpcError } from "../protocol/RpcError.ts"
 import type { WorkerOrders } from "../protocol/WorkerLink.ts"
-import type { CallGuard } from "../rpc/RpcServer.ts"
+import type { CallGuard, GuardedCall } from "../rpc/Handler.ts"
 
 const unrecorded = -1
 /** A call that has run for so long without ending its worker is as harmless as one that came to its end. */
 const longMs = 30_000
 const none: ReadonlySet<string> = new Set()
 
+/** The numbers 0 to `count` - 1, the first one last. */
+const numbers = (count: number) => Uint16Array.from({ length: count }, (_, index) => count - 1 - index)
+
 /** Writes down what is being executed where a crash does not reach it, and refuses the calls that caused crashes. */
 export class Journal implements CallGuard {
   readonly #service: string
   readonly #now: () => number
+  readonly #bytes: Uint8Array
   readonly #words: Uint32Array
   readonly #times: Float64Array
   readonly #numbers: ReadonlyMap<string, number>
   /** Free places; the one that was used last is taken first, so that few pages are touched. */
-  readonly #free = Uint16Array.from({ length: journalPlaces }, (_, index) => journalPlaces - 1 - index)
+  readonly #free = numbers(journalPlaces)
   #freeCount = journalPlaces
+  readonly #freeCallers = numbers(journalCallers)
+  #freeCallerCount = journalCallers
   #poison: ReadonlySet<string> = none
   #suspects: ReadonlySet<string> = none
   readonly #harmless = new Set<string>()
@@ -28,6 +42,7 @@ export class Journal implements CallGuard {
     this.#service = service
     this.#now = given.now
     this.#numbers = beginJournal(bytes, given.methods)
+    this.#bytes = bytes
     this.#words = new Uint32Array(bytes.buffer, bytes.byteOffset, journalBytes / 4)
     this.#times = new Float64Array(bytes.buffer, bytes.byteOffset, journalBytes / 8)
   }
@@ -50,7 +65,18 @@ export class Journal implements CallGuard {
     for (const hash of this.#harmless) if (!this.#suspects.has(hash)) this.#harmless.delete(hash)
   }
 
-  begin(method: string, bytes: Uint8Array, start: number, end: number): number | RpcError {
+  enter(remote: string): number {
+    if (this.#freeCallerCount === 0) return 0
+    const caller = (this.#freeCallers[--this.#freeCallerCount] ?? 0) + 1
+    writeCaller(this.#bytes, caller, remote)
+    return caller
+  }
+
+  leave(caller: number): void {
+    if (caller !== 0) this.#freeCallers[this.#freeCallerCount++] = caller - 1
+  }
+
+  begin({ end, method, start }: GuardedCall, bytes: Uint8Array, caller: number): number | RpcError {
     hashBytes(bytes, start, end)
     const { high, low } = callHash
     if (this.#poison.size > 0 && this.#poison.has(hashText(low, high))) return this.#refusal(method)
@@ -59,6 +85,7 @@ export class Journal implements CallGuard {
     const at = placeWord(place)
     this.#words[at] = low
     this.#words[at + 1] = high
+    this.#words[at + 3] = caller
     this.#times[placeTime(place)] = this.#now()
     // Last, since it is what makes the place taken.
     this.#words[at + 2] = this.#numbers.get(method) ?? 0xffffffff

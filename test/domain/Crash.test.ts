@@ -23,6 +23,10 @@ test("the calls at the end are those of the journal, with the callers of the las
     { method: "a", ageMs: 500, remote: "" },
     { method: "b", ageMs: 0, remote: "" },
   ])
+  const [first, ...more] = written
+  const named = [{ method: "a", startedAt: 900, remote: "one" }, { ...first, method: "a" }, ...more]
+  const known = [...reported, { method: "a", ageMs: 40, remote: "three" }]
+  expect(callsAtEnd(named, known, 2_000).map(({ remote }) => remote)).toEqual(["one", "three", "", ""])
   expect(callsAtEnd([], reported, 2_000)).toEqual(reported)
   expect(
     callsAtEnd(

@@ -2,7 +2,7 @@ import { expect, setDefaultTimeout, test } from "bun:test"
 import { readFileSync, truncateSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { hashBytes, callHash, hashText } from "../../src/protocol/CallHash.ts"
-import { journalBytes, journalPlaces, readJournal } from "../../src/protocol/Journal.ts"
+import { journalBytes, journalCallers, journalPlaces, readJournal } from "../../src/protocol/Journal.ts"
 import { RpcError } from "../../src/protocol/RpcError.ts"
 import { Journal } from "../../src/worker/Journal.ts"
 import { runtimes } from "../client/fixtures/runtimes.ts"
@@ -44,8 +44,8 @@ test.each(["bun", "deno"] as const)(
     process.kill(pid, "SIGKILL")
     await child.exited
     expect(readJournal(readFileSync(path))).toEqual([
-      { hash: hashOf("first"), method: "hello", startedAt: 1_700_000_000_000 },
-      { hash: hashOf("third"), method: "Orders.find", startedAt: 1_700_000_000_000 },
+      { hash: hashOf("first"), method: "hello", startedAt: 1_700_000_000_000, remote: "10.0.0.1:4711" },
+      { hash: hashOf("third"), method: "Orders.find", startedAt: 1_700_000_000_000, remote: undefined },
     ])
   },
 )
@@ -84,22 +84,54 @@ test("a call on the poison list is refused, not executed, with what lifts it, un
   const { journal, path } = open(folder.path)
   const bytes = bytesOf("poison")
   journal.obey({ poison: [hashOf("poison")], suspects: [] })
-  const refusal = journal.begin("hello", bytes, 0, bytes.length)
+  const refusal = journal.begin({ method: "hello", start: 0, end: bytes.length }, bytes, 0)
   if (!(refusal instanceof RpcError)) throw new Error("it was not refused")
   expect(refusal).toMatchObject({ code: "failed_precondition", executed: "no" })
   expect(refusal.message).toMatch(/"hello" with these arguments .* crashed.* reload it/)
   expect(readJournal(readFileSync(path))).toEqual([])
-  expect(journal.begin("hello", bytesOf("other"), 0, 5)).toBeNumber()
+  expect(journal.begin({ method: "hello", start: 0, end: 5 }, bytesOf("other"), 0)).toBeNumber()
   journal.obey({ poison: [], suspects: [] })
-  expect(journal.begin("hello", bytes, 0, bytes.length)).toBeNumber()
+  expect(journal.begin({ method: "hello", start: 0, end: bytes.length }, bytes, 0)).toBeNumber()
   expect(readJournal(readFileSync(path)).map(({ hash }) => hash)).toEqual([hashOf("other"), hashOf("poison")])
+})
+
+test("a call is known by who makes it, for as long as he is there; of more callers than there is room for nobody knows", () => {
+  using folder = temporaryFolder()
+  const { journal, path } = open(folder.path)
+  const bytes = bytesOf("x")
+  const remotes = () => readJournal(readFileSync(path)).map(({ remote }) => remote)
+  const [one, other] = [journal.enter("10.0.0.1:4711"), journal.enter(`[fe80::1%${"e".repeat(80)}]:1`)]
+  journal.begin({ method: "hello", start: 0, end: 1 }, bytes, other)
+  const place = journal.begin({ method: "hello", start: 0, end: 1 }, bytes, one)
+  expect(remotes().toSorted()).toEqual(["10.0.0.1:4711", `[fe80::1%${"e".repeat(54)}`])
+  journal.end(Number(place))
+  journal.leave(one)
+  journal.leave(0)
+  const callers = Array.from({ length: journalCallers }, (_, nth) => journal.enter(`unix:${nth}`))
+  expect(callers.slice(0, -1)).not.toContain(0)
+  expect(callers.at(-1)).toBe(0)
+  journal.begin({ method: "hello", start: 0, end: 1 }, bytes, 0)
+  journal.begin({ method: "hello", start: 0, end: 1 }, bytes, callers[0] ?? 0)
+  expect(remotes().toSorted()).toEqual([`[fe80::1%${"e".repeat(54)}`, "unix:0", undefined].toSorted())
+})
+
+test("the journal of a worker that an older agent has started is read as well", () => {
+  using folder = temporaryFolder()
+  const { journal, path } = open(folder.path)
+  journal.begin({ method: "hello", start: 0, end: 1 }, bytesOf("x"), journal.enter("10.0.0.1:4711"))
+  const bytes = readFileSync(path)
+  new DataView(bytes.buffer, bytes.byteOffset).setUint32(4, 1, true)
+  // It was shorter, and what is the caller's number now was nobody's.
+  const old = bytes.subarray(0, bytes.length - journalCallers * 64)
+  expect(readJournal(old)).toEqual([{ hash: hashOf("x"), method: "hello", startedAt: 5, remote: undefined }])
+  expect(readJournal(bytes)).toEqual([])
 })
 
 test("places are used again, and calls beyond the last place run unrecorded", () => {
   using folder = temporaryFolder()
   const { journal, path } = open(folder.path)
   const bytes = bytesOf("x")
-  const begin = () => journal.begin("hello", bytes, 0, 1)
+  const begin = () => journal.begin({ method: "hello", start: 0, end: 1 }, bytes, 0)
   const places = Array.from({ length: journalPlaces }, begin)
   expect(new Set(places).size).toBe(journalPlaces)
   expect(begin()).toBe(-1)
@@ -113,8 +145,8 @@ test("a method that there was no room to name, and a file that is no journal", (
   using folder = temporaryFolder()
   const many = Array.from({ length: 300 }, (_, index) => `${index}`.padStart(255, "m"))
   const { journal, path } = open(folder.path, many)
-  journal.begin(many[0] ?? "", bytesOf("a"), 0, 1)
-  journal.begin(many[299] ?? "", bytesOf("b"), 0, 1)
+  journal.begin({ method: many[0] ?? "", start: 0, end: 1 }, bytesOf("a"), 0)
+  journal.begin({ method: many[299] ?? "", start: 0, end: 1 }, bytesOf("b"), 0)
   expect(
     readJournal(readFileSync(path))
       .map(({ method }) => method)
@@ -130,13 +162,14 @@ test("a method that there was no room to name, and a file that is no journal", (
 test("a suspected call that ends well is told as harmless, until the agent suspects it no more", () => {
   using folder = temporaryFolder()
   const { journal } = open(folder.path)
-  const run = (text: string) => journal.end(Number(journal.begin("hello", bytesOf(text), 0, text.length)))
+  const run = (text: string) =>
+    journal.end(Number(journal.begin({ method: "hello", start: 0, end: text.length }, bytesOf(text), 0)))
   run("suspect")
   expect(journal.harmless).toEqual([])
   journal.obey({ poison: [], suspects: [hashOf("suspect"), hashOf("other")] })
   run("suspect")
   run("innocent")
-  journal.begin("hello", bytesOf("other"), 0, 5)
+  journal.begin({ method: "hello", start: 0, end: 5 }, bytesOf("other"), 0)
   expect(journal.harmless).toEqual([hashOf("suspect")])
   journal.obey({ poison: [], suspects: [hashOf("suspect")] })
   expect(journal.harmless).toEqual([hashOf("suspect")])
@@ -148,9 +181,9 @@ test("a suspected call that runs for half a minute is harmless too: a subscripti
   using folder = temporaryFolder()
   let time = 1_700_000_000_000
   const { journal } = open(folder.path, ["news"], () => time)
-  journal.begin("news", bytesOf("subscription"), 0, 12)
+  journal.begin({ method: "news", start: 0, end: 12 }, bytesOf("subscription"), 0)
   time += 20_000
-  journal.begin("news", bytesOf("later"), 0, 5)
+  journal.begin({ method: "news", start: 0, end: 5 }, bytesOf("later"), 0)
   journal.obey({ poison: [], suspects: ["subscription", "later", "elsewhere"].map(hashOf) })
   expect(journal.harmless).toEqual([])
   time += 10_000

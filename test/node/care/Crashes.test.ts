@@ -70,6 +70,11 @@ describe("a worker that ends unasked", () => {
     })
     const report = await reportOf(node, crash?.id ?? "")
     expect(report.openCalls.map(({ method }) => method).toSorted()).toEqual(["segfault", "slow"])
+    // The one that ended it was too young for any report.
+    expect(report.openCalls.map(({ remote }) => remote)).toEqual([
+      expect.stringMatching(/^127\.0\.0\.1:\d+$/),
+      expect.stringMatching(/^127\.0\.0\.1:\d+$/),
+    ])
     expect(report.openCallCount).toBe(2)
     expect(report.openCalls.find(({ method }) => method === "slow")?.ageMs).toBeGreaterThan(0)
     expect(report.samples.length).toBeGreaterThan(0)
