@@ -18,7 +18,7 @@ import { Poison } from "./pages/service/calls/Poison.tsx"
 import { Workers } from "./pages/service/calls/Workers.tsx"
 import { Crashes } from "./pages/service/crashes/Crashes.tsx"
 import { Usage } from "./pages/service/crashes/Usage.tsx"
-import { CronBulkCard, type CronJob } from "./pages/cron/CronBulk.tsx"
+import { CronBulkCards, type CronJob } from "./pages/cron/CronBulk.tsx"
 import { CronFacts } from "./pages/cron/CronFacts.tsx"
 import { CronActions, CronState } from "./pages/cron/CronHead.tsx"
 import { cronSegments, cronVersion } from "./pages/cron/CronPage.tsx"
@@ -36,7 +36,7 @@ import { Queues } from "./pages/service/tasks/Queues.tsx"
 import { ServiceStatus, TabCount } from "./pages/service/ServiceHead.tsx"
 import { Rollout } from "./pages/service/process/Rollout.tsx"
 import { ServiceRow } from "./pages/services/ServiceRow.tsx"
-import { ServicesBulkCard, type ServicesJob } from "./pages/services/ServicesBulk.tsx"
+import { ServicesBulkCards, type ServicesJob } from "./pages/services/ServicesBulk.tsx"
 import { serviceSegments, servicesVersion } from "./pages/services/ServicesPage.tsx"
 import { formatNumber } from "./parts/Format.ts"
 import { Members } from "./parts/ListBody.tsx"
@@ -86,9 +86,9 @@ export const liveDashboard = (page: PageContext, model: DashboardModel): Readonl
 export const liveServices = (
   page: PageContext,
   services: ReadonlyArray<ServiceSummary>,
-  job: ServicesJob | null = null,
+  jobs: ReadonlyArray<ServicesJob> = [],
 ): ReadonlyArray<LiveFragment> => [
-  fragment("bulk-job", <ServicesBulkCard page={page} job={job} />),
+  fragment("bulk-job", <ServicesBulkCards page={page} jobs={jobs} />),
   members("services", servicesVersion(services)),
   ...counts(page, "services", serviceSegments(page, services)),
   ...services.map((service) => fragment(`service-${service.id}`, <ServiceRow page={page} service={service} />)),
@@ -153,9 +153,9 @@ export const liveService = (
 export const liveCron = (
   page: PageContext,
   tasks: ReadonlyArray<CronTaskView>,
-  job: CronJob | null = null,
+  jobs: ReadonlyArray<CronJob> = [],
 ): ReadonlyArray<LiveFragment> => [
-  fragment("bulk-job", <CronBulkCard page={page} job={job} />),
+  fragment("bulk-job", <CronBulkCards page={page} jobs={jobs} />),
   members("cron", cronVersion(tasks)),
   ...counts(page, "cron", cronSegments(page, tasks)),
   ...tasks.map((task) => fragment(`cron-${task.id}`, <CronRow page={page} task={task} />)),

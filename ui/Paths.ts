@@ -22,7 +22,7 @@ export const paths = {
   newService: "/services/new", //           GET page
   /** POST the service form's fields -> EndpointEditor. to=rows|json, add=1, remove=<index>, format=1, demo=1 */
   endpointEditor: (change: Readonly<Record<string, string>>) => `/services/editor${query(change)}`,
-  bulk: "/services/actions", // POST ids, action -> #bulk-job + toast; DELETE closes the job
+  bulk: "/services/actions", // POST ids, action -> #bulk-job + toast; DELETE closes those that have ended
   service: (id: string) => `/services/${id}`, //          GET -> endpoints; PUT the form -> 422 | HX-Location; DELETE
   editService: (id: string) => `/services/${id}/edit`, // GET page
   tab: (id: string, tab: ServiceTab) => `/services/${id}/${tab}`, // GET page (clients: ?f=&q=)
@@ -65,7 +65,7 @@ export const paths = {
   discardTasks: (id: string) => `/services/${id}/tasks/discard`, // the same
 
   cron: "/cron", //         GET page (?f=&q=); POST the form -> 422 CronForm | HX-Redirect
-  cronBulk: "/cron/actions", // POST ids (repeated or with commas), action -> #bulk-job + toast; DELETE closes the job
+  cronBulk: "/cron/actions", // POST ids (repeated or with commas), action -> #bulk-job + toast; DELETE closes those that have ended
   newCron: "/cron/new", //  GET page
   cronPreview: "/cron/preview", // POST the form -> CronPreview
   cronTask: (id: string) => `/cron/${id}`, // GET page (?before=); PUT the form -> 422 | HX-Redirect; DELETE -> HX-Redirect

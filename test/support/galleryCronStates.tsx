@@ -39,7 +39,7 @@ export const cronStates = {
   cron: { path: "/cron", page: (page: PageContext) => <CronPage page={page} tasks={cron.tasks} query={all} /> },
   "cron-bulk": {
     path: "/cron",
-    page: (page: PageContext) => <CronPage page={page} tasks={cron.tasks} job={removed} query={all} />,
+    page: (page: PageContext) => <CronPage page={page} tasks={cron.tasks} jobs={[removed]} query={all} />,
   },
   "cron-empty": { path: "/cron", page: (page: PageContext) => <CronPage page={page} tasks={[]} query={all} /> },
   "cron-no-match": {

@@ -330,11 +330,13 @@ export const galleryStates: Readonly<Record<string, GalleryState>> = {
   },
   "services-bulk": {
     path: "/services",
-    page: (page) => <ServicesPage page={page} services={fixtures.services} job={bulk.running} query={all} />,
+    page: (page) => <ServicesPage page={page} services={fixtures.services} jobs={[bulk.running]} query={all} />,
   },
   "services-bulk-failed": {
     path: "/services",
-    page: (page) => <ServicesPage page={page} services={fixtures.services} job={bulk.failed} query={all} />,
+    page: (page) => (
+      <ServicesPage page={page} services={fixtures.services} jobs={[bulk.failed, bulk.running]} query={all} />
+    ),
   },
   "process-kernel": {
     path: processTab,

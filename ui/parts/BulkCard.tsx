@@ -17,9 +17,9 @@ export type BulkWords<Action extends string> = {
 
 type Props<Action extends string> = PropsWithChildren<{
   page: PageContext
-  job: BulkJob<Action> | null
+  job: BulkJob<Action>
   words: BulkWords<Action>
-  /** DELETE closes the job. */
+  /** DELETE closes it, and all others that have ended. */
   path: string
   /** Where an item is; undefined: it has no page. */
   linkOf: (id: string) => string | undefined
@@ -49,18 +49,23 @@ const title = <Action extends string>(words: BulkWords<Action>, job: BulkJob<Act
 const ordered = ({ endedAt, items }: BulkJob) =>
   endedAt === null ? items : items.toSorted((a, b) => Number(b.state === "failed") - Number(a.state === "failed"))
 
-/** `#bulk-job`: an action on several rows of a list while it runs, and what came of each until it is closed. */
+/** `#bulk-job`: what is done with several rows of a list, by persons and by programs. */
+export const BulkCards = ({ children }: { children: ReadonlyArray<Child> }) => (
+  <div id="bulk-job" hidden={children.length === 0} class="stack">
+    {children}
+  </div>
+)
+
+/** An action on several rows of a list while it runs, and what came of each until it is closed. */
 export const BulkCard = <Action extends string>({ children, job, linkOf, page, path, words }: Props<Action>) => {
-  if (job === null) return <div id="bulk-job" hidden></div>
   const { bulk, deed, push } = page.t
   const [done, failed] = [countItems(job, "done", "kept"), countItems(job, "failed", "pending")]
   const over = done + failed
   const isRunning = job.endedAt === null
   return (
     <section
-      id="bulk-job"
       class={`card job job-${isRunning ? "running" : failed > 0 ? "bad" : "ok"}`}
-      aria-label={words.label}
+      aria-label={`${title(words, job)} ${deed.by(job.by)}`}
     >
       <div class="job-main">
         <p class="job-title" role="status">

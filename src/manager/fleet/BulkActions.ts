@@ -1,6 +1,6 @@
 import { Context, Effect, Layer } from "effect"
 import { type Action, Actions, type Outcome } from "./Actions.ts"
-import { type BulkJob, bulkJobs, type Settled, type Target } from "./BulkJob.ts"
+import { type Begun, type BulkJob, bulkJobs, type Settled, type Target } from "./BulkJob.ts"
 import type { BulkRunning, KernelService, NotFound } from "./Errors.ts"
 
 type BulkAction = Extract<Action, { kind: "start" | "stop" | "restart" | "reload" }>
@@ -54,20 +54,21 @@ const make = Effect.gen(function* () {
 export class BulkActions extends Context.Service<
   BulkActions,
   {
-    /** Answers with the effect that ends when each service has what came of it; one at a time. */
+    /** For a person, who waits for whatever runs. */
     readonly begin: (
       services: ReadonlyArray<Target>,
       action: BulkAction["kind"],
       by: string,
-    ) => Effect.Effect<Effect.Effect<ReadonlyArray<ServiceOutcome>>, BulkRunning>
-    /** The same for a program, which is not refused while another job runs: nobody sees it then. */
+    ) => Effect.Effect<Begun<ServiceOutcome, ServicesJob>, BulkRunning>
+    /** The same for a program, which is never refused. Answers with the effect that ends when each service has what came of it. */
     readonly beside: (
       services: ReadonlyArray<Target>,
       action: BulkAction["kind"],
       how: { readonly by: string; readonly node?: string | undefined },
     ) => Effect.Effect<Effect.Effect<ReadonlyArray<ServiceOutcome>>>
-    readonly current: Effect.Effect<ServicesJob | null>
-    /** Forgets a job that has ended. */
+    /** Those that run, and those that have ended since the last one began. */
+    readonly current: Effect.Effect<ReadonlyArray<ServicesJob>>
+    /** Forgets those that have ended. */
     readonly close: Effect.Effect<void>
   }
 >()("muster/manager/fleet/BulkActions") {

@@ -22,6 +22,12 @@ export type BulkJob<Action extends string, Reason> = {
   readonly items: ReadonlyArray<Item<Reason>>
 }
 
+/** `run`: ends when each has what came of it. `job`: how far it is. */
+export type Begun<Outcome, Job> = {
+  readonly run: Effect.Effect<ReadonlyArray<Outcome>>
+  readonly job: Effect.Effect<Job>
+}
+
 type Work<Action, Outcome> = {
   readonly action: Action
   readonly by: string
@@ -30,34 +36,33 @@ type Work<Action, Outcome> = {
 }
 
 const atOnce = 8
+/** What programs begin while so many jobs run is not seen. */
+const shownMax = 5
 
-/** The jobs of one list, told in its topic. The last job stays to be seen until it is closed or the next begins. */
+const isRunning = ({ endedAt }: { readonly endedAt: number | null }) => endedAt === null
+
+/** The jobs of one list, told in its topic. Those that have ended stay to be seen until they are closed or the next begins. */
 export const bulkJobs = <Action extends string, Reason>(list: "services" | "cron") =>
   Effect.gen(function* () {
+    type Job = BulkJob<Action, Reason>
     const changes = yield* Changes
-    let job: BulkJob<Action, Reason> | null = null
+    let jobs: ReadonlyArray<Job> = []
 
-    const tell = (change: Partial<BulkJob<Action, Reason>>) => {
-      job = job && { ...job, ...change }
-      return changes.publish(list)
-    }
-    const settle = (id: string, found: Partial<Item<Reason>>) =>
-      Effect.suspend(() =>
-        tell({ items: (job?.items ?? []).map((one) => (one.id === id ? { ...one, ...found } : one)) }),
-      )
-
-    const begin = Effect.fnUntraced(function* <Outcome extends Settled<Reason>>({
-      action,
-      by,
-      one,
-      targets,
-    }: Work<Action, Outcome>) {
-      const startedAt = yield* Clock.currentTimeMillis
-      // Nothing may come between the look and the taking: of two that begin at the same moment one is told of the other.
-      if (job !== null && job.endedAt === null) return yield* new BulkRunning({ list, by: job.by })
+    const show = <Outcome extends Settled<Reason>>(
+      { action, by, one, targets }: Work<Action, Outcome>,
+      startedAt: number,
+    ): Begun<Outcome, Job> => {
       const items = targets.map((target) => ({ ...target, state: "queued" as const, reason: null }))
-      job = { action, by, startedAt, endedAt: null, items }
-      yield* changes.publish(list)
+      let job: Job = { action, by, startedAt, endedAt: null, items }
+      jobs = [...jobs.filter(isRunning), job]
+      const tell = (change: Partial<Job>) => {
+        const next = { ...job, ...change }
+        jobs = jobs.map((other) => (other === job ? next : other))
+        job = next
+        return changes.publish(list)
+      }
+      const settle = (id: string, found: Partial<Item<Reason>>) =>
+        Effect.suspend(() => tell({ items: job.items.map((item) => (item.id === id ? { ...item, ...found } : item)) }))
       const work = Effect.fnUntraced(function* (target: Target) {
         yield* settle(target.id, { state: "running" })
         const outcome = yield* one(target)
@@ -66,22 +71,38 @@ export const bulkJobs = <Action extends string, Reason>(list: "services" | "cron
         return outcome
       })
       const end = Effect.flatMap(Clock.currentTimeMillis, (endedAt) => tell({ endedAt }))
-      return Effect.ensuring(Effect.forEach(targets, work, { concurrency: atOnce }), end)
-    })
+      return {
+        run: Effect.ensuring(Effect.forEach(targets, work, { concurrency: atOnce }), end),
+        job: Effect.sync(() => job),
+      }
+    }
 
     return {
-      /** Answers with the effect that ends when each has what came of it; one at a time. */
-      begin,
-      /** The same for a program, which is not refused while another job runs: nobody sees it then. */
-      beside: <Outcome extends Settled<Reason>>(work: Work<Action, Outcome>) =>
-        Effect.catchTag(begin(work), "BulkRunning", () =>
-          Effect.succeed(Effect.forEach(work.targets, work.one, { concurrency: atOnce })),
-        ),
-      current: Effect.sync(() => job),
-      /** Forgets a job that has ended. */
+      /** For a person, who waits for whatever runs. */
+      begin: Effect.fnUntraced(function* <Outcome extends Settled<Reason>>(work: Work<Action, Outcome>) {
+        const startedAt = yield* Clock.currentTimeMillis
+        // Nothing may come between the look and the taking: of two that begin at the same moment one is told of the other.
+        const running = jobs.find(isRunning)
+        if (running !== undefined) return yield* new BulkRunning({ list, by: running.by })
+        const begun = show(work, startedAt)
+        yield* changes.publish(list)
+        return begun
+      }),
+      /** The same for a program, which is never refused. Answers with the effect that ends when each has what came of it. */
+      beside: Effect.fnUntraced(function* <Outcome extends Settled<Reason>>(work: Work<Action, Outcome>) {
+        const startedAt = yield* Clock.currentTimeMillis
+        if (jobs.filter(isRunning).length >= shownMax)
+          return Effect.forEach(work.targets, work.one, { concurrency: atOnce })
+        const { run } = show(work, startedAt)
+        yield* changes.publish(list)
+        return run
+      }),
+      /** In the order in which they began. */
+      current: Effect.sync(() => jobs),
+      /** Forgets those that have ended. */
       close: Effect.suspend(() => {
-        if (job === null || job.endedAt === null) return Effect.void
-        job = null
+        if (jobs.every(isRunning)) return Effect.void
+        jobs = jobs.filter(isRunning)
         return changes.publish(list)
       }),
     }

@@ -1,7 +1,7 @@
 import { Effect, Schema } from "effect"
 import type { CronTaskView } from "../../domain/CronView.ts"
 import { readCronQuery } from "../../../ui/Lists.ts"
-import { CronBulkCard, CronBulkToast, type CronJob as CronJobModel } from "../../../ui/pages/cron/CronBulk.tsx"
+import { CronBulkCards, CronBulkToast, type CronJob as CronJobModel } from "../../../ui/pages/cron/CronBulk.tsx"
 import { CronRows } from "../../../ui/pages/cron/CronPage.tsx"
 import { Partial } from "../../../ui/parts/Partial.tsx"
 import type { PageContext } from "../../../ui/ViewModels.ts"
@@ -25,16 +25,20 @@ const reasonText = (page: PageContext, reason: CronBulkReason): string => {
   return reason._tag === "Conflict" ? cron.form.nameTaken : sentence(page, reason)
 }
 
-/** The job as a page shows it, in the language of its reader. */
-export const cronJob = (page: PageContext, job: CronJob | null): CronJobModel | null =>
-  job && {
-    ...job,
-    items: job.items.map((item) => ({ ...item, reason: item.reason && reasonText(page, item.reason) })),
-  }
+/** A job as a page shows it, in the language of its reader. */
+const jobModel = (page: PageContext, job: CronJob): CronJobModel => ({
+  ...job,
+  items: job.items.map((item) => ({ ...item, reason: item.reason && reasonText(page, item.reason) })),
+})
 
-const card = (page: PageContext, job: CronJobModel | null) => (
+export const cronJobs = Effect.fnUntraced(function* (page: PageContext) {
+  const jobs = yield* CronBulk.use(({ current }) => current)
+  return jobs.map((job) => jobModel(page, job))
+})
+
+const cards = (page: PageContext, jobs: ReadonlyArray<CronJobModel>) => (
   <Partial target="#bulk-job">
-    <CronBulkCard page={page} job={job} />
+    <CronBulkCards page={page} jobs={jobs} />
   </Partial>
 )
 
@@ -63,20 +67,18 @@ export const act = Effect.fn("CronBulk.act")(function* (ask: SignedAsk) {
   const { action, ids } = yield* formInput({ action: fields.get("action"), ids: chosenIds(fields) })
   if (ids.length === 0) return parts([toast(ask.page, "info", ask.page.t.cron.bulk.none)], 422)
   const jobs = yield* CronBulk
-  const before = yield* jobs.current
+  const before = (yield* jobs.current).flatMap(({ items }) => items)
   const { list } = yield* CronTasks
-  const targets = named(ids, [...(before?.items ?? []), ...(yield* list)])
-  yield* forMoment(yield* jobs.begin(targets, action, ask.by))
-  const job = cronJob(ask.page, yield* jobs.current)
-  const told = job === null ? [] : [<CronBulkToast page={ask.page} job={job} />]
+  const { job, run } = yield* jobs.begin(named(ids, [...before, ...(yield* list)]), action, ask.by)
+  yield* forMoment(run)
+  const told = <CronBulkToast page={ask.page} job={jobModel(ask.page, yield* job)} />
   const isOther = action === "remove" || action === "restore"
-  return parts([card(ask.page, job), ...(isOther ? [rows(ask, yield* list)] : []), ...told])
+  return parts([cards(ask.page, yield* cronJobs(ask.page)), ...(isOther ? [rows(ask, yield* list)] : []), told])
 })
 
 export const close = Effect.fn("CronBulk.close")(function* (ask: SignedAsk) {
-  const jobs = yield* CronBulk
-  yield* jobs.close
-  return parts([card(ask.page, cronJob(ask.page, yield* jobs.current))])
+  yield* CronBulk.use((jobs) => jobs.close)
+  return parts([cards(ask.page, yield* cronJobs(ask.page))])
 })
 
 const apiInput = decoder(

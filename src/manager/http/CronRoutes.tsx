@@ -13,13 +13,12 @@ import { CronFormPage } from "../../../ui/pages/cron/CronFormPage.tsx"
 import { CronPage } from "../../../ui/pages/cron/CronPage.tsx"
 import { CronPreview } from "../../../ui/pages/cron/CronPreview.tsx"
 import { paths } from "../../../ui/Paths.ts"
-import { CronBulk } from "../fleet/cron/CronBulk.ts"
 import { CronTasks } from "../fleet/cron/CronTasks.ts"
 import { Fleet } from "../fleet/Fleet.ts"
 import { Services } from "../fleet/Services.ts"
 import { goTo, page, parts } from "./Answers.tsx"
 import { param, type SignedAsk } from "./Ask.ts"
-import { cronJob } from "./CronBulkRoutes.tsx"
+import { cronJobs } from "./CronBulkRoutes.tsx"
 import { cronInput } from "./CronInputs.ts"
 import { flash } from "./Flash.ts"
 import { formFields } from "./Input.ts"
@@ -27,9 +26,9 @@ import { formFields } from "./Input.ts"
 /** The list of cron tasks, and their form. */
 export const listPage = Effect.fn("Cron.list")(function* (ask: SignedAsk) {
   const tasks = yield* CronTasks.use((cron) => cron.list)
-  const job = cronJob(ask.page, yield* CronBulk.use(({ current }) => current))
+  const jobs = yield* cronJobs(ask.page)
   const query = readCronQuery(new URL(ask.c.req.url).searchParams)
-  return page(<CronPage page={ask.page} tasks={tasks} job={job} query={query} />)
+  return page(<CronPage page={ask.page} tasks={tasks} jobs={jobs} query={query} />)
 })
 
 const zones: ReadonlyArray<string> = ["UTC", ...Intl.supportedValuesOf("timeZone")]

@@ -13,9 +13,7 @@ import {
 import { catalogues } from "../../../ui/messages/Catalogues.ts"
 import type { Language } from "../../../ui/messages/Messages.ts"
 import type { PageContext } from "../../../ui/ViewModels.ts"
-import { BulkActions } from "../fleet/BulkActions.ts"
 import { Calls } from "../fleet/Calls.ts"
-import { CronBulk } from "../fleet/cron/CronBulk.ts"
 import { CronTasks } from "../fleet/cron/CronTasks.ts"
 import { Fleet } from "../fleet/Fleet.ts"
 import { Inspections } from "../fleet/Inspections.ts"
@@ -23,11 +21,11 @@ import { Joining } from "../fleet/Joining.ts"
 import { Pushes } from "../fleet/Pushes.ts"
 import { Services } from "../fleet/Services.ts"
 import { Tasks } from "../fleet/Tasks.ts"
-import { cronJob } from "./CronBulkRoutes.tsx"
+import { cronJobs } from "./CronBulkRoutes.tsx"
 import { newestRuns } from "./CronTaskRoutes.tsx"
 import { dashboardModel } from "./DashboardRoute.tsx"
 import { Live, type View } from "./Live.ts"
-import { servicesJob } from "./ServicesBulkRoutes.tsx"
+import { servicesJobs } from "./ServicesBulkRoutes.tsx"
 
 /** Rendered once for all who read this language, so it holds nothing of a person: no name, no token, no theme. */
 const anybody = (lang: Language, now: number): PageContext => ({
@@ -92,8 +90,8 @@ const render = Effect.fn("LiveViews.render")(function* (view: View, lang: Langua
   const page = anybody(lang, yield* Clock.currentTimeMillis)
   if (view === "dash") return liveDashboard(page, yield* dashboardModel)
   if (view === "services") {
-    const job = servicesJob(page, yield* BulkActions.use(({ current }) => current))
-    return liveServices(page, yield* Services.use((services) => services.list), job)
+    const jobs = yield* servicesJobs(page)
+    return liveServices(page, yield* Services.use((services) => services.list), jobs)
   }
   if (view === "nodes") {
     const tokens = yield* Joining.use((joining) => joining.tokens)
@@ -101,8 +99,8 @@ const render = Effect.fn("LiveViews.render")(function* (view: View, lang: Langua
   }
   if (view.startsWith("care:")) return yield* careFragments(page, view.slice("care:".length))
   if (view === "cron") {
-    const job = cronJob(page, yield* CronBulk.use(({ current }) => current))
-    return liveCron(page, yield* CronTasks.use((cron) => cron.list), job)
+    const jobs = yield* cronJobs(page)
+    return liveCron(page, yield* CronTasks.use((cron) => cron.list), jobs)
   }
   if (view.startsWith("cron:")) return yield* cronFragments(page, view.slice("cron:".length))
   if (view.startsWith("calls:")) return yield* callsFragments(page, view.slice("calls:".length))

@@ -9,13 +9,12 @@ import { paths } from "../../../ui/Paths.ts"
 import type { ServiceFormModel, ServiceFormValues } from "../../../ui/ViewModels.ts"
 import { type Conflict, KernelService } from "../fleet/Errors.ts"
 import { ServiceInput, ServiceUpdate } from "../fleet/Inputs.ts"
-import { BulkActions } from "../fleet/BulkActions.ts"
 import { Services } from "../fleet/Services.ts"
 import { goTo, page, parts } from "./Answers.tsx"
 import { param, type SignedAsk } from "./Ask.ts"
 import { flash } from "./Flash.ts"
 import { decoder, formFields } from "./Input.ts"
-import { servicesJob } from "./ServicesBulkRoutes.tsx"
+import { servicesJobs } from "./ServicesBulkRoutes.tsx"
 
 const newService = decoder(ServiceInput)
 const changedService = decoder(ServiceUpdate)
@@ -23,9 +22,9 @@ const changedService = decoder(ServiceUpdate)
 export const servicesPage = Effect.fn("Services.page")(function* (ask: SignedAsk) {
   const services = yield* Services
   const list = yield* services.list
-  const job = servicesJob(ask.page, yield* BulkActions.use(({ current }) => current))
+  const jobs = yield* servicesJobs(ask.page)
   const query = readServicesQuery(new URL(ask.c.req.url).searchParams)
-  return page(<ServicesPage page={ask.page} services={list} job={job} query={query} />)
+  return page(<ServicesPage page={ask.page} services={list} jobs={jobs} query={query} />)
 })
 
 export const newServicePage = (ask: SignedAsk) =>

@@ -1,6 +1,6 @@
 import { Effect, Schema } from "effect"
 import {
-  ServicesBulkCard,
+  ServicesBulkCards,
   ServicesBulkToast,
   type ServicesJob as ServicesJobModel,
 } from "../../../ui/pages/services/ServicesBulk.tsx"
@@ -30,16 +30,20 @@ const reasonText = (page: PageContext, reason: ServicesBulkReason): string => {
   return reason._tag === "NotFound" && reason.what === "process" ? bulk.noProcess : sentence(page, reason)
 }
 
-/** The job as a page shows it, in the language of its reader. */
-export const servicesJob = (page: PageContext, job: ServicesJob | null): ServicesJobModel | null =>
-  job && {
-    ...job,
-    items: job.items.map((item) => ({ ...item, reason: item.reason && reasonText(page, item.reason) })),
-  }
+/** A job as a page shows it, in the language of its reader. */
+const jobModel = (page: PageContext, job: ServicesJob): ServicesJobModel => ({
+  ...job,
+  items: job.items.map((item) => ({ ...item, reason: item.reason && reasonText(page, item.reason) })),
+})
 
-const card = (page: PageContext, job: ServicesJobModel | null) => (
+export const servicesJobs = Effect.fnUntraced(function* (page: PageContext) {
+  const jobs = yield* BulkActions.use(({ current }) => current)
+  return jobs.map((job) => jobModel(page, job))
+})
+
+const cards = (page: PageContext, jobs: ReadonlyArray<ServicesJobModel>) => (
   <Partial target="#bulk-job">
-    <ServicesBulkCard page={page} job={job} />
+    <ServicesBulkCards page={page} jobs={jobs} />
   </Partial>
 )
 
@@ -58,17 +62,17 @@ export const act = Effect.fn("ServicesBulk.act")(function* (ask: SignedAsk) {
   const { action, ids } = yield* formInput({ action: fields.get("action"), ids: chosenIds(fields) })
   if (ids.length === 0) return parts([toast(ask.page, "info", ask.page.t.bulk.none)], 422)
   const jobs = yield* BulkActions
-  const before = yield* jobs.current
+  const before = (yield* jobs.current).flatMap(({ items }) => items)
   const list = yield* Services.use((services) => services.list)
-  yield* forMoment(yield* jobs.begin(named(ids, [...(before?.items ?? []), ...list]), action, ask.by))
-  const job = servicesJob(ask.page, yield* jobs.current)
-  return parts([card(ask.page, job), ...(job === null ? [] : [<ServicesBulkToast page={ask.page} job={job} />])])
+  const { job, run } = yield* jobs.begin(named(ids, [...before, ...list]), action, ask.by)
+  yield* forMoment(run)
+  const told = jobModel(ask.page, yield* job)
+  return parts([cards(ask.page, yield* servicesJobs(ask.page)), <ServicesBulkToast page={ask.page} job={told} />])
 })
 
 export const close = Effect.fn("ServicesBulk.close")(function* (ask: SignedAsk) {
-  const jobs = yield* BulkActions
-  yield* jobs.close
-  return parts([card(ask.page, servicesJob(ask.page, yield* jobs.current))])
+  yield* BulkActions.use((jobs) => jobs.close)
+  return parts([cards(ask.page, yield* servicesJobs(ask.page))])
 })
 
 const apiInput = decoder(

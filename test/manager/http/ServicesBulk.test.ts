@@ -8,8 +8,8 @@ const inChinese = { headers: { "accept-language": "zh-CN" } }
 const statusesOf = (answers: ReadonlyArray<{ readonly status: number }>) =>
   answers.map(({ status }) => status).toSorted((a, b) => a - b)
 
-/** The text of the card alone: the list below it names the same services. */
-const cardOf = (html: string) => /<section id="bulk-job"[^]*?<\/section>/.exec(html)?.[0] ?? ""
+/** The text of the cards alone: the list below them names the same services. */
+const cardOf = (html: string) => /<div id="bulk-job"[^]*?<\/section><\/div>/.exec(html)?.[0] ?? ""
 
 describe("one action on several services", () => {
   let manager: TestManager
@@ -107,11 +107,13 @@ describe("one action on several services", () => {
     expect(answers.find(({ status }) => status === 409)?.text).toContain("admin does something with several services")
     expect(answers.find(({ status }) => status === 200)?.text).toContain("Begun with 1 service")
     expect((await close()).text).toContain("spinner")
-    // A program is not refused for that; what it does is not in the card.
+    // A program is not refused for that; what it does has a card of its own.
     expect((await call("POST", "/services/actions", { action: "stop", services: ["nobody"] })).body.results).toEqual([
       { service: "nobody", outcome: "failed", error: 'There is no service "nobody"', nodes: [] },
     ])
-    expect(cardOf((await admin.ask("/services")).text)).not.toContain("nobody")
+    const cards = cardOf((await admin.ask("/services")).text)
+    expect(cards.match(/<section/g)).toHaveLength(2)
+    expect(cards).toMatch(/spinner[^]*<section[^]*0 of 1 service stopped[^]*nobody/)
     resolve()
     await idle()
     expect(cardOf((await admin.ask("/services")).text)).toContain("1 service restarted")

@@ -1,5 +1,5 @@
 import { BulkBar, BulkButton } from "../../parts/BulkBar.tsx"
-import { BulkCard, BulkToast, isDone } from "../../parts/BulkCard.tsx"
+import { BulkCard, BulkCards, BulkToast, isDone } from "../../parts/BulkCard.tsx"
 import { UndoButton } from "../../parts/Toast.tsx"
 import { paths } from "../../Paths.ts"
 import type { BulkJob, PageContext } from "../../ViewModels.ts"
@@ -41,16 +41,20 @@ const Undo = ({ page, job }: Props) => {
   return <UndoButton page={page} path={paths.cronBulk} values={{ action: "restore", ids: ids.join(",") }} />
 }
 
-export const CronBulkCard = ({ page, job }: { page: PageContext; job: CronJob | null }) => (
-  <BulkCard
-    page={page}
-    job={job}
-    words={page.t.cron.bulk}
-    path={paths.cronBulk}
-    linkOf={(id) => (job?.action === "remove" ? undefined : paths.cronTask(id))}
-  >
-    {job !== null && <Undo page={page} job={job} />}
-  </BulkCard>
+export const CronBulkCards = ({ page, jobs }: { page: PageContext; jobs: ReadonlyArray<CronJob> }) => (
+  <BulkCards>
+    {jobs.map((job) => (
+      <BulkCard
+        page={page}
+        job={job}
+        words={page.t.cron.bulk}
+        path={paths.cronBulk}
+        linkOf={(id) => (job.action === "remove" ? undefined : paths.cronTask(id))}
+      >
+        <Undo page={page} job={job} />
+      </BulkCard>
+    ))}
+  </BulkCards>
 )
 
 export const CronBulkToast = ({ page, job }: Props) => (

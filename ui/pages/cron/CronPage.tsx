@@ -9,14 +9,14 @@ import { ListRows, Members, membersVersion } from "../../parts/ListBody.tsx"
 import { Search, Segments } from "../../parts/ListTools.tsx"
 import { paths } from "../../Paths.ts"
 import type { ListQuery, PageContext } from "../../ViewModels.ts"
-import { CronBulkBar, CronBulkCard, type CronJob } from "./CronBulk.tsx"
+import { CronBulkBar, CronBulkCards, type CronJob } from "./CronBulk.tsx"
 import { CronRow } from "./CronRow.tsx"
 
 type Props = { page: PageContext; tasks: ReadonlyArray<CronTaskView> }
 type ListProps = Props & { query: ListQuery<CronFilter> }
 
 /** All cron tasks; topic `cron`. */
-export const CronPage = ({ page, tasks, job = null, query }: ListProps & { job?: CronJob | null }) => {
+export const CronPage = ({ page, tasks, jobs = [], query }: ListProps & { jobs?: ReadonlyArray<CronJob> }) => {
   const { cron } = page.t
   return (
     <Shell page={page} title={cron.title} topics="cron">
@@ -25,7 +25,7 @@ export const CronPage = ({ page, tasks, job = null, query }: ListProps & { job?:
         subtitle={cron.subtitle}
         actions={tasks.length === 0 ? undefined : <AddButton page={page} />}
       />
-      <CronBulkCard page={page} job={job} />
+      <CronBulkCards page={page} jobs={jobs} />
       <section class="card" aria-label={cron.title}>
         <div class="tools">
           <Segments

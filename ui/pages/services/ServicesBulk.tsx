@@ -1,5 +1,5 @@
 import { BulkBar, BulkButton } from "../../parts/BulkBar.tsx"
-import { BulkCard, BulkToast } from "../../parts/BulkCard.tsx"
+import { BulkCard, BulkCards, BulkToast } from "../../parts/BulkCard.tsx"
 import { paths } from "../../Paths.ts"
 import type { BulkJob, PageContext } from "../../ViewModels.ts"
 
@@ -31,8 +31,12 @@ export const ServicesBulkBar = ({ page }: { page: PageContext }) => {
   )
 }
 
-export const ServicesBulkCard = ({ page, job }: { page: PageContext; job: ServicesJob | null }) => (
-  <BulkCard page={page} job={job} words={page.t.bulk} path={paths.bulk} linkOf={(id) => paths.tab(id, "process")} />
+export const ServicesBulkCards = ({ page, jobs }: { page: PageContext; jobs: ReadonlyArray<ServicesJob> }) => (
+  <BulkCards>
+    {jobs.map((job) => (
+      <BulkCard page={page} job={job} words={page.t.bulk} path={paths.bulk} linkOf={(id) => paths.tab(id, "process")} />
+    ))}
+  </BulkCards>
 )
 
 export const ServicesBulkToast = ({ page, job }: { page: PageContext; job: ServicesJob }) => (

@@ -8,16 +8,16 @@ import { Search, Segments } from "../../parts/ListTools.tsx"
 import { paths } from "../../Paths.ts"
 import type { ListQuery, PageContext, ServiceFilter, ServiceSummary } from "../../ViewModels.ts"
 import { ServiceRow } from "./ServiceRow.tsx"
-import { ServicesBulkBar, ServicesBulkCard, type ServicesJob } from "./ServicesBulk.tsx"
+import { ServicesBulkBar, ServicesBulkCards, type ServicesJob } from "./ServicesBulk.tsx"
 
 type Props = {
   page: PageContext
   services: ReadonlyArray<ServiceSummary>
-  job?: ServicesJob | null
+  jobs?: ReadonlyArray<ServicesJob>
   query: ListQuery<ServiceFilter>
 }
 
-export const ServicesPage = ({ page, services, job = null, query }: Props) => (
+export const ServicesPage = ({ page, services, jobs = [], query }: Props) => (
   <Shell page={page} title={page.t.services.title} topics="services">
     <PageHead
       title={page.t.services.title}
@@ -31,7 +31,7 @@ export const ServicesPage = ({ page, services, job = null, query }: Props) => (
         )
       }
     />
-    <ServicesBulkCard page={page} job={job} />
+    <ServicesBulkCards page={page} jobs={jobs} />
     <section class="card" aria-label={page.t.services.title}>
       <div class="tools">
         <Segments

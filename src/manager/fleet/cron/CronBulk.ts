@@ -1,5 +1,5 @@
 import { Context, Effect, Layer } from "effect"
-import { type BulkJob, bulkJobs, type Settled, type Target } from "../BulkJob.ts"
+import { type Begun, type BulkJob, bulkJobs, type Settled, type Target } from "../BulkJob.ts"
 import type { BulkRunning, Conflict, CronWaits, NodeUnavailable, NotFound } from "../Errors.ts"
 import { CronRuns } from "./CronRuns.ts"
 import { CronTasks } from "./CronTasks.ts"
@@ -53,20 +53,21 @@ const make = Effect.gen(function* () {
 export class CronBulk extends Context.Service<
   CronBulk,
   {
-    /** Answers with the effect that ends when each task has what came of it; one at a time. */
+    /** For a person, who waits for whatever runs. */
     readonly begin: (
       tasks: ReadonlyArray<Target>,
       action: CronBulkAction,
       by: string,
-    ) => Effect.Effect<Effect.Effect<ReadonlyArray<CronOutcome>>, BulkRunning>
-    /** The same for a program, which is not refused while another job runs: nobody sees it then. */
+    ) => Effect.Effect<Begun<CronOutcome, CronJob>, BulkRunning>
+    /** The same for a program, which is never refused. Answers with the effect that ends when each task has what came of it. */
     readonly beside: (
       tasks: ReadonlyArray<Target>,
       action: CronBulkAction,
       by: string,
     ) => Effect.Effect<Effect.Effect<ReadonlyArray<CronOutcome>>>
-    readonly current: Effect.Effect<CronJob | null>
-    /** Forgets a job that has ended. */
+    /** Those that run, and those that have ended since the last one began. */
+    readonly current: Effect.Effect<ReadonlyArray<CronJob>>
+    /** Forgets those that have ended. */
     readonly close: Effect.Effect<void>
   }
 >()("muster/manager/fleet/cron/CronBulk") {
