@@ -44,7 +44,7 @@ export interface ServerHello {
 /** `draining`: open calls finish, new ones are refused. */
 export type ConnectionState = "open" | "draining" | "closed"
 
-const defaultHandshakeTimeoutMs = 5_000
+const handshakeMs = ({ handshakeTimeoutMs = 5_000 }: Pick<OpenOptions, "handshakeTimeoutMs">) => handshakeTimeoutMs
 const everyId = 0xffffffff
 
 const unavailable = (message: string, executed: "no" | "maybe", cause?: unknown) =>
@@ -89,19 +89,22 @@ export class RpcConnection implements LinkOwner, StreamOwner {
 
   /** Rejects with an RpcError: `unavailable` when nobody answers, `failed_precondition` for another service. */
   static async open(options: OpenOptions): Promise<RpcConnection> {
-    const until = now() + (options.handshakeTimeoutMs ?? defaultHandshakeTimeoutMs)
+    const until = now() + handshakeMs(options)
     const { tls, to } = options
     const duplex = await dial({ to, tls, timeoutMs: until - now() }).catch((error: unknown) => {
       throw unavailable(error instanceof Error ? error.message : String(error), "no", error)
     })
-    return RpcConnection.over(duplex, { ...options, handshakeTimeoutMs: Math.max(1, until - now()) })
+    return RpcConnection.#greet(duplex, options, until)
   }
 
   /** The same over a connection of bytes that is open already; closes it when the handshake fails. */
-  static async over(duplex: Duplex, options: Omit<OpenOptions, "to" | "tls">): Promise<RpcConnection> {
+  static over(duplex: Duplex, options: Omit<OpenOptions, "to" | "tls">): Promise<RpcConnection> {
+    return RpcConnection.#greet(duplex, options, now() + handshakeMs(options))
+  }
+
+  static async #greet(duplex: Duplex, options: Omit<OpenOptions, "to" | "tls">, until: number) {
     const connection = new RpcConnection(duplex, options)
-    const timeoutMs = options.handshakeTimeoutMs ?? defaultHandshakeTimeoutMs
-    const failure = await connection.#greeting(timeoutMs)
+    const failure = await connection.#greeting(handshakeMs(options), until)
     const { service } = options
     const refusal =
       failure ??
@@ -356,11 +359,11 @@ export class RpcConnection implements LinkOwner, StreamOwner {
     }
   }
 
-  #greeting(timeoutMs: number): Promise<RpcError | undefined> {
+  #greeting(limitMs: number, until: number): Promise<RpcError | undefined> {
     return new Promise((resolve) => {
       const timer = setTimeout(
-        () => resolve(unavailable(`${this.remote} said no HELLO within ${Math.round(timeoutMs)} ms`, "no")),
-        timeoutMs,
+        () => resolve(unavailable(`${this.remote} said no HELLO within ${Math.round(limitMs)} ms`, "no")),
+        Math.max(1, until - now()),
       )
       this.#whenGreeted = (error) => {
         clearTimeout(timer)

@@ -282,3 +282,19 @@ test("a connection that a pause of the server made idle is told to leave before 
   await waitFor(() => raw.closed)
   expect(raw.seen.map(({ type }) => type)).toEqual([FrameType.hello, FrameType.goaway])
 })
+
+test("who says no HELLO is told of by the whole time that was allowed, not by what was left after connecting", async () => {
+  await start({})
+  const sockets: Array<net.Socket> = []
+  const silent = net.createServer((socket) => sockets.push(socket)).listen(0, "127.0.0.1")
+  await waitFor(() => silent.listening)
+  const { port } = silent.address() as net.AddressInfo
+  const opening = RpcConnection.open({ to: { host: "127.0.0.1", port }, client: "test", handshakeTimeoutMs: 400 })
+  // It is connected when this is over.
+  for (const until = performance.now() + 200; performance.now() < until;);
+  const error = await failure(opening)
+  expect([error.code, error.executed]).toEqual(["unavailable", "no"])
+  expect(error.message).toBe(`127.0.0.1:${port} said no HELLO within 400 ms`)
+  for (const socket of sockets) socket.destroy()
+  silent.close()
+})
