@@ -147,7 +147,7 @@ export class CallRunner implements CallHost, StreamHost {
 
   gaveUp(call: RunningCall, error: RpcError): void {
     this.#answerError(call.id, error)
-    this.#measure(call, error.code)
+    this.#measureRun(call, error.code)
   }
 
   sendItem(call: RunningCall, value: unknown): void {
@@ -170,7 +170,7 @@ export class CallRunner implements CallHost, StreamHost {
     this.#byId.delete(call.id)
     call.entry.running--
     this.#host.counts.running--
-    if (call.isStream) this.#host.counts.streams--
+    if (!call.isStream) this.#host.pace.end()
     this.#finish(call, threw, outcome)
     if (this.#isClosed) this.#leaveIdle()
     this.#owner.link.flush()
@@ -232,8 +232,9 @@ export class CallRunner implements CallHost, StreamHost {
   #isInVain({ arrivedAt, dueAt, entry }: RunningCall, clock: number): boolean {
     if (dueAt === Infinity) return false
     if (dueAt - clock < clock - arrivedAt && turns.isOverloaded(clock)) return true
+    const leftMs = dueAt - clock
     // Those that run may be others, which only wait.
-    return entry.running > 0 && this.#host.pace.isTooSlowFor(dueAt - clock)
+    return entry.running > 0 && entry.usualMs > leftMs / 4 && this.#host.pace.isTooSlowFor(leftMs)
   }
 
   #streamRefusal(call: RunningCall, request: Request): RpcError | undefined {
@@ -277,7 +278,7 @@ export class CallRunner implements CallHost, StreamHost {
     if (call.id !== 0) this.#byId.set(call.id, call)
     call.entry.running++
     this.#host.counts.running++
-    if (call.isStream) this.#host.counts.streams++
+    if (!call.isStream) this.#host.pace.begin()
     if (call.dueAt !== Infinity) deadlines.add(call, call.dueAt)
   }
 
@@ -297,7 +298,7 @@ export class CallRunner implements CallHost, StreamHost {
     if (isFault) this.#host.fault({ kind: "handler", remote: this.remote, method: call.method, error: outcome })
     if (call.answered) return
     call.answered = true
-    this.#measure(call, threw ? this.#fail(call, outcome) : this.#succeed(call, outcome))
+    this.#measureRun(call, threw ? this.#fail(call, outcome) : this.#succeed(call, outcome))
   }
 
   #fail(call: RunningCall, outcome: unknown): ErrorCode {
@@ -318,11 +319,18 @@ export class CallRunner implements CallHost, StreamHost {
   }
 
   /** One look at the clock for each call: its end is also the beginning of the next one that waits. */
-  #measure(call: RunningCall, code: ErrorCode | undefined): void {
-    const time = (this.#owner.link.clock = now())
-    const tookMs = time - call.arrivedAt
+  #measure(call: RunningCall, code: ErrorCode | undefined): number {
+    const tookMs = (this.#owner.link.clock = now()) - call.arrivedAt
     call.entry.meter?.record(tookMs * 1000, code)
     if (tookMs > this.#slowMs && !call.isStream) this.#host.options.onSlow?.(call, tookMs)
+    return tookMs
+  }
+
+  /** Of a call that was begun, and not only turned away. */
+  #measureRun(call: RunningCall, code: ErrorCode | undefined): void {
+    const tookMs = this.#measure(call, code)
+    const { entry } = call
+    if (!call.isStream) entry.usualMs += (tookMs - entry.usualMs) / 8
   }
 
   #answerError(id: number, error: RpcError): void {

@@ -40,6 +40,8 @@ export interface ServerMethod {
   readonly streams: boolean
   /** Calls of it that run now. The server's own. */
   running: number
+  /** How long its calls have taken lately. The server's own. */
+  usualMs: number
   /** Hears of each answer; undefined: nobody counts. */
   readonly meter: MethodMeter | undefined
 }
@@ -83,6 +85,7 @@ export const serverMethod = (
   concurrencyMax: options.concurrencyMax ?? Infinity,
   streams: options.streams ?? Object.prototype.toString.call(handle) === "[object AsyncGeneratorFunction]",
   running: 0,
+  usualMs: 0,
   meter: options.meter,
 })
 

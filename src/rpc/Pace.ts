@@ -1,5 +1,3 @@
-import type { Counts } from "./ServerFigures.ts"
-
 /** A timer so late says that the event loop is behind; one so late does not say that it keeps up. */
 const lateMs = 60
 const nearlyLateMs = 30
@@ -30,24 +28,38 @@ class Loop {
 
 export const loop = new Loop()
 
-/** How many calls of a server are done in a time, and so how long a call takes that is begun among those that run. */
+/**
+ * How many calls of a server are done in a time, and so how long a call takes that is begun among those that run. Only
+ * calls that wait for something are counted, and no streams, which may run for hours.
+ */
 export class Pace {
-  readonly #counts: Counts
-  #served = 0
+  #running = 0
+  /** The fewest that ran at once since the last sample. */
+  #least = 0
+  #ended = 0
   #at = 0
+  /** 0: not known. */
   #perMs = 0
 
-  constructor(counts: Counts) {
-    this.#counts = counts
+  begin(): void {
+    this.#running++
+  }
+
+  end(): void {
+    this.#ended++
+    if (--this.#running < this.#least) this.#least = this.#running
   }
 
   /** To be called several times a second. */
   sample(time: number): void {
     const tookMs = time - this.#at
     if (tookMs < sampleMs) return
-    const perMs = (this.#counts.served - this.#served) / tookMs
-    this.#perMs = (this.#perMs + perMs) / 2
-    this.#served = this.#counts.served
+    const perMs = this.#ended / tookMs
+    // With less to do than could be done, the pace is that of the callers. What a burst after that would take is unknown.
+    if (this.#least >= runningLeast / 2) this.#perMs = this.#perMs === 0 ? perMs : (this.#perMs + perMs) / 2
+    else if (loop.slack === Infinity) this.#perMs = 0
+    this.#ended = 0
+    this.#least = this.#running
     this.#at = time
   }
 
@@ -57,10 +69,7 @@ export class Pace {
    */
   isTooSlowFor(leftMs: number): boolean {
     const { slack } = loop
-    // Of a server that has just begun nothing is known yet.
     if (slack === Infinity || this.#perMs === 0) return false
-    // A stream may run for hours, and mostly waits.
-    const running = this.#counts.running - this.#counts.streams
-    return running >= runningLeast && running > ((this.#perMs * leftMs) / 2) * slack
+    return this.#running >= runningLeast && this.#running > ((this.#perMs * leftMs) / 2) * slack
   }
 }

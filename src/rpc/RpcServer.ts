@@ -62,7 +62,7 @@ export class RpcServer {
       options,
       limits,
       counts: this.#counts,
-      pace: new Pace(this.#counts),
+      pace: new Pace(),
       hello: this.#helloOf(options.service),
       fault: (fault) => options.onFault?.(fault),
       idle: (connection) => {

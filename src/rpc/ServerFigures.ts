@@ -33,8 +33,6 @@ export class Counts implements Traffic {
   sentBytes = 0
   /** Calls that a handler has answered, in any way. */
   served = 0
-  /** Calls whose handler has not settled, */
+  /** Calls whose handler has not settled. */
   running = 0
-  /** and those of them that are streams. */
-  streams = 0
 }

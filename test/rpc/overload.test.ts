@@ -146,6 +146,14 @@ describe("calls that wait for long are no load to those beside them, after a mom
     }
   }
 
+  /** A call now and then, over several samples of the pace. */
+  const untilSampled = async (call: () => Promise<unknown>) => {
+    for (const until = performance.now() + 2_500; performance.now() < until;) {
+      await call()
+      await new Promise((resolve) => setTimeout(resolve, 100))
+    }
+  }
+
   // Neither what was done before nor this is on the mind of those that come: it would be for seven seconds.
   const rest = () => {
     loop.slack = Infinity
@@ -192,6 +200,41 @@ describe("calls that wait for long are no load to those beside them, after a mom
     connection.close()
     await here.close()
   })
+
+  test("calls of other methods that are answered soon, also when several of them run at once", async () => {
+    const { handler, waiting } = gate()
+    const here = await startServer({ poll: handler, hello: () => new Promise((resolve) => setTimeout(resolve, 1)) })
+    const connection = await here.connect()
+    const polls = Array.from({ length: 20 }, () => connection.call("poll", [], { timeoutMs: 60_000 }))
+    await waitFor(() => waiting.length === polls.length)
+    const hello = () => connection.call("hello", [], { timeoutMs })
+    await untilSampled(hello)
+    loop.slack = 1
+    await Promise.all([hello(), hello(), hello()])
+    for (const { go } of waiting) go("news")
+    await Promise.all(polls)
+    connection.close()
+    await here.close()
+  }, 20_000)
+
+  test("a burst of calls on a server that had little to do", async () => {
+    const { handler, waiting } = gate()
+    const here = await startServer({ poll: handler, hello: () => new Promise((resolve) => setTimeout(resolve, 1)) })
+    const connection = await here.connect()
+    await untilSampled(() => connection.call("hello", [], { timeoutMs }))
+    // Some that have taken their time.
+    const slow = [1, 2, 3].map(() => connection.call("poll", [], { timeoutMs: 20_000 }))
+    await new Promise((resolve) => setTimeout(resolve, 1_500))
+    for (const { go } of waiting) go("news")
+    await Promise.all(slow)
+    loop.slack = 1
+    const burst = Array.from({ length: 500 }, () => connection.call("poll", [], { timeoutMs: 1_500 }))
+    await waitFor(() => waiting.length === burst.length + slow.length)
+    for (const { go } of waiting) go("news")
+    await Promise.all(burst)
+    connection.close()
+    await here.close()
+  }, 20_000)
 
   test("the first calls of a server", async () => {
     const { handler, waiting } = gate()
