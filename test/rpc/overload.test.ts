@@ -71,6 +71,7 @@ describe("three times as many calls as can be done", () => {
   /** The best of a few rounds: other processes share this machine. */
   const share = async (method: string, wanted: number) => {
     let best = 0
+    const seen = new Set<string>()
     for (let round = 0; round < 3 && best < wanted; round++) {
       const before = await peak(method, 1000)
       // Until it is known that it is too much, calls are taken that cannot be done in time.
@@ -78,8 +79,10 @@ describe("three times as many calls as can be done", () => {
       const { errors, rate } = await goodput(method, before * 3, 3000)
       const after = await peak(method, 1000)
       best = Math.max(best, rate / ((before + after) / 2))
-      expect(errors).toContain("resource_exhausted no")
+      for (const error of errors) seen.add(error)
     }
+    // In a round whose peak was measured beside much other work, what was too much then need not be too much now.
+    expect(seen).toContain("resource_exhausted no")
     return best
   }
 
