@@ -1,6 +1,7 @@
 import { expect, setDefaultTimeout, test } from "bun:test"
 import { writeFileSync } from "node:fs"
 import { connect } from "../../src/client/index.ts"
+import { RpcConnection } from "../../src/rpc/RpcConnection.ts"
 import { freePort } from "../support/muster.ts"
 import { waitFor } from "../support/waitFor.ts"
 import { assignment, callOnce, TestNode } from "./TestNode.ts"
@@ -10,6 +11,18 @@ setDefaultTimeout(120_000)
 
 const started = async () => (await new TestNode().join()).start()
 const local = async () => ({ ip: "127.0.0.1", port: await freePort() })
+
+/** A call to the worker of this pid, which may be one of several at the port. */
+const callOf = async (port: number, pid: number, method: string) => {
+  for (;;) {
+    const connection = await RpcConnection.open({ to: { host: "127.0.0.1", port }, client: "test" })
+    if (connection.hello.worker.pid === pid)
+      return {
+        answer: connection.call(method, [], { timeoutMs: 60_000 }).finally(() => connection.close()),
+      }
+    connection.close()
+  }
+}
 
 const work = `
 export const pid = () => process.pid
@@ -149,12 +162,32 @@ test("a version whose workers die soon after they were ready does not get past t
   await using node = await started()
   const listen = await local()
   const name = `greeter@${listen.port}`
-  const module = node.module("work.js", work)
-  await node.apply(1, assignment(listen, module))
+  const [end, ended, go] = [node.path("end"), node.path("ended"), node.path("go")]
+  const holding = `import { existsSync, writeFileSync } from "node:fs"
+    export const hold = async () => { while (!existsSync("${go}")) await new Promise((r) => setTimeout(r, 10)) }
+    ${work}`
+  const module = node.module("work.js", holding)
+  await node.apply(1, assignment(listen, module, { drainTimeoutMs: 60_000 }))
   const before = await node.running(2)
-  // Less than any drain takes.
-  writeFileSync(module, `${work}\nsetTimeout(() => process.exit(7), 100)`)
-  const verdict = await node.reload(name)
+  const held = await callOf(listen.port, before[0] ?? 0, "hold")
+  // The first of them ends when it is told to; the next one, which is started in its place, does not.
+  const dying = `setInterval(() => {
+      if (!existsSync("${end}") || existsSync("${ended}")) return
+      writeFileSync("${ended}", "")
+      process.exit(7)
+    }, 10)`
+  writeFileSync(module, `${holding}\n${dying}`)
+  const reload = node.reload(name)
+  await waitFor(async () => (await node.process()).reload?.replaced === 1)
+  writeFileSync(end, "")
+  await waitFor(async () => {
+    const { restarts, state } = (await node.process()).workers[0] ?? {}
+    return restarts === 1 && state === "RUNNING"
+  })
+  // Only now the one before it has ended, and the new one is looked at.
+  writeFileSync(go, "")
+  const verdict = await reload
+  await held.answer
   expect(verdict).toMatchObject({ outcome: "failed", replaced: 1, total: 2 })
   expect(verdict.reason).toBe("the new worker ended soon after it was ready: exited with code 7")
   expect((await node.process()).workers[1]).toMatchObject({ state: "RUNNING", pid: before[1] ?? 0 })

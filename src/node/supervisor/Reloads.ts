@@ -36,6 +36,13 @@ type Job = { progress: Progress; readonly verdict: Deferred.Deferred<ReloadVerdi
 const downStates: ReadonlySet<Slot["state"]> = new Set(["BACKOFF", "FATAL", "STOPPED", "EXITED"])
 const isDown = ({ state }: Slot) => downStates.has(state)
 
+/** How the process of this version has ended in its place, also when it was started anew meanwhile. */
+const endOf = (slot: Slot, { generation }: Version): string | undefined => {
+  if (slot.failed?.generation === generation) return slot.failed.reason
+  if (slot.generation !== generation || slot.isCompleted || !isDown(slot)) return undefined
+  return slot.status.reason ?? "stopped"
+}
+
 /**
  * Replaces the workers of one process set: all of them by a new version, or one by a fresh worker. At most one such job
  * runs at a time, and in it one slot after the other, each new worker beside the one whose place it takes.
@@ -75,9 +82,8 @@ export const makeReloads = Effect.fnUntraced(function* (options: ReloadsOptions)
     options.prove(version)
     yield* tell(own, { replaced: own.progress.replaced + 1 })
     yield* slot.alone
-    return isDown(slot) && !slot.isCompleted && slot.generation === version.generation
-      ? `the new worker ended soon after it was ready: ${slot.status.reason ?? "stopped"}`
-      : undefined
+    const reason = endOf(slot, version)
+    return reason === undefined ? undefined : `the new worker ended soon after it was ready: ${reason}`
   })
 
   /** Nobody serves, so nobody is to be protected, and all may start at once. */

@@ -54,6 +54,7 @@ export const makeSlot = Effect.fnUntraced(function* (options: SlotOptions) {
     leaving: new Set(),
     generation: 0,
     restarts: 0,
+    failed: undefined,
     reason: null,
     since: yield* Clock.currentTimeMillis,
     left: null,
@@ -264,7 +265,10 @@ export const makeSlot = Effect.fnUntraced(function* (options: SlotOptions) {
     if (before === "STOPPING") return
     yield* orders.answer(view.isCompleted ? { _tag: "Ready" } : { _tag: "Failed", reason: why })
     const good = view.isCompleted || (now.state._tag === "BACKOFF" && now.state.past.failures === 0)
-    if (!good) now.restarts += 1
+    if (!good) {
+      now.restarts += 1
+      now.failed = { generation: run.generation, reason: why }
+    }
     yield* good ? hooks.wentWell(run) : crashed(run, how, before === "RUNNING")
     yield* options.changed
   })

@@ -76,6 +76,8 @@ export interface Slot {
   readonly isCompleted: boolean
   /** It has failed at least twice in a row, and its next try is some time away; or there is none. */
   readonly isResting: boolean
+  /** The last process that ended as it should not have, and why; another one may be up by now. */
+  readonly failed: { readonly generation: number; readonly reason: string } | undefined
   /** It is stopped, and none of its processes is left. */
   readonly isVacant: boolean
   /** Those that were asked to end, and have not yet. */

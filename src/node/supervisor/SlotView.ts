@@ -13,6 +13,7 @@ export type SlotNow = {
   readonly leaving: Set<WorkerRun>
   generation: number
   restarts: number
+  failed: Slot["failed"]
   reason: string | null
   /** Milliseconds since 1970. */
   since: number
@@ -34,6 +35,7 @@ type Seen = Pick<
   | "isReady"
   | "isCompleted"
   | "isResting"
+  | "failed"
   | "isVacant"
   | "leaving"
   | "kill"
@@ -69,6 +71,9 @@ export const viewOfSlot = ({ index, name }: Named, now: SlotNow): Seen => ({
     const { state } = now
     const rests = state._tag === "BACKOFF" ? state.past.ends > 1 : state._tag === "FATAL" || state._tag === "EXITED"
     return rests && now.successor === undefined
+  },
+  get failed() {
+    return now.failed
   },
   get isVacant() {
     return now.state._tag === "STOPPED" && now.successor === undefined && now.leaving.size === 0
