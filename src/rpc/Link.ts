@@ -14,6 +14,8 @@ export interface LinkOwner {
   frame(reader: FrameReader): void
   /** A peer that doesn't take what is written has its own frames left unread. */
   readonly pausesSlowPeer: boolean
+  /** What had come when the connection was lost is read first: the answers that wait for their turn are answers. */
+  readonly readsToTheEnd: boolean
   /** The peer takes what is written again. */
   drained(): void
   /** A quarter of a second is over. */
@@ -65,6 +67,8 @@ export class Link implements Swept, Turned {
   #waiting: Array<Chunk> = []
   #waitingBytes = 0
   #isPaused = false
+  /** The connection was lost, and what had come before is being read. */
+  #isLost = false
   #openedAt: number
   #heardAt: number
   #frameBegunAt = 0
@@ -86,12 +90,12 @@ export class Link implements Swept, Turned {
     duplex.handle({
       data: (chunk) => this.#data(chunk),
       drain: () => this.#drain(),
-      close: (error) => this.#closed(error),
+      close: (error) => this.#lost(error),
     })
   }
 
   get open(): boolean {
-    return this.#state === "open"
+    return this.#state === "open" && !this.#isLost
   }
 
   /** When the last bytes of the peer arrived. */
@@ -351,6 +355,14 @@ export class Link implements Swept, Turned {
       default:
         this.#owner.frame(reader)
     }
+  }
+
+  #lost(error: Error | undefined): void {
+    const isRead = !this.#inLine || this.#stalled || this.#state !== "open"
+    if (isRead || !this.#owner.readsToTheEnd) return this.#closed(error)
+    this.#isLost = true
+    endSweep(this)
+    this.whenRead(() => this.#closed(error))
   }
 
   #closed(error: Error | undefined): void {

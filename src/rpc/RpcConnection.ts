@@ -59,6 +59,7 @@ export class RpcConnection implements LinkOwner, StreamOwner {
   readonly remote: string
   readonly peer: Identity | undefined
   readonly pausesSlowPeer = false
+  readonly readsToTheEnd = true
   readonly traffic: Traffic = { receivedBytes: 0, sentBytes: 0 }
   greeted = false
   readonly #limits: Limits
@@ -326,7 +327,8 @@ export class RpcConnection implements LinkOwner, StreamOwner {
   }
 
   #refusal(signal?: AbortSignal): RpcError | undefined {
-    if (this.#state !== "open" || !this.#link.open) return unavailable(`The connection is ${this.#state}`, "no")
+    if (this.#state !== "open") return unavailable(`The connection is ${this.#state}`, "no")
+    if (!this.#link.open) return unavailable("The connection is closed", "no")
     if (signal?.aborted === true) return new RpcError("cancelled", "Cancelled before it was sent", { executed: "no" })
     return this.#link.out.queuedBytes > this.#limits.queuedBytes ? this.#full() : undefined
   }

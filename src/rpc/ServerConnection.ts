@@ -24,6 +24,8 @@ export const leaveMs = 1_000
 /** The server's end of one connection. */
 export class ServerConnection implements LinkOwner, RunnerOwner {
   readonly pausesSlowPeer = true
+  /** Nobody waits for what it would do. */
+  readonly readsToTheEnd = false
   greeted = false
   client = ""
   readonly remote: string
