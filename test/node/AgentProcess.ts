@@ -30,7 +30,8 @@ export class AgentProcess {
     const child = Bun.spawn(command, { cwd: root, stdin: "ignore", stdout: out, stderr: out })
     const own = new AgentProcess(child, log)
     const port = await waitFor(() => /^PORT (\d+)$/m.exec(own.output)?.[1] ?? (own.hasEnded && "ended"), {
-      timeoutMs: 20_000,
+      // It is known when it has ended: what it takes to start is the host's matter.
+      timeoutMs: 100_000,
       what: "the port of the agent",
     })
     if (port === "ended") throw new Error(`the agent ended: ${own.output}`)

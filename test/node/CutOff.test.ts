@@ -15,19 +15,29 @@ setDefaultTimeout(120_000)
 
 const ip = "127.42.7.1"
 
-const module = `
-  export const slow = async (ms) => { await new Promise((r) => setTimeout(r, ms)); return process.pid }
-  export const block = (ms) => { const until = Date.now() + ms; while (Date.now() < until); return process.pid }
+/** Each call that takes its time says in the file `begun` that it has begun. */
+const moduleOf = (node: TestNode) => `
+  import { appendFileSync, existsSync, writeFileSync } from "node:fs"
+  const begin = (what) => appendFileSync("${node.path("begun")}", what + "\\n")
+  export const slow = async (ms) => { begin("slow"); await new Promise((r) => setTimeout(r, ms)); return process.pid }
+  export const block = (ms) => {
+    begin("block")
+    const until = Date.now() + ms
+    while (Date.now() < until);
+    return process.pid
+  }
   export const version = () => 1`
-/** It takes its time, so that there is one to be killed in. */
-const nextVersion = `await new Promise((r) => setTimeout(r, 1_000))
-${module.replace("version = () => 1", "version = () => 2")}`
+
+/** The first of its workers starts, and the next ones when there is the file `go`. */
+const nextVersionOf = (node: TestNode) => `${moduleOf(node).replace("version = () => 1", "version = () => 2")}
+  if (!existsSync("${node.path("first")}")) writeFileSync("${node.path("first")}", "")
+  else while (!existsSync("${node.path("go")}")) await new Promise((r) => setTimeout(r, 10))`
 
 const begin = async (over: Parameters<typeof assignment>[2] = {}) => {
   const node = await new TestNode().join()
   const listen = { ip, port: await freePort(ip) }
   const agent = await AgentProcess.start(node)
-  const path = node.module("slow.js", module)
+  const path = node.module("slow.js", moduleOf(node))
   await node.apply(1, assignment(listen, path, { tls: "off", ...over }))
   const pids = await node.running(over.workers ?? 2)
   return { node, agent, listen, path, pids, name: `greeter@${listen.port}` }
@@ -51,6 +61,11 @@ const filesOf = (node: TestNode, end: string) =>
   readdirSync(node.path("run"))
     .filter((name) => name.endsWith(end))
     .map((name) => node.path("run", name))
+const linesOf = (path: string) => (existsSync(path) ? readFileSync(path, "utf8").trim().split("\n") : [])
+
+/** The last call that has begun is of this method. */
+const begun = (node: TestNode, method: string) => waitFor(() => linesOf(node.path("begun")).at(-1) === method)
+
 const kept = (node: TestNode, end = ".run") =>
   filesOf(node, end).map((path) => JSON.parse(readFileSync(path, "utf8")) as Kept)
 
@@ -60,12 +75,13 @@ const uptimeMs = () => Number.parseFloat(readFileSync("/proc/uptime", "utf8")) *
 const cutOffReload = async () => {
   const one = await begin({ workers: 3 })
   const { agent, name, node, path } = one
-  writeFileSync(path, nextVersion)
+  writeFileSync(path, nextVersionOf(node))
   void node.reload(name).catch(() => undefined)
   const next = await waitFor(
     () => kept(node).find(({ generation, isUp }) => generation === 2 && isUp === true)?.process?.pid,
   )
   await agent.end("SIGKILL")
+  writeFileSync(node.path("go"), "")
   return { ...one, next }
 }
 
@@ -113,8 +129,9 @@ test("a worker too busy to say that it drains is not asked a second time, which 
   const { agent, listen, name, node, pids } = await begin({ workers: 1, drainTimeoutMs: 30_000 })
   await using _ = node
   const answer = call(listen.port, "slow", 10_000)
+  await begun(node, "slow")
   const busy = call(listen.port, "block", 9_000)
-  await Bun.sleep(300)
+  await begun(node, "block")
   void node.reload(name).catch(() => undefined)
   await leavingOne(node)
   await agent.end("SIGKILL")
@@ -130,7 +147,7 @@ test("the time that a worker may take to end does not begin anew with each agent
   const { agent, listen, name, node, pids } = await begin({ workers: 1, drainTimeoutMs: 8_000 })
   await using _ = node
   void call(listen.port, "block", 90_000).catch(() => undefined)
-  await Bun.sleep(300)
+  await begun(node, "block")
   void node.reload(name).catch(() => undefined)
   const { drainUntil } = await leavingOne(node)
   await agent.end("SIGKILL")
@@ -154,8 +171,6 @@ const program = (shell: string, run: Record<string, unknown>, over: Record<strin
     listen: null,
     spec: { kind: "command", service: "loop", command: { shell }, instances: 1, startMs: 200, run, ...over },
   }) as unknown as ProcessAssignment
-
-const linesOf = (path: string) => (existsSync(path) ? readFileSync(path, "utf8").trim().split("\n") : [])
 
 test("a program that is given up stays so when the agent is killed, until a person starts it", async () => {
   await using node = await new TestNode().join()
