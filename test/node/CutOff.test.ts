@@ -153,12 +153,12 @@ test("the time that a worker may take to end does not begin anew with each agent
   await agent.end("SIGKILL")
   await Bun.sleep(3_000)
   await using next = await AgentProcess.start(node)
-  // It is given 2 s more than it was told.
+  // It is given 2 s more than it was told; by an agent that comes later than that, 2 s.
   const killAt = Number(drainUntil) + 2_000
   const asked = uptimeMs()
   const { instances } = (await node.call(nodeMethods.inspectProcess, { name })) as ProcessInspection
   const killInMs = instances[0]?.leaving.find(({ pid }) => pid === pids[0])?.killInMs ?? 0
-  expect(killInMs).toBeWithin(killAt - uptimeMs() - 100, killAt - asked + 100)
+  expect(killInMs).toBeWithin(killAt - uptimeMs() - 100, Math.max(killAt - asked, 2_000) + 100)
   await waitFor(() => kept(node).every(({ process }) => process?.pid !== pids[0]), { timeoutMs: 30_000 })
   expect(uptimeMs()).toBeGreaterThan(killAt - 500)
   expect(next.output).toContain("did not stop in time, killing it")
