@@ -1,8 +1,8 @@
-import { expect, test } from "bun:test"
-import { streamAnswer, streamForms } from "../../../src/node/gateway/StreamAnswer.ts"
+import { expect, jest, test } from "bun:test"
+import { streamAnswer, type StreamAnswerOptions, streamForms } from "../../../src/node/gateway/StreamAnswer.ts"
 
-/** Items of a stream that goes on as a test says, and its answer as NDJSON. */
-const begin = async () => {
+/** Items of a stream that goes on as a test says, and its answer. */
+const begin = async (form: StreamAnswerOptions["form"] = streamForms.ndjson) => {
   let asked = 0
   let left = 0
   let ended = 0
@@ -23,7 +23,7 @@ const begin = async () => {
   }
   const [gone, closing] = [new AbortController(), new AbortController()]
   const answer = await streamAnswer(items, {
-    form: streamForms.ndjson,
+    form,
     gone: gone.signal,
     closing: closing.signal,
     onEnd: () => void ended++,
@@ -77,3 +77,70 @@ test("a stream that breaks because the gateway stops says that, and not how it b
   expect(await read()).toBeUndefined()
   expect(counts()).toEqual({ asked: 2, left: 1, ended: 1 })
 })
+
+/** `turn`: lets so much time pass, and what comes of it happen. */
+const onTurnedTimers = async (use: (turn: (ms: number) => Promise<void>) => Promise<void>) => {
+  jest.useFakeTimers()
+  try {
+    await use(async (ms) => {
+      jest.advanceTimersByTime(ms)
+      for (let turn = 0; turn < 50; turn++) await Promise.resolve()
+    })
+  } finally {
+    jest.useRealTimers()
+  }
+}
+
+test("an event stream whose client waits says nothing every 15 seconds, until the next item is there", () =>
+  onTurnedTimers(async (turn) => {
+    const { counts, gone, next, read } = await begin(streamForms.sse)
+    // That of the pings; the first item was there at once.
+    expect(jest.getTimerCount()).toBe(1)
+    expect(await read()).toBe(":\n\n")
+    expect(await read()).toBe('data: "first"\n\n')
+    const got: Array<string | undefined> = []
+    const readAll = async () => {
+      for (let text = await read(); text !== undefined; text = await read()) got.push(text)
+    }
+    const all = readAll()
+    await turn(14_999)
+    expect(got).toEqual([])
+    await turn(1)
+    expect(got).toEqual([":\n\n"])
+    await turn(15_000)
+    expect(got).toEqual([":\n\n", ":\n\n"])
+    next()?.resolve({ done: false, value: "second" })
+    await turn(0)
+    expect(got.slice(2)).toEqual(['data: "second"\n\n'])
+    gone.abort()
+    await all
+    expect(jest.getTimerCount()).toBe(0)
+    await turn(15_000)
+    // Not one at its end either.
+    expect(got.slice(3)).toEqual(["event: end\ndata: null\n\n"])
+    expect(counts()).toEqual({ asked: 3, left: 1, ended: 1 })
+  }))
+
+test("no pings gather for a client that does not read", () =>
+  onTurnedTimers(async (turn) => {
+    const { gone, next, read } = await begin(streamForms.sse)
+    expect(await read()).toBe(":\n\n")
+    expect(await read()).toBe('data: "first"\n\n')
+    for (let pings = 0; pings < 3; pings++) await turn(15_000)
+    const second = read()
+    await turn(0)
+    next()?.resolve({ done: false, value: "second" })
+    expect(await second).toBe('data: "second"\n\n')
+    gone.abort()
+  }))
+
+test("NDJSON has no pings, whose lines are items", () =>
+  onTurnedTimers(async (turn) => {
+    const { next, read } = await begin()
+    expect(await read()).toBe('"first"\n')
+    const second = read()
+    for (let pings = 0; pings < 3; pings++) await turn(15_000)
+    next()?.resolve({ done: false, value: "second" })
+    expect(await second).toBe('"second"\n')
+    expect(jest.getTimerCount()).toBe(0)
+  }))
