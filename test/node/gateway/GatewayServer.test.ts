@@ -42,6 +42,7 @@ const start = async (methods: Parameters<typeof TestService.start>[1]) => {
     spoil: () => void (lists = undefined as never),
     push: (...next: ReadonlyArray<object>) => void (lists = next.map(listOf)),
     services,
+    connections: () => service.connections,
     [Symbol.asyncDispose]: async () => {
       services.close()
       await service.stop()
@@ -61,16 +62,18 @@ test("no more than 1024 calls are open at once, and one that has ended makes roo
   })
   const leaving = new AbortController()
   const headers = { "muster-timeout": "1m" }
+  // Many begin at once, on a busy machine.
+  const one = () => gateway.post("/rpc/shop/one", headers)
   const calls = Array.from({ length: 1_023 }, () => gateway.post("/rpc/shop/hang", headers, leaving.signal))
   await waitFor(() => open > 0)
-  expect((await gateway.post("/rpc/shop/one")).status).toBe(200)
+  expect((await one()).status).toBe(200)
   const last = gateway.post("/rpc/shop/hang", headers, leaving.signal)
-  const refused = await gateway.post("/rpc/shop/one")
+  const refused = await one()
   expect(refused.status).toBe(429)
   expect(await refused.text()).toContain("the gateway has 1024 calls open")
   leaving.abort()
   await Promise.all([...calls, last])
-  expect((await gateway.post("/rpc/shop/one")).status).toBe(200)
+  expect((await one()).status).toBe(200)
 })
 
 test("a call that may take long keeps its connection, and a mistake of the gateway's own is told", async () => {
@@ -101,6 +104,26 @@ test("a service is called by its newest list, from the moment in which that is t
   gateway.services.refresh()
   expect((await gateway.post("/rpc/shop/one")).status).toBe(503)
   expect((await gateway.post("/rpc/bank/one")).status).toBe(404)
+})
+
+test("a call that is open when its service is taken away is answered, and then its connection closes", async () => {
+  const [begun, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  await using gateway = await start({
+    wait: async () => {
+      begun.resolve()
+      await gate.promise
+      return "done"
+    },
+  })
+  const answer = gateway.post("/rpc/shop/wait", { "muster-timeout": "1m" })
+  await begun.promise
+  gateway.push()
+  gateway.services.refresh()
+  expect((await gateway.post("/rpc/shop/wait")).status).toBe(404)
+  expect(gateway.connections()).toBe(1)
+  gate.resolve()
+  expect(await (await answer).json()).toBe("done")
+  await waitFor(() => gateway.connections() === 0)
 })
 
 test("a stream is not for who waits for no answer", async () => {
