@@ -36,6 +36,16 @@ const Place = Schema.Struct({
       taskWorkers: Schema.Array(Worker),
       waitingFor: Schema.NullOr(Schema.String),
       limitsMissing: Schema.NullOr(Schema.String),
+      reload: Schema.NullOr(
+        Schema.Struct({
+          state: Schema.String,
+          replaced: Schema.Int,
+          total: Schema.Int,
+          reason: Schema.NullOr(Schema.String),
+          startedAt: Schema.Finite,
+          endedAt: Schema.NullOr(Schema.Finite),
+        }),
+      ),
     }),
   ),
   error: Schema.NullOr(Schema.String),
@@ -68,11 +78,25 @@ export const readStatus = (service: string | undefined, options: ApiOptions) =>
     options,
   )
 
+/**
+ * Why the last reload failed, while a process of before it still runs. A new revision of a spec is begun by a reload
+ * too, so what runs is then not what is wanted.
+ */
+export const failedReload = ({ status }: Place): string | undefined => {
+  const reload = status?.reload
+  if (reload?.state !== "failed") return undefined
+  const isOlder = ({ pid, since }: Worker) => pid !== null && since < reload.startedAt
+  return [...(status?.workers ?? []), ...(status?.taskWorkers ?? [])].some(isOlder)
+    ? `the reload failed: ${reload.reason ?? "no reason given"}`
+    : undefined
+}
+
 /** Whether a place does what is wanted of it. */
-export const isAsWanted = ({ delivery, status }: Place): boolean => {
+export const isAsWanted = (place: Place): boolean => {
+  const { delivery, status } = place
   if (delivery.wanted === null) return true
   if (delivery.state !== "acked" || status === null) return false
   const workers = [...status.workers, ...status.taskWorkers]
   if (delivery.wanted.desired === "stopped") return workers.every(({ pid }) => pid === null)
-  return status.state === "RUNNING" && workers.every(({ ready }) => ready)
+  return failedReload(place) === undefined && status.state === "RUNNING" && workers.every(({ ready }) => ready)
 }

@@ -6,7 +6,7 @@ import * as numbers from "../Numbers.ts"
 import { oneLine } from "../OneLine.ts"
 import { dataFlag, jsonFlag, pageFlag } from "../SharedFlags.ts"
 import { writeTable } from "../Table.ts"
-import { isAsWanted, type Place, readStatus, type ServiceStatus, type Worker } from "./Status.ts"
+import { failedReload, isAsWanted, type Place, readStatus, type ServiceStatus, type Worker } from "./Status.ts"
 
 export const statusCommand = command({
   words: ["status"],
@@ -20,7 +20,7 @@ export const statusCommand = command({
     ["muster status greeter --json", "one service, for a script"],
   ],
   notes: [
-    "An instance that was started by an agent before the present one is marked adopted. A process that waits for another says for which, and one whose node is away says why.",
+    "An instance that was started by an agent before the present one is marked adopted. A process that waits for another says for which, and one whose node is away says why. Where a new revision could not be started, what ran before runs on, and the reason is told.",
     "Files: DATA/manager/cli-token lets this command in; DATA/ca/ca.pem verifies a page with HTTPS.",
     "Exit codes: 0 all that is wanted is so, 1 something is not, or the manager refused, 2 the command line is wrong.",
   ],
@@ -81,13 +81,15 @@ const placeRows = (place: Place, now: number): ReadonlyArray<ReadonlyArray<strin
 }
 
 /** What concerns the whole set. */
-const setReason = ({ delivery, status }: Place): string => {
+const setReason = (place: Place): string => {
+  const { delivery, status } = place
   const parts = [
     status?.waitingFor === null || status === null ? "" : `waits: ${status.waitingFor}`,
     delivery.state === "refused" ? `the node refused it: ${delivery.message ?? ""}` : "",
     delivery.state === "sending" && delivery.wanted !== null
       ? `revision ${delivery.wanted.revision}, ${delivery.wanted.desired}, is on its way`
       : "",
+    failedReload(place) ?? "",
     status?.limitsMissing === null || status === null ? "" : `without its limits: ${status.limitsMissing}`,
   ]
   return parts.filter((part) => part !== "").join("; ")
