@@ -81,6 +81,13 @@ describe("messages", () => {
     expect(allowed.map(({ key }) => key).filter((key) => !["push.of", "service.by"].includes(key))).toEqual([])
   })
 
+  test("how far an action on several services has come is not said in the words for what runs of them", () => {
+    for (const { bulk, worker } of Object.values(catalogues)) {
+      const states: ReadonlyArray<string> = Object.values(worker)
+      expect(Object.values(bulk.state).filter((word) => states.includes(word))).toEqual([])
+    }
+  })
+
   test("counts of one are singular in English", () => {
     const { en } = catalogues
     expect(en.clients.summary(1, 1)).toBe("1 of 1 client has the released list")

@@ -304,7 +304,7 @@ export const processEn = {
     begun: (count: number) => `Begun with ${counted(count, "service", "services")}`,
     state: {
       queued: "Waiting",
-      running: "Running",
+      running: "Under way",
       done: "Done",
       failed: "Failed",
       kept: "Kept for nodes that are away",
