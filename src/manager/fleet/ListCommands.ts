@@ -1,10 +1,12 @@
 import { Effect } from "effect"
 import { type Endpoint, endpointKey } from "../../domain/Endpoint.ts"
 import { guard, guardReason, type GuardVerdict } from "../../domain/Guard.ts"
+import { addressesOf } from "../../domain/ProcessPlan.ts"
 import { AuditRepo } from "../store/AuditRepo.ts"
 import { Database } from "../store/Database.ts"
 import { DeliveriesRepo } from "../store/DeliveriesRepo.ts"
 import { ListsRepo, type Release, type ReleasedList } from "../store/ListsRepo.ts"
+import { ProcessSpecsRepo } from "../store/ProcessSpecsRepo.ts"
 import { type Service, ServicesRepo } from "../store/ServicesRepo.ts"
 import { Aftermath } from "./Aftermath.ts"
 import { Conflict, GuardRefused, KernelService, NotFound, Stale } from "./Errors.ts"
@@ -39,6 +41,7 @@ export const listCommands = Effect.gen(function* () {
   const lists = yield* ListsRepo
   const pushes = yield* Pushes
   const services = yield* ServicesRepo
+  const specs = yield* ProcessSpecsRepo
 
   const note = (what: string, id: string, by: string, detail: Parameters<typeof audit.add>[0]["detail"]) =>
     audit.add({ who: by, what, object: `service:${id}`, detail })
@@ -115,7 +118,9 @@ export const listCommands = Effect.gen(function* () {
       return { revision: list.revision }
     })
     const written = yield* database.transaction(write)
-    yield* aftermath.of(id, addresses(before?.endpoints, endpoints))
+    // Nodes that its spec names run it by its name too, without an endpoint there.
+    const named = addressesOf(yield* specs.get(id), [])
+    yield* aftermath.of(id, [...addresses(before?.endpoints, endpoints), ...named])
     return written
   })
 

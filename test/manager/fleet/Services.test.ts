@@ -54,6 +54,23 @@ const moduleSpec = {
   rpc: defaultRpcSettings,
 }
 
+const commandAt = (ip: string) => ({
+  ...specDefaults,
+  kind: "command" as const,
+  command: { shell: "sleep 60" },
+  instances: 1,
+  user: "",
+  group: "",
+  nice: 0,
+  rlimits: {},
+  stopSignal: "TERM" as const,
+  startMs: 1_000,
+  startTimeoutMs: 30_000,
+  maxRssBytes: 0,
+  passSocket: false,
+  nodes: [ip],
+})
+
 test("a name is unique, and free again after a deletion", async () => {
   const { id } = await manager.create("unique", [])
   const again = { name: ServiceName.make("unique"), description: "", tls: "auto" as const, endpoints: [] }
@@ -239,6 +256,21 @@ test("a process spec reaches the node of its endpoints, grows with each change, 
     })
     await manager.services((services) => services.remove(id, "ann"))
     await waitFor(() => agent.processes.at(-1)?.processes.length === 0)
+  } finally {
+    await agent.stop()
+  }
+})
+
+test("a new name reaches a node that runs the service without an endpoint there", async () => {
+  const ip = "127.25.0.10"
+  const agent = await joinAgent(manager, "named", ip, await freePort(ip))
+  await agent.start()
+  try {
+    const { id } = await manager.create("first-name", [])
+    await manager.services((services) => services.setProcess(id, commandAt(ip), "ann"))
+    await waitFor(() => agent.processes.at(-1)?.processes[0]?.name === "first-name")
+    await manager.services((services) => services.update(id, edit("second-name", [], 0), "ann"))
+    await waitFor(() => agent.processes.at(-1)?.processes[0]?.name === "second-name", { timeoutMs: 5_000 })
   } finally {
     await agent.stop()
   }
