@@ -7,6 +7,7 @@ const piece = new Uint8Array(pieceBytes)
 
 /** The reader's end of a named pipe by which a process says what it has to say, whether or not somebody listens. */
 export interface OutputPipe {
+  readonly fd: number
   /** What is there, good until the next call; undefined: nothing now; empty: nobody can write to it any more. */
   readonly read: () => Uint8Array | undefined
   /** A descriptor for a process to inherit. It can be read from too, so that the process needs no reader to live. */
@@ -19,6 +20,7 @@ export interface OutputPipe {
 export const openOutput = (fifos: Fifos, path: string): OutputPipe => {
   const fd = fifos.openReader(path)
   return {
+    fd,
     read: () => readPiece(fd),
     openWriter: () => {
       const writer = fifos.openWriter(path)

@@ -2,7 +2,7 @@ import { runReasons } from "../../domain/RunReason.ts"
 import { Deferred, Effect, Fiber } from "effect"
 import type { CronAction } from "../../domain/Cron.ts"
 import { adoptProcess } from "../../platform/AdoptedProcess.ts"
-import { namesIn } from "../../platform/LogFile.ts"
+import { namesIn, removeFile } from "../../platform/LogFile.ts"
 import { openOutput, type OutputPipe } from "../../platform/OutputPipe.ts"
 import { join } from "../../platform/Paths.ts"
 import { currentBootId, processRow } from "../../platform/ProcessTable.ts"
@@ -11,7 +11,7 @@ import { spawnProgram } from "../../platform/Program.ts"
 import type { Exit } from "../../platform/StartProcess.ts"
 import { Pipes } from "../Pipes.ts"
 import { type AdoptedRun, type RunningAction, type RunOutcome, StartFailed } from "./RunningAction.ts"
-import { RunOutput } from "./RunOutput.ts"
+import { RunSpool, spooledRun } from "./RunSpool.ts"
 
 type CommandAction = Extract<CronAction, { readonly kind: "command" }>
 
@@ -43,13 +43,13 @@ const outcomeOf = ({ code, signal }: Exit): RunOutcome => {
   }
 }
 
-/** Reads all that is there now. false: nobody can write to it any more. */
-const readAll = (pipe: OutputPipe, take: (piece: Uint8Array) => void) => {
-  for (;;) {
+/** Takes all that is there now. `isOpen`: somebody can still write to it. */
+const takeAll = (pipe: OutputPipe, spool: RunSpool | undefined) => {
+  for (let came = false; ; came = true) {
+    if (spool?.move(pipe.fd) === true) continue
     const piece = pipe.read()
-    if (piece === undefined) return { isOpen: true }
-    if (piece.length === 0) return { isOpen: false }
-    take(piece)
+    if (piece === undefined || piece.length === 0) return { came, isOpen: piece === undefined }
+    spool?.push(piece)
   }
 }
 
@@ -64,29 +64,23 @@ export const commandRuns = Effect.fnUntraced(function* (entry?: string) {
   }
 
   /** Goes on when the run has ended, as what it has left behind would stand still with a full pipe. */
-  const pump = Effect.fnUntraced(function* (pipe: OutputPipe, take: (piece: Uint8Array) => void) {
+  const pump = Effect.fnUntraced(function* (pipe: OutputPipe, spool: () => RunSpool | undefined) {
     let waitMs = readEveryMs.least
     for (;;) {
-      let came = false
-      const { isOpen } = readAll(pipe, (piece) => {
-        came = true
-        take(piece)
-      })
+      const { came, isOpen } = takeAll(pipe, spool())
       if (!isOpen) break
       waitMs = came ? readEveryMs.least : Math.min(waitMs * 2, readEveryMs.most)
       yield* Effect.sleep(waitMs)
     }
   })
 
-  const follow = Effect.fnUntraced(function* (pipe: OutputPipe, path: string, output: RunOutput) {
+  const follow = Effect.fnUntraced(function* (pipe: OutputPipe, path: string, spool: RunSpool) {
     let isKept = true
-    const take = (piece: Uint8Array) => {
-      if (isKept) output.push(piece)
-    }
-    const fiber = yield* pump(pipe, take).pipe(
+    const fiber = yield* pump(pipe, () => (isKept ? spool : undefined)).pipe(
       Effect.onExit(({ _tag }) =>
         Effect.sync(() => {
           pipe.close(_tag === "Success")
+          spool.close()
           if (_tag === "Success") fifos.remove(path)
         }),
       ),
@@ -95,12 +89,16 @@ export const commandRuns = Effect.fnUntraced(function* (entry?: string) {
     return {
       /** Takes what is there now, and no more. */
       finish: Effect.sync(() => {
-        if (fiber.pollUnsafe() === undefined) readAll(pipe, take)
+        if (fiber.pollUnsafe() === undefined) takeAll(pipe, spool)
         isKept = false
+        spool.close()
       }),
       drop: Effect.andThen(
         Fiber.interrupt(fiber),
-        Effect.sync(() => fifos.remove(path)),
+        Effect.sync(() => {
+          spool.remove()
+          fifos.remove(path)
+        }),
       ),
     }
   })
@@ -122,8 +120,8 @@ export const commandRuns = Effect.fnUntraced(function* (entry?: string) {
     const pipe = yield* Effect.try({ try: () => open(path), catch: failed })
     // Before the first look at it: a pipe that nobody writes to has ended.
     const writer = yield* Effect.try({ try: () => pipe.openWriter(), catch: failed })
-    const output = new RunOutput()
-    const { drop, finish } = yield* follow(pipe, path, output)
+    const spool = new RunSpool(fifos, folder, runId)
+    const { drop, finish } = yield* follow(pipe, path, spool)
     const child = yield* Effect.tryPromise({
       try: () =>
         spawnProgram({
@@ -146,15 +144,19 @@ export const commandRuns = Effect.fnUntraced(function* (entry?: string) {
     child.onExit((exit) => Deferred.doneUnsafe(ended, Effect.succeed(outcomeOf(exit))))
     const running: RunningAction = {
       process: { ...child.identity, uid: processRow(child.identity.pid)?.uid },
-      output,
+      output: spool.output,
       ended: Effect.tap(Deferred.await(ended), () => finish),
       stop: stopTree(child.tree),
+      written: Effect.sync(() => spool.remove()),
     }
     return running
   })
 
-  const adopt = Effect.fn("CommandRuns.adopt")(function* ({ id, output, process, taskId }: AdoptedRun) {
+  const said = (runId: string) => Effect.sync(() => new RunSpool(fifos, folder, runId).output)
+
+  const adopt = Effect.fn("CommandRuns.adopt")(function* ({ id, process, taskId }: AdoptedRun) {
     const path = pathOf(id)
+    const spool = new RunSpool(fifos, folder, id)
     if (process.bootId !== currentBootId()) {
       fifos.remove(path)
       return undefined
@@ -164,25 +166,27 @@ export const commandRuns = Effect.fnUntraced(function* (entry?: string) {
     child.tree.runsAs(process.uid)
     child.onExit((exit) => Deferred.doneUnsafe(ended, Effect.succeed(outcomeOf(exit))))
     const pipe = yield* Effect.try(() => open(path)).pipe(Effect.option)
-    const finish = pipe._tag === "Some" ? (yield* follow(pipe.value, path, output)).finish : Effect.void
+    const finish = pipe._tag === "Some" ? (yield* follow(pipe.value, path, spool)).finish : Effect.void
     const running: RunningAction = {
       process,
-      output,
+      output: spool.output,
       ended: Effect.tap(Deferred.await(ended), () => finish),
       stop: stopTree(child.tree),
+      written: Effect.sync(() => spool.remove()),
     }
     return running
   })
 
-  /** Pipes of runs that are over. */
+  /** Pipes and output of runs that are over. */
   const sweep = (runs: ReadonlySet<string>) =>
     Effect.sync(() => {
       for (const name of namesIn(folder)) {
-        if (name.endsWith(pipeEnd) && !runs.has(name.slice(0, -pipeEnd.length))) fifos.remove(join(folder, name))
+        const run = name.endsWith(pipeEnd) ? name.slice(0, -pipeEnd.length) : spooledRun(name)
+        if (run !== undefined && !runs.has(run)) removeFile(join(folder, name))
       }
     })
 
-  return { start, adopt, sweep }
+  return { start, adopt, said, sweep }
 })
 
 const markOf = (taskId: string, runId: string) => `@cron/${taskId}/${runId}`

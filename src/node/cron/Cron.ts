@@ -206,8 +206,7 @@ export class Cron extends Context.Service<
 
         /** Takes up what an agent before this one had begun: a run that goes on, or one that nobody knows the end of. */
         const resume = Effect.fnUntraced(function* (row: RunningRun) {
-          const { bootId, head, pid, startTime, tail, uid, ...begun } = row
-          const output = RunOutput.of(head, tail, begun.outputBytes)
+          const { bootId, pid, startTime, uid, ...begun } = row
           const action =
             pid === null || startTime === null || bootId === null
               ? undefined
@@ -215,7 +214,6 @@ export class Cron extends Context.Service<
                   id: begun.id,
                   taskId: begun.taskId,
                   process: { pid, startTime, bootId, uid: uid ?? undefined },
-                  output,
                 })
           const runs = entries.get(begun.taskId)?.runs
           if (action !== undefined && runs !== undefined) {
@@ -223,13 +221,15 @@ export class Cron extends Context.Service<
             return
           }
           const endedAt = yield* Clock.currentTimeMillis
-          const nothing = { exitCode: null, signal: null, by: begun.by, endedAt } as const
+          const output = action === undefined ? yield* runner.said(begun.id) : action.output
+          const nothing = { exitCode: null, signal: null, by: begun.by, endedAt, output } as const
           const end =
             action === undefined
               ? ({ state: "lost", ...nothing, reason: runReasons.agentEnded } as const)
               : ({ state: "stopped", ...nothing, reason: gone } as const)
           const write = writes.persist(() => store.end(begun.id, end, nextEnd()))
-          yield* action === undefined ? write : Effect.forkIn(Effect.andThen(action.stop, write), scope)
+          if (action === undefined) return yield* write
+          yield* Effect.forkIn(action.stop.pipe(Effect.andThen(write), Effect.andThen(action.written)), scope)
         })
 
         const resumeWaiting = Effect.fnUntraced(function* (waiting: WaitingRun) {

@@ -36,8 +36,6 @@ const RunningRun = Schema.Struct({
   startTime: Schema.NullOr(Schema.String),
   bootId: Schema.NullOr(Schema.String),
   uid: Schema.NullOr(Schema.Int),
-  head: Schema.instanceOf(Uint8Array),
-  tail: Schema.instanceOf(Uint8Array),
 })
 export type RunningRun = typeof RunningRun.Type
 
@@ -135,7 +133,7 @@ export const cronStore = (file: SqliteFile) => {
   const running = rows(
     file,
     RunningRun,
-    `select ${runColumns}, pid, start_time as startTime, boot_id as bootId, uid, head, tail
+    `select ${runColumns}, pid, start_time as startTime, boot_id as bootId, uid
      from run where end_seq is null and state = 'running' order by seq`,
   )
   const lastEnd = rows(file, SeqRow, "select coalesce(max(end_seq), 0) as seq from run")
@@ -190,8 +188,6 @@ export const cronStore = (file: SqliteFile) => {
     begin: (id: string, now: number) => begin.run(now, id),
     identify: (id: string, at: { pid: number; startTime: string; bootId: string; uid: number | undefined }) =>
       identify.run(at.pid, at.startTime, at.bootId, at.uid ?? null, id),
-    saveOutput: (id: string, o: { head: Uint8Array; tail: Uint8Array; bytes: number }) =>
-      saveOutput.run(o.head, o.tail, o.bytes, id),
     end: (id: string, run: RunEnd, endSeq: number) => {
       if (run.output !== undefined) saveOutput.run(run.output.head, run.output.tail, run.output.bytes, id)
       end.run(run.state, run.endedAt, run.exitCode, run.signal, run.reason, run.by, endSeq, id)

@@ -77,6 +77,7 @@ export const methodRuns = Effect.fnUntraced(function* (folder: DataFolder) {
       output,
       ended: Deferred.await(ended),
       stop: Effect.sync(() => cancel.abort()),
+      written: Effect.void,
     }
     return running
   })

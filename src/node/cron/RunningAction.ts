@@ -25,6 +25,8 @@ export interface RunningAction {
   readonly ended: Effect.Effect<RunOutcome>
   /** Ends it and all it has started: asks, and then kills. Returns when that is done, or can't be. */
   readonly stop: Effect.Effect<void>
+  /** To be run when how it ended and what it said are in the history. */
+  readonly written: Effect.Effect<void>
 }
 
 /** A run of an agent before this one, that is a process. */
@@ -32,5 +34,4 @@ export type AdoptedRun = {
   readonly id: string
   readonly taskId: string
   readonly process: RunProcess
-  readonly output: RunOutput
 }

@@ -12,7 +12,6 @@ import { isoTime } from "./IsoTime.ts"
 import type { RunOutput } from "./RunOutput.ts"
 
 /** What a run has said so far is written down so often, in case the agent ends. */
-const saveEvery = "5 seconds"
 
 /** Why a run is ended before its time. */
 export type EndRequest = Pick<CronRun, "reason"> & {
@@ -130,6 +129,7 @@ export const makeTaskRuns = Effect.fnUntraced(function* (options: TaskRunsOption
       if (retry !== undefined) store.insertWaiting(retry)
       prune(store, endedAt)
     })
+    yield* one.action?.written ?? Effect.void
     active.delete(run.id)
     last = ended
     Deferred.doneUnsafe(one.done, Effect.succeed(ended))
@@ -137,15 +137,6 @@ export const makeTaskRuns = Effect.fnUntraced(function* (options: TaskRunsOption
     if (retry !== undefined) yield* wait(retry)
     yield* next
   })
-
-  const saveNowAndThen = (id: string, output: RunOutput) => {
-    let saved = output.bytes
-    return Effect.suspend(() => {
-      if (output.bytes === saved) return Effect.void
-      saved = output.bytes
-      return writes.persist((store) => store.saveOutput(id, output))
-    }).pipe(Effect.delay(saveEvery), Effect.forever)
-  }
 
   const askEnd = (one: ActiveRun, request: EndRequest) =>
     Effect.suspend(() => {
@@ -168,7 +159,6 @@ export const makeTaskRuns = Effect.fnUntraced(function* (options: TaskRunsOption
     // Somebody has asked before it could be.
     if (one.asked !== undefined) yield* Effect.forkIn(action.stop, scope)
     const outcome = yield* Effect.gen(function* () {
-      yield* Effect.forkScoped(saveNowAndThen(one.run.id, output))
       if (timeoutMs > 0) yield* Effect.forkScoped(timeOut(one, leftMs))
       return yield* action.ended
     }).pipe(Effect.scoped)
@@ -341,17 +331,9 @@ export const makeTaskRuns = Effect.fnUntraced(function* (options: TaskRunsOption
       closed = "agent"
       return endAll({ state: "stopped", by: null, reason: runReasons.agentStopped })
     }),
-    /** The agent leaves, and what goes on is for the next one: it has what was said so far. */
-    leave: Effect.suspend(() => {
+    /** The agent leaves, and what goes on is for the next one. */
+    leave: Effect.sync(() => {
       closed = "agent"
-      return Effect.forEach(
-        [...active.values()],
-        ({ action, run }) =>
-          action === undefined
-            ? Effect.void
-            : Effect.ignore(writes.write((store) => store.saveOutput(run.id, action.output))),
-        { concurrency: "unbounded", discard: true },
-      )
     }),
     dropWaiting,
     running: () => active.size,

@@ -1,5 +1,5 @@
 import { expect, setDefaultTimeout, test } from "bun:test"
-import { existsSync, readFileSync } from "node:fs"
+import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { identityOf } from "../../../src/platform/ProcessTree.ts"
 import { denoPath, root } from "../../support/executable.ts"
@@ -114,18 +114,20 @@ test("what a run said last, and ended, while no agent was there is lost", async 
   await using node = await new TestNode().join()
   const cron = cronOf(node)
   const first = await startAgent(node)
-  const [go, begun] = [node.path("go"), node.path("begun")]
-  const line = `echo $$ > ${begun}; while [ ! -e ${go} ]; do sleep 0.1; done; seq 1 10000; echo last words`
+  const go = node.path("go")
+  const line = `echo $$; while [ ! -e ${go} ]; do sleep 0.1; done; seq 1 10000; echo last words`
   await cron.apply(1, cronTask("brief", { action: shell(line) }))
   const runId = await cron.start("brief")
-  const pid = await waitFor(() => Number(linesOf(begun)[0]) || undefined)
+  // The agent has taken this of what it says, and a moment later is no more.
+  const pid = await waitFor(async () => Number((await cron.output(runId)).head.trim()) || undefined)
   await killAgent(first)
   await Bun.write(go, "")
   await waitFor(() => identityOf(pid) === undefined)
   await startAgent(node)
   expect(await cron.end("brief", runId)).toMatchObject({ state: "lost", exitCode: null })
   const numbers = Array.from({ length: 10_000 }, (_, at) => `${at + 1}\n`).join("")
-  expect((await cron.output(runId)).head).toBe(`${numbers}last words\n`)
+  expect((await cron.output(runId)).head).toBe(`${pid}\n${numbers}last words\n`)
+  expect(readdirSync(node.path("run")).filter((name) => name.includes(".cron"))).toEqual([])
 })
 
 test("kills of the agent make one time run twice, or two runs go on at once", async () => {

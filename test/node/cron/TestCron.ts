@@ -77,6 +77,7 @@ export const testCron = Effect.fnUntraced(function* (options: TestCronOptions = 
       process: options.leaves === true ? { pid: 1, startTime: "1", bootId: "boot", uid: undefined } : null,
       output: new RunOutput(),
       ended: Effect.tap(Deferred.await(ended), () => Effect.sync(() => (now -= 1))),
+      written: Effect.void,
       stop: end({ state: "failed", exitCode: null, signal: "SIGTERM", reason: "killed by SIGTERM" }).pipe(
         Effect.delay(stopsIn.get(task.name) ?? 0),
       ),
@@ -86,7 +87,12 @@ export const testCron = Effect.fnUntraced(function* (options: TestCronOptions = 
   })
   const runner = Layer.succeed(
     CronRunner,
-    CronRunner.of({ start, adopt: ({ id }) => Effect.sync(() => left.get(id)), sweep: () => Effect.void }),
+    CronRunner.of({
+      start,
+      adopt: ({ id }) => Effect.sync(() => left.get(id)),
+      said: () => Effect.sync(() => new RunOutput()),
+      sweep: () => Effect.void,
+    }),
   )
   const layer = Cron.layer(folder.cron, options.lookMs).pipe(
     Layer.provide([runner, Disk.layer, Notices.layer, Layer.succeed(CurrentDeparture, departure)]),
