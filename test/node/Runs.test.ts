@@ -140,6 +140,23 @@ it("a failure that is forgiven is remembered by the next agent", (world) =>
     expect((yield* world.agent).take(set).failed).toEqual([])
   }))
 
+it("what had ended or failed is kept for a set that was taken off the node, or for the second of its name", (world) =>
+  Effect.gen(function* () {
+    const first = yield* world.agent
+    const failure = { state: "FATAL", past: { failures: 3, ends: 3 }, until: null, reason: "x", restarts: 3 } as const
+    first.stayDown({ ...place, reason: "exited with code 0", good: true })
+    first.keepFailure({ ...place, slot: 1, ...failure, assignment })
+    const second = yield* world.agent
+    expect(second.take(set)).toMatchObject({ ended: [{}], failed: [{}] })
+    expect(second.take(set)).toMatchObject({ ended: [], failed: [] })
+    // What was taken is still so for the agent after it.
+    second.rest()
+    const third = yield* world.agent
+    third.rest()
+    expect(third.take(set)).toMatchObject({ ended: [], failed: [] })
+    expect([".end", ".failure"].flatMap((end) => world.files(end))).toEqual([])
+  }))
+
 it("a process that runs is left over after it was taken, or has its whole time to end again", (world) =>
   Effect.gen(function* () {
     const run = yield* (yield* world.agent).begin(intent)

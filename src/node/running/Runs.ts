@@ -70,7 +70,7 @@ export class Runs extends Context.Service<
     readonly begin: (intent: Intent) => Effect.Effect<Run>
     /** What the agent before this one has left of a set; nobody else gets it then. */
     readonly take: (set: string) => LeftSet
-    /** What nobody has taken. */
+    /** What nobody has taken: nothing of that is known any more. */
     readonly rest: () => ReadonlyArray<LeftRun>
     /** An instance has ended by itself, and is to stay down. */
     readonly stayDown: (end: Omit<EndRecord, "bootId">) => void
@@ -130,8 +130,8 @@ const makeRuns = Effect.fnUntraced(function* ({ root, socket }: DataFolder) {
   }
 
   const left = yield* findLeft(files, key, runOf)
-  const ends = yield* files.ends
-  const failures = yield* files.failures
+  const ends = new Set(yield* files.ends)
+  const failures = new Set(yield* files.failures)
   const orders = yield* files.sockets
   const poisons = new Map((yield* files.poison).map((record) => [record.set, record]))
   yield* Effect.sync(() => removeJournalFiles(socket.folder, new Set(left.map(({ run }) => run.id))))
@@ -174,8 +174,8 @@ const makeRuns = Effect.fnUntraced(function* ({ root, socket }: DataFolder) {
       for (const one of runs) waiting.delete(one)
       return {
         runs,
-        ended: ends.filter((end) => end.set === set),
-        failed: failures.filter((failure) => failure.set === set),
+        ended: claim(ends, set),
+        failed: claim(failures, set),
         socketOrder: orders.find((one) => one.set === set)?.order,
         poison,
       }
@@ -183,6 +183,13 @@ const makeRuns = Effect.fnUntraced(function* ({ root, socket }: DataFolder) {
     rest: () => {
       const runs = [...waiting]
       waiting.clear()
+      // A set that comes back later begins anew.
+      attempt(() => {
+        for (const end of ends) files.removeEnd(end)
+        for (const failure of failures) files.removeFailure(failure)
+      })
+      ends.clear()
+      failures.clear()
       return runs
     },
     stayDown: (end) => attempt(() => files.writeEnd({ ...end, bootId: currentBootId() })),
@@ -203,6 +210,13 @@ const makeRuns = Effect.fnUntraced(function* ({ root, socket }: DataFolder) {
     find: (pid) => byPid.get(pid),
   })
 })
+
+/** Those of a set; they are no others' any more. */
+const claim = <A extends { readonly set: string }>(all: Set<A>, set: string): ReadonlyArray<A> => {
+  const own = [...all].filter((one) => one.set === set)
+  for (const one of own) all.delete(one)
+  return own
+}
 
 /** Which of the processes of a run is the one that was started: it leads its session. */
 const startedOf = (record: RunRecord, marked: ReadonlyArray<MarkedProcess>): ProcessIdentity | undefined => {
