@@ -29,14 +29,23 @@ export class AgentProcess {
     const command = [...runtimes[runtime], node.dataDir, entry]
     const child = Bun.spawn(command, { cwd: root, stdin: "ignore", stdout: out, stderr: out })
     const own = new AgentProcess(child, log)
-    const port = await waitFor(() => /^PORT (\d+)$/m.exec(own.output)?.[1] ?? (own.hasEnded && "ended"), {
+    try {
+      await node.attach(await own.#listens())
+    } catch (error) {
+      await own[Symbol.asyncDispose]()
+      throw error
+    }
+    return own
+  }
+
+  async #listens() {
+    const port = await waitFor(() => /^PORT (\d+)$/m.exec(this.output)?.[1] ?? (this.hasEnded && "ended"), {
       // It is known when it has ended: what it takes to start is the host's matter.
       timeoutMs: 100_000,
       what: "the port of the agent",
     })
-    if (port === "ended") throw new Error(`the agent ended: ${own.output}`)
-    await node.attach(Number(port))
-    return own
+    if (port === "ended") throw new Error(`the agent ended: ${this.output}`)
+    return Number(port)
   }
 
   get hasEnded() {
