@@ -34,6 +34,9 @@ const newline = 10
 const isoOf = (ms: number) => DateTime.formatIso(DateTime.makeUnsafe(ms))
 const sentence = (error: unknown) => (error instanceof Error ? error.message : String(error))
 
+/** Whether it is time for the next try. A clock that is put back does not put it off. */
+const isDue = (at: number, now: number) => now >= at || at - now > retryMs
+
 type Open = { readonly file: WritableFile; index: LogIndex | undefined; bytes: number }
 
 /**
@@ -95,7 +98,8 @@ export class LogWriter {
       const open = this.#open
       if (open === undefined) return
       const { firstAt } = open.index ?? {}
-      if (maxAgeMs > 0 && firstAt !== undefined && now - firstAt >= maxAgeMs) this.#rotate(now)
+      // As far before its time: the clock was ahead then, and nobody knows how old it is.
+      if (maxAgeMs > 0 && firstAt !== undefined && Math.abs(now - firstAt) >= maxAgeMs) this.#rotate(now)
     } catch (error) {
       this.#fail(error, now)
     }
@@ -191,7 +195,7 @@ export class LogWriter {
   /** The order of the steps is what `recover` counts on. */
   #rotate(now: number): void {
     const open = this.#opened(now)
-    if (now < this.#rotateAt) return
+    if (!isDue(this.#rotateAt, now)) return
     const start = Math.max(0, open.bytes - lineBytesMax)
     const tail = open.file.read(start, open.bytes - start)
     const lineEnd = tail.lastIndexOf(newline) + 1
@@ -254,7 +258,7 @@ export class LogWriter {
 
   /** Whether it works again shows when it has taken the line that says what is missing. */
   #resume(failure: WriterFailure, now: number): void {
-    if (now < this.#retryAt) return
+    if (!isDue(this.#retryAt, now)) return
     this.#retryAt = now + retryMs
     const open = this.#opened(now)
     const before = open.bytes === 0 || open.file.read(open.bytes - 1, 1)[0] === newline ? "" : "\n"
