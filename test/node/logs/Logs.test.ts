@@ -1,5 +1,4 @@
-import { spawn, spawnSync } from "node:child_process"
-import { once } from "node:events"
+import { spawnSync } from "node:child_process"
 import {
   existsSync,
   mkdirSync,
@@ -13,84 +12,13 @@ import {
 } from "node:fs"
 import { join } from "node:path"
 import { expect, setDefaultTimeout, test } from "bun:test"
-import { Effect, Layer, Logger, ManagedRuntime } from "effect"
-import type { ProcessAssignment } from "../../../src/domain/ProcessSpec.ts"
-import { defaultRunSettings, type RunSettings } from "../../../src/domain/RunSetting.ts"
-import { dataFolder } from "../../../src/node/DataFolder.ts"
-import { Logs } from "../../../src/node/logs/Logs.ts"
-import { NodeChanges } from "../../../src/node/NodeChanges.ts"
-import { Notices } from "../../../src/node/Notices.ts"
-import { Pipes } from "../../../src/node/Pipes.ts"
-import { AgentSocket } from "../../../src/node/supervisor/AgentSocket.ts"
+import { Effect } from "effect"
 import { temporaryFolder } from "../../support/muster.ts"
 import { waitFor } from "../../support/waitFor.ts"
-import { assignment } from "../TestNode.ts"
+import { set, TestLogs } from "./TestLogs.ts"
 import { expectedLines, filesOf, printLines, textOf } from "./TestPump.ts"
 
 setDefaultTimeout(120_000)
-
-const set = (name: string, run: Partial<RunSettings> = {}, id = name): ProcessAssignment => ({
-  ...assignment({ ip: "127.44.3.1", port: 9000 }, "/none.ts", { run: { ...defaultRunSettings, ...run } }),
-  name,
-  id,
-})
-
-/** The logs of an agent, alone: real pipes, real files, real processes. */
-class TestLogs {
-  readonly said: Array<string> = []
-  readonly #folder = temporaryFolder("muster-logs-")
-  readonly #runtime
-
-  constructor() {
-    const folder = dataFolder(this.#folder.path)
-    mkdirSync(folder.socket.folder, { recursive: true })
-    const logger = Logger.make(({ message }) => void this.said.push(String(message)))
-    this.#runtime = ManagedRuntime.make(
-      Logs.layer(folder).pipe(
-        Layer.provide(Pipes.layer(folder)),
-        Layer.provide(Layer.succeed(AgentSocket, { path: folder.socket.path })),
-        Layer.provideMerge(Notices.layer.pipe(Layer.provide(NodeChanges.layer))),
-        Layer.provideMerge(Logger.layer([logger])),
-      ),
-    )
-  }
-
-  logs<A>(use: (logs: Logs["Service"]) => A) {
-    return this.#runtime.runPromise(Effect.map(Logs, use))
-  }
-
-  run<A, E>(use: (logs: Logs["Service"]) => Effect.Effect<A, E>) {
-    return this.#runtime.runPromise(Effect.flatMap(Logs, use))
-  }
-
-  notices() {
-    return this.#runtime.runPromise(Effect.flatMap(Notices, (notices) => notices.all))
-  }
-
-  assign(...sets: ReadonlyArray<ProcessAssignment>) {
-    return this.run((logs) => logs.assign(sets))
-  }
-
-  async start(name: string, script: string, place = "0") {
-    const sink = await this.logs((logs) => logs.sink(name, place))
-    const child = spawn("sh", ["-c", script], { stdio: ["ignore", sink.out, sink.err] })
-    sink.close()
-    return { child, ended: once(child, "exit") }
-  }
-
-  path(...parts: ReadonlyArray<string>) {
-    return join(this.#folder.path, "logs", ...parts)
-  }
-
-  end() {
-    return this.#runtime.dispose()
-  }
-
-  async [Symbol.asyncDispose]() {
-    await this.end()
-    this.#folder[Symbol.dispose]()
-  }
-}
 
 const bytesIn = (folder: string) =>
   readdirSync(folder).reduce(
