@@ -4,6 +4,8 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { setIdOf } from "../../src/domain/ProcessSpec.ts"
 import { Departure } from "../../src/node/Departure.ts"
+import { monotonicMs } from "../../src/node/Monotonic.ts"
+import { uptimeMs } from "../../src/platform/ProcessAge.ts"
 import { identityOf } from "../../src/platform/ProcessTree.ts"
 import { waitFor } from "../support/waitFor.ts"
 import { LeftWorld } from "./LeftWorld.ts"
@@ -173,6 +175,30 @@ it("the next agent does not know what has ended, failed or begun to leave, or wh
     expect(readFileSync(join(world.folder.socket.folder, kept), "utf8")).toContain('"order":[2,1]')
     yield* two.adoption.failing(instance(1), undefined)
     expect((yield* (yield* world.next()).adopt()).failing).toEqual([])
+  }))
+
+it("an instance that has failed is tried at another time because the agent changes, or without being asked for", (world) =>
+  Effect.gen(function* () {
+    const one = yield* world.next()
+    yield* one.adopt()
+    const instance = (slot: number) => ({ assignment: workers(), kind: "calls", slot }) as const
+    const until = (yield* monotonicMs) + 60_000
+    const past = { failures: 2, ends: 3 }
+    const backoff = { state: "BACKOFF", past, until, reason: "exited with code 1", since: 1, restarts: 3 } as const
+    yield* one.adoption.failing(instance(0), backoff)
+    yield* one.adoption.failing(instance(1), { ...backoff, state: "FATAL", until: null })
+    // Another program counts from another time: what is kept counts from the host's start.
+    const folder = world.folder.socket.folder
+    const kept = readdirSync(folder)
+      .filter((name) => name.endsWith(".failure"))
+      .map((name) => JSON.parse(readFileSync(join(folder, name), "utf8")) as { slot: number; until: number | null })
+    const untilOf = (slot: number) => kept.find((record) => record.slot === slot)?.until
+    expect((untilOf(0) ?? 0) - uptimeMs()).toBeWithin(40_000, 60_100)
+    expect(untilOf(1)).toBeNull()
+    const { failing } = yield* (yield* world.next()).adopt()
+    const nextUntil = (slot: number) => failing.find((one) => one.slot === slot)?.failing.until
+    expect(nextUntil(0)).toBeWithin(until - 100, until + 101)
+    expect(nextUntil(1)).toBeNull()
   }))
 
 it("a process whose record is of a later version goes on as if it were known", (world) =>
