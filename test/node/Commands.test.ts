@@ -212,6 +212,11 @@ test("an instance knows its service, its number and where it listens", async () 
     return text.length === 2 && text.toSorted()
   })
   expect(lines).toEqual([0, 1].map((nth) => `program ${nth} 2 127.41.0.2 ${listen.port} ${listen.port}`))
+  // An operator's own PORT is what the program gets; which instance it is, no spec can say.
+  const env = { PORT: "7", MUSTER_INSTANCE: "8", MUSTER_PORT: "9" }
+  await node.apply(2, command(`echo ${names} >> ${said}; sleep 410618`, { listen, env, specRevision: 2 }))
+  const own = await waitFor(() => readFileSync(said, "utf8").trim().split("\n")[2], { timeoutMs: 30_000 })
+  expect(own).toBe(`program 0 1 127.41.0.2 ${listen.port} 7`)
 })
 
 test.skipIf(process.getuid?.() !== 0)(
