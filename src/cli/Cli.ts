@@ -6,6 +6,7 @@ import { type Command, command, titleOf } from "./Command.ts"
 import { crashesCommand } from "./CrashCommand.ts"
 import { cronCommands } from "./cron/CronCommands.ts"
 import { cronEditCommands } from "./cron/CronEdit.ts"
+import { previewCommand } from "./cron/CronPreview.ts"
 import { CommandFailed, exitCodes, UsageError } from "./Failure.ts"
 import { helpOf } from "./Help.ts"
 import { importCommand } from "./import/ImportCommand.ts"
@@ -57,6 +58,7 @@ const commands: ReadonlyArray<Command> = [
   discardCommand,
   ...cronCommands,
   ...cronEditCommands,
+  previewCommand,
   nodesCommand,
   tokenCommand,
   systemdCommand,

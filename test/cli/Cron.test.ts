@@ -56,6 +56,33 @@ describe("muster cron", () => {
     expect((await muster("cron", "runs", "hello")).stdout).toMatch(/failed .* 3 +manual by cli +web-01/)
   })
 
+  test("previews its next runs, and those of a schedule that it has not, in UTC and in its zone", async () => {
+    const own = (await muster("cron", "preview", "hello")).stdout.trim().split("\n")
+    expect(own.slice(0, 2)).toEqual(["every 1 h", expect.stringMatching(/^IN +UTC$/)])
+    expect(own).toHaveLength(12)
+    const zoned = await muster("cron", "preview", "--cron", "30 3 * * 1-5", "--tz", "Asia/Shanghai", "--count", "3")
+    const [schedule, head, ...rows] = zoned.stdout.trim().split("\n")
+    expect(schedule).toBe("30 3 * * 1-5 Asia/Shanghai")
+    expect(head).toMatch(/^IN +UTC +THERE$/)
+    expect(rows).toHaveLength(3)
+    for (const row of rows) expect(row).toMatch(/^in .* 19:30:00Z +\d{4}-\d\d-\d\d 03:30:00 \+08:00$/)
+    const { schedule: other, times } = await json<{ schedule: unknown; times: ReadonlyArray<number> }>(
+      "cron",
+      "preview",
+      "hello",
+      "--every",
+      "2s",
+    )
+    expect(other).toEqual({ kind: "interval", everySeconds: 2 })
+    expect((times[9] ?? 0) - (times[0] ?? 0)).toBe(18_000)
+    expect(await muster("cron", "preview")).toMatchObject({
+      code: 2,
+      output: expect.stringContaining("NAME, --cron or --every is missing"),
+    })
+    expect((await muster("cron", "preview", "helo")).output).toContain("hello")
+    expect((await muster("cron", "preview", "--cron", "61 * * * *")).output).toContain("61")
+  })
+
   test("edits it, stops what runs, disables and removes it", async () => {
     const edited = await muster(
       "cron",

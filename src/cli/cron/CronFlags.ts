@@ -108,7 +108,11 @@ const actionOf = (values: Values, before: Body): Body | undefined => {
   }
 }
 
-const scheduleOf = ({ cron, every, tz }: Values, before: Body): Body | undefined => {
+/** The schedule that the flags say; undefined: none. `before`: what it was, of which the rest stays. */
+export const scheduleOf = (
+  { cron, every, tz }: Pick<Values, "cron" | "every" | "tz">,
+  before: Body,
+): Body | undefined => {
   if (every !== undefined && (cron ?? tz) !== undefined) throw fault("--every excludes --cron and --tz")
   if (every !== undefined) {
     if (every % 1_000 !== 0) throw fault("--every must be whole seconds")
