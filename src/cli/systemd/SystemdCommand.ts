@@ -1,10 +1,10 @@
-import { fileVersion, readText, writeDurably } from "../../platform/DurableFile.ts"
+import { fileVersion, makeFolder, readText, writeDurably } from "../../platform/DurableFile.ts"
 import { writeError, writeOut } from "../../platform/Env.ts"
 import { join } from "../../platform/Paths.ts"
 import { startCommand } from "../../platform/SelfCommand.ts"
 import type { Command } from "../Command.ts"
 import { CommandFailed, exitCodes, UsageError } from "../Failure.ts"
-import { type AnyFlag, choice, flag, optional, path, text, toggle, variableOf } from "../Flag.ts"
+import { type AnyFlag, choice, optional, path, text, toggle, variableOf } from "../Flag.ts"
 import { type Environment, type Line, readFlags } from "../Parse.ts"
 import { isFlagOf, refuseOthers, roleFlags, settingsOf } from "../RoleCommand.ts"
 import { environmentFile, stateDirectory, type UnitRole, unitName, unitText } from "./Unit.ts"
@@ -20,9 +20,17 @@ const userName = {
 const flags = {
   role: optional("role", choice("node", "manager"), "What the unit runs"),
   install: toggle("install", "Write the unit rather than print it"),
-  unitDir: flag("unit-dir", path("FOLDER"), "Where --install writes it", "/etc/systemd/system"),
+  unitDir: optional(
+    "unit-dir",
+    path("FOLDER"),
+    "Where --install writes it (default: /etc/systemd/system, with --user-unit ~/.config/systemd/user)",
+  ),
   force: toggle("force", "Replace a unit that is there and differs"),
   user: optional("user", userName, "The user it runs as (default: root)"),
+  userUnit: toggle(
+    "user-unit",
+    "A unit for systemctl --user of who types this: it needs no root, and keeps its data in ~/.local/state/muster",
+  ),
   ...passedFlags,
 } as const
 
@@ -60,15 +68,44 @@ type Plan = {
   readonly unit: string
   readonly data: string
   readonly user: string | undefined
+  readonly unitDir: string
+  /** Where the secrets are to be. */
+  readonly secretFile: string
+  readonly isUserUnit: boolean
   /** Variables to be set in the file of secrets. */
   readonly secrets: ReadonlyArray<string>
 }
 
-const plan = (line: Line, environment: Environment): Plan => {
+/** Where the files of one user are, as the XDG base directories say. */
+const userFolders = (environment: Environment) => {
+  const home = environment("HOME")
+  if (home === undefined) throw new UsageError({ message: "--user-unit needs HOME, the folder of its user" })
+  const config = environment("XDG_CONFIG_HOME") ?? join(home, ".config")
+  return {
+    units: join(config, "systemd/user"),
+    secrets: join(config, "muster"),
+    data: join(environment("XDG_STATE_HOME") ?? join(home, ".local/state"), "muster"),
+  }
+}
+
+/** What an ordinary user can't write to is no default for a unit of that user. */
+const withUserData = (line: Line, environment: Environment, data: string): Line =>
+  line.texts.has("data") || environment("MUSTER_DATA") !== undefined
+    ? line
+    : { ...line, texts: new Map([...line.texts, ["data", data]]) }
+
+const plan = (typed: Line, environment: Environment): Plan => {
+  const own = readFlags({ userUnit: flags.userUnit }, typed, environment).userUnit
+    ? userFolders(environment)
+    : undefined
+  const line = own === undefined ? typed : withUserData(typed, environment, own.data)
   const values = readFlags(flags, line, environment)
   const { role, user } = values
   if (role === undefined) {
     throw new UsageError({ message: "--role is missing: give node or manager; muster systemd --help tells more" })
+  }
+  if (own !== undefined && user !== undefined) {
+    throw new UsageError({ message: "--user is for a unit of the host: one of --user-unit runs as its user" })
   }
   // What the role would refuse at its start is refused here.
   const { data } = settingsOf({ ...values, role })
@@ -81,12 +118,16 @@ const plan = (line: Line, environment: Environment): Plan => {
     role,
     data,
     user,
+    unitDir: values.unitDir ?? own?.units ?? "/etc/systemd/system",
+    secretFile: environmentFile(role, own?.secrets),
+    isUserUnit: own !== undefined,
     unit: unitText({
       role,
       command: [...startCommand(), `--role=${role}`, ...open.flatMap(argumentOf)],
       data,
       reads,
       user,
+      userFolder: own?.secrets,
     }),
     secrets: values.join !== undefined && role === "node" ? [...new Set(["MUSTER_TOKEN", ...secrets])] : secrets,
   }
@@ -125,32 +166,40 @@ const said: Readonly<Record<Written, string>> = {
   same: "Already as it should be:",
 }
 
-const secretSteps = async ({ role, secrets }: Plan): Promise<ReadonlyArray<string>> => {
+const shellWord = (word: string) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`)
+
+const secretSteps = async ({ secretFile, secrets }: Plan): Promise<ReadonlyArray<string>> => {
   if (secrets.length === 0) return []
-  const file = environmentFile(role)
-  const isThere = (await readText(file).catch(() => "")) !== undefined
+  const file = shellWord(secretFile)
+  const isThere = (await readText(secretFile).catch(() => "")) !== undefined
   return [
     ...(isThere ? [] : [`install -D -m 600 /dev/null ${file}`]),
     `\${EDITOR:-nano} ${file}   # ${secrets.map((name) => `${name}=…`).join(" and ")}, a line each`,
   ]
 }
 
-const shellWord = (word: string) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`)
-
 /** A sandbox can't be made around a folder that is not there. */
-const folderSteps = async ({ data, role, user }: Plan): Promise<ReadonlyArray<string>> => {
-  if (role === "node" || stateDirectory(data) !== undefined || (await fileVersion(data)) !== undefined) return []
+const folderSteps = async ({ data, isUserUnit, role, user }: Plan): Promise<ReadonlyArray<string>> => {
+  if (role === "node" || isUserUnit || stateDirectory(data) !== undefined || (await fileVersion(data)) !== undefined)
+    return []
   return [`install -d ${user === undefined ? "" : `-o ${user} `}${shellWord(data)}`]
 }
 
 const nextSteps = async (planned: Plan, written: Written): Promise<string> => {
   const name = unitName(planned.role)
+  const systemctl = planned.isUserUnit ? "systemctl --user" : "systemctl"
   const steps = [
     ...(await folderSteps(planned)),
     ...(await secretSteps(planned)),
-    "systemctl daemon-reload",
-    `systemctl enable --now ${name}`,
-    ...(written === "replaced" ? [`systemctl restart ${name}   # when it ran before`] : []),
+    `${systemctl} daemon-reload`,
+    `${systemctl} enable --now ${name}`,
+    ...(written === "replaced" ? [`${systemctl} restart ${name}   # when it ran before`] : []),
+    ...(planned.isUserUnit
+      ? [
+          "loginctl enable-linger   # so that it runs from the boot on, and after a logout",
+          `export MUSTER_DATA=${shellWord(planned.data)}   # for the other commands`,
+        ]
+      : []),
   ]
   return ["Next:", ...steps.map((step) => `  ${step}`), ""].join("\n")
 }
@@ -166,10 +215,11 @@ export const systemdCommand: Command = {
       "muster systemd --role=node --listen 10.0.0.11:8821 --join https://10.0.0.10:8800 --install",
       "write it; the token goes into /etc/muster/node.env",
     ],
+    ["muster systemd --role=node --user-unit --join https://10.0.0.10:8800 --install", "the same without root"],
   ],
   notes: [
     "What is given of the role's flags, on the line or in their variables, is in the unit's command line. Secrets are not (--token, --gateway-token, a --database with a password): they belong into /etc/muster/ROLE.env, with mode 0600, as MUSTER_TOKEN=…",
-    "Files: --install writes FOLDER/muster-ROLE.service, and nothing else.",
+    "Files: --install writes FOLDER/muster-ROLE.service, and nothing else. With --user-unit secrets belong into ~/.config/muster/ROLE.env, and the other commands need MUSTER_DATA=~/.local/state/muster; XDG_CONFIG_HOME and XDG_STATE_HOME change these places.",
     "Exit codes: 0 done, 1 it could not be written, or another unit is there, 2 the command line is wrong.",
   ],
   check: refuseOthers,
@@ -179,11 +229,12 @@ export const systemdCommand: Command = {
     if (!installs) {
       writeOut(planned.unit)
       if (planned.secrets.length > 0) {
-        writeError(`Not in the unit, for ${environmentFile(planned.role)}: ${planned.secrets.join(", ")}\n`)
+        writeError(`Not in the unit, for ${planned.secretFile}: ${planned.secrets.join(", ")}\n`)
       }
       return exitCodes.done
     }
-    const file = join(unitDir, `${unitName(planned.role)}.service`)
+    if (planned.isUserUnit && unitDir === undefined) await makeFolder(planned.unitDir)
+    const file = join(planned.unitDir, `${unitName(planned.role)}.service`)
     const written = await install(file, planned.unit, force)
     writeOut(`${said[written]} ${file}\n${await nextSteps(planned, written)}`)
     return exitCodes.done

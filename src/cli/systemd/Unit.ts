@@ -12,6 +12,8 @@ export type UnitSettings = {
   readonly reads: ReadonlyArray<string>
   /** Undefined: root. */
   readonly user: string | undefined
+  /** For the systemd of one user: where that user's files of secrets are. Undefined: for the host's. */
+  readonly userFolder?: string | undefined
 }
 
 /** What a reader of the unit is told, then the setting. */
@@ -23,7 +25,7 @@ const because = (why: string, ...lines: ReadonlyArray<string>): Entry => ({ why,
 export const unitName = (role: UnitRole): string => `muster-${role}`
 
 /** Secrets go here, as `NAME=value` lines: every user of the host can read a unit and its command line. */
-export const environmentFile = (role: UnitRole): string => `/etc/muster/${role}.env`
+export const environmentFile = (role: UnitRole, userFolder = "/etc/muster"): string => `${userFolder}/${role}.env`
 
 export const secretVariables: Readonly<Record<UnitRole, ReadonlyArray<string>>> = {
   node: ["MUSTER_TOKEN", "MUSTER_GATEWAY_TOKEN"],
@@ -40,6 +42,9 @@ const quoted = (word: string): string => {
   return /[\s"';]/.test(text) ? `"${text.replaceAll('"', '\\"')}"` : text
 }
 
+/** A setting that is one path to the end of its line. */
+const specifiersOff = (path: string) => path.replaceAll("%", "%%")
+
 const commandLine = (command: ReadonlyArray<string>) =>
   command.map((word) => quoted(word.replaceAll("$", "$$$$"))).join(" ")
 
@@ -50,23 +55,28 @@ const lies = (path: string, folders: ReadonlyArray<string>) =>
 export const stateDirectory = (data: string): string | undefined =>
   /^\/var\/lib\/((?:[\w@-][\w.@-]*\/)*[\w@-][\w.@-]*)$/.exec(data)?.[1]
 
-const unitSection = ({ data, role }: UnitSettings): ReadonlyArray<Entry> => [
-  entry(`Description=Muster ${role}`),
+/** The systemd of a user knows none of the host's units. */
+const hostEntries = ({ data, role }: UnitSettings): ReadonlyArray<Entry> => [
   because(
     "The addresses it listens on may come late, and so may a database on this host.",
     "Wants=network-online.target",
     `After=network-online.target${role === "manager" ? " mysql.service mariadb.service" : ""}`,
   ),
   entry(`RequiresMountsFor=${quoted(data)}`),
+]
+
+const unitSection = (settings: UnitSettings): ReadonlyArray<Entry> => [
+  entry(`Description=Muster ${settings.role}`),
+  ...(settings.userFolder === undefined ? hostEntries(settings) : []),
   because(
     "It is started again for ever: what was missing (an address, the database, a free port) may come back.",
     "StartLimitIntervalSec=0",
   ),
 ]
 
-const startEntries = ({ command, data, role, user }: UnitSettings): ReadonlyArray<Entry> => {
-  const state = stateDirectory(data)
-  const file = environmentFile(role)
+const startEntries = ({ command, data, role, user, userFolder }: UnitSettings): ReadonlyArray<Entry> => {
+  const state = userFolder === undefined ? stateDirectory(data) : undefined
+  const file = environmentFile(role, userFolder)
   return [
     because(
       "READY=1 comes when it listens, STOPPING=1 when it starts to end.",
@@ -77,7 +87,7 @@ const startEntries = ({ command, data, role, user }: UnitSettings): ReadonlyArra
     entry(`ExecStart=${commandLine(command)}`),
     because(
       `Secrets are in this file, of mode 0600, and not in here, where every user can read them: ${secretVariables[role].join(", ")}. It may be missing.`,
-      `EnvironmentFile=-${file}`,
+      `EnvironmentFile=-${specifiersOff(file)}`,
     ),
     ...(user === undefined ? [] : [entry(`User=${user}`)]),
     ...(state === undefined ? [] : [entry(`StateDirectory=${state}`)]),
@@ -97,7 +107,27 @@ const startEntries = ({ command, data, role, user }: UnitSettings): ReadonlyArra
   ]
 }
 
-const nodeEntries: ReadonlyArray<Entry> = [
+/**
+ * Root has a scope beside the unit from any systemd, and so has a user from the own one. Who is neither may make none, and
+ * has what is below the unit, which can be limited once the agent is out of the way.
+ */
+const delegationEntries = (user: string | undefined): ReadonlyArray<Entry> =>
+  user === undefined
+    ? [
+        because(
+          "Control groups below its own are left to what it runs. Processes with limits are in a scope beside it.",
+          "Delegate=yes",
+        ),
+      ]
+    : [
+        because(
+          "Control groups below its own are left to it, for processes with limits; it is in one itself, as a group that limits others may hold none (systemd 254; an older one warns, and the node says which limits it can't keep).",
+          "Delegate=yes",
+          "DelegateSubgroup=agent",
+        ),
+      ]
+
+const nodeEntries = (user: string | undefined): ReadonlyArray<Entry> => [
   because(
     "systemctl reload is its upgrade: the executable that lies there now takes over in the same process, and services run on.",
     "ExecReload=/bin/kill -HUP $MAINPID",
@@ -114,10 +144,7 @@ const nodeEntries: ReadonlyArray<Entry> = [
     "A service for which there is no memory dies alone, and is started again by the agent.",
     "OOMPolicy=continue",
   ),
-  because(
-    "Control groups below its own are left to what it runs. Processes with limits are in a scope beside it.",
-    "Delegate=yes",
-  ),
+  ...delegationEntries(user),
   because(
     "Shared by all services of the node; each can have a socket for each caller.",
     "LimitNOFILE=1048576",
@@ -167,6 +194,12 @@ const managerEntries = (settings: UnitSettings): ReadonlyArray<Entry> => [
   because("It starts no other processes; whatever is left is killed.", "KillMode=mixed"),
   because("Open requests may end.", `TimeoutStopSec=${stopSeconds}`),
   because("A socket for each node, and for each page that is open.", "LimitNOFILE=65536"),
+  ...(settings.userFolder === undefined
+    ? sandboxEntries(settings)
+    : [because("The systemd of a user can make no sandbox for certain.", "NoNewPrivileges=true")]),
+]
+
+const sandboxEntries = (settings: UnitSettings): ReadonlyArray<Entry> => [
   ...folderEntries(settings),
   ...capabilityEntries(settings.user),
   because(
@@ -208,11 +241,15 @@ const section = (title: string, entries: ReadonlyArray<Entry>) => [
 
 /** A unit for systemd that runs the role. Every setting that does not explain itself has its reason above it. */
 export const unitText = (settings: UnitSettings): string => {
-  const { role } = settings
+  const { role, user, userFolder } = settings
+  const [flag, option] = userFolder === undefined ? ["", ""] : [" --user-unit", " --user"]
   return [
-    `# Made by muster systemd --role=${role}. What systemctl edit ${unitName(role)} adds to it stays when it is made anew.`,
+    `# Made by muster systemd --role=${role}${flag}. What systemctl${option} edit ${unitName(role)} adds to it stays when it is made anew.`,
     ...section("Unit", unitSection(settings)),
-    ...section("Service", [...startEntries(settings), ...(role === "node" ? nodeEntries : managerEntries(settings))]),
-    ...section("Install", [entry("WantedBy=multi-user.target")]),
+    ...section("Service", [
+      ...startEntries(settings),
+      ...(role === "node" ? nodeEntries(user) : managerEntries(settings)),
+    ]),
+    ...section("Install", [entry(`WantedBy=${userFolder === undefined ? "multi-user" : "default"}.target`)]),
   ].join("\n")
 }

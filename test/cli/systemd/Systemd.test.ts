@@ -84,6 +84,78 @@ describe("a node's unit", () => {
   })
 })
 
+describe("a node's unit of another user than root", () => {
+  test("puts the agent out of the way of groups with limits, as that user may ask systemd for no scope", async () => {
+    expect(await unitOf(["--role=node", "--user=muster"])).toMatchObject({
+      User: "muster",
+      Delegate: "yes",
+      DelegateSubgroup: "agent",
+    })
+    // A scope beside the unit does for root, also where systemd is older.
+    expect(await unitOf(["--role=node"])).not.toHaveProperty("DelegateSubgroup")
+  })
+})
+
+describe("--user-unit, for systemctl --user,", () => {
+  const home = "/home/ann lee"
+  const env = { HOME: home }
+
+  test("has all of its places in the home of its user, and nothing that only the host's systemd knows", async () => {
+    const { code, stdout } = await systemd(["--role=node", "--user-unit"], env)
+    expect(code).toBe(0)
+    const unit = settingsOf(stdout)
+    expect(unit["ExecStart"]).toEndWith(` --role=node "--data=${home}/.local/state/muster"`)
+    expect(unit).toMatchObject({
+      EnvironmentFile: `-${home}/.config/muster/node.env`,
+      WantedBy: "default.target",
+      Type: "notify",
+      KillMode: "process",
+      Delegate: "yes",
+    })
+    const ofHost = /^(?:Wants|After|RequiresMountsFor|User|StateDirectory)=/m
+    expect(stdout).not.toMatch(ofHost)
+  })
+
+  test("of a manager has no sandbox, which the systemd of a user can't make for certain", async () => {
+    const unit = await unitOf(["--role=manager", "--user-unit"], env)
+    expect(
+      Object.keys(unit).filter((name) => /^(?:Protect|Private|Restrict|SystemCall|Capab|Ambient)/.test(name)),
+    ).toEqual([])
+    expect(unit).toMatchObject({ KillMode: "mixed", NoNewPrivileges: "true", WantedBy: "default.target" })
+  })
+
+  test("takes the data folder that was given, and the places that XDG variables name", async () => {
+    const given = await systemd(["--role=node", "--user-unit", "--data=/srv/x"], { ...env, XDG_CONFIG_HOME: "/cfg%" })
+    expect(given.stdout).toContain(" --data=/srv/x\n")
+    expect(given.stdout).toContain("\nEnvironmentFile=-/cfg%%/muster/node.env\n")
+    const state = await unitOf(["--role=node", "--user-unit"], { ...env, XDG_STATE_HOME: "/st" })
+    expect(state["ExecStart"]).toEndWith(" --data=/st/muster")
+  })
+
+  test("is written where systemctl --user looks for it, and it is said what to type", async () => {
+    using folder = temporaryFolder()
+    const { code, stdout } = await systemd(
+      ["--role=node", "--user-unit", "--join=https://10.0.0.10:8800", "--install"],
+      { HOME: folder.path },
+    )
+    const file = join(folder.path, ".config/systemd/user/muster-node.service")
+    const secrets = join(folder.path, ".config/muster/node.env")
+    expect({ code, isThere: existsSync(file) }).toEqual({ code: 0, isThere: true })
+    expect(stdout.replace(/\$\{EDITOR[^\n]*\n {2}/, "")).toBe(
+      [
+        `Wrote ${file}`,
+        "Next:",
+        `  install -D -m 600 /dev/null ${secrets}`,
+        "  systemctl --user daemon-reload",
+        "  systemctl --user enable --now muster-node",
+        "  loginctl enable-linger   # so that it runs from the boot on, and after a logout",
+        `  export MUSTER_DATA=${folder.path}/.local/state/muster   # for the other commands`,
+        "",
+      ].join("\n"),
+    )
+  })
+})
+
 describe("a manager's unit", () => {
   const unit = (data: string, reads: ReadonlyArray<string> = []) =>
     settingsOf(
@@ -233,6 +305,7 @@ describe("a mistake gives one line and exit code 2:", () => {
     [["--role=node", "--database=sqlite"], "--database is for --role=manager and --role=standalone only"],
     [["--role=manager", "--tls-cert=/x"], "--tls-key is missing"],
     [["--role=node", "--user=Not A User"], "--user is"],
+    [["--role=node", "--user=ann", "--user-unit"], "--user is for a unit of the host"],
     [["--role=node", "--name=two\nlines"], "--name has a line end in it"],
   ])("%j", async (args, message) => {
     const { code, output } = await systemd(args)
