@@ -73,7 +73,11 @@ const writeList = (service: string, { crashes, silent }: typeof Listed.Type) => 
       `${crash.specRevision}`,
       crash.reason,
     ]),
-    { right: [6], none: silent.length === 0 ? `No process of ${service} has crashed` : "No crash reports" },
+    {
+      right: [6],
+      none:
+        silent.length === 0 ? `No process of ${service} has crashed` : "No crash reports on the nodes that answered",
+    },
   )
   for (const { message, name, nodeName } of silent)
     writeError(`muster: ${oneLine(`${nodeName} (${name}): ${message}`)}\n`)

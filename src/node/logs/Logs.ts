@@ -94,11 +94,16 @@ export class Logs extends Context.Service<
             for (const resolve of waiting.get(name)?.splice(0) ?? []) resolve()
           },
         })
+        const clock = yield* Clock.Clock
+        /** Takes a step at the time that it is then: had somebody else his turn in between, lines would be out of their order. */
+        const atOnce = <A>(what: string, act: (now: number) => A) =>
+          attempt(what, () => act(clock.currentTimeMillisUnsafe()))
         const takeAll = (now: number) => {
           for (let turns = 0; turns < turnsMax && pump.turn(now) > 0; turns++);
+          return now
         }
-        const taken = Effect.tap(Clock.currentTimeMillis, (now) =>
-          attempt("take what processes say", () => takeAll(now)),
+        const taken = Effect.flatMap(atOnce("take what processes say", takeAll), (at) =>
+          at === undefined ? Clock.currentTimeMillis : Effect.succeed(at),
         )
         const pauseMs = (taken: number, quietTurns: number) => {
           if (taken >= muchBytes) return busyMs
@@ -141,9 +146,9 @@ export class Logs extends Context.Service<
           let quietTurns = 0
           let settledAt = 0
           for (;;) {
-            const now = yield* Clock.currentTimeMillis
-            const taken = yield* attempt("take what processes say", () => pump.turn(now))
+            const taken = yield* atOnce("take what processes say", (now) => pump.turn(now))
             quietTurns = taken === 0 ? quietTurns + 1 : 0
+            const now = yield* Clock.currentTimeMillis
             if (Math.abs(now - settledAt) >= settleMs) {
               settledAt = now
               yield* attempt("look after the logs", () => pump.settle(now))
@@ -188,13 +193,11 @@ export class Logs extends Context.Service<
         })
 
         yield* Effect.addFinalizer(() =>
-          Effect.flatMap(Clock.currentTimeMillis, (now) =>
-            attempt("take the last that processes have said", () => {
-              // Those that go on without this agent never cease; the next one takes what they say.
-              takeAll(now)
-              pump.close()
-            }),
-          ),
+          atOnce("take the last that processes have said", (now) => {
+            // Those that go on without this agent never cease; the next one takes what they say.
+            takeAll(now)
+            pump.close()
+          }),
         )
         pump.adopt(yield* Clock.currentTimeMillis)
         yield* Effect.forkScoped(look)

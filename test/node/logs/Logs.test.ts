@@ -156,6 +156,24 @@ test("the last words of a process that has just ended are there at once", async 
   expect((await logs.run((all) => Effect.flip(all.files("nobody")))).message).toBe('this node has no logs of "nobody"')
 })
 
+test("a line that is taken for somebody has an earlier time than the one before it", async () => {
+  await using logs = new TestLogs()
+  await logs.assign(set("talker"))
+  const { child, ended } = await logs.start("talker", "while :; do echo x; sleep 0.003; done")
+  for (let turn = 0; turn < 5; turn++) {
+    logs.heldUpMs = 120
+    const taken = logs.run((all) => all.taken)
+    // The agent's own looks go on meanwhile.
+    logs.heldUpMs = 0
+    await Promise.all([taken, Bun.sleep(100)])
+  }
+  child.kill("SIGKILL")
+  await ended
+  const times = (await logs.run((all) => all.lastLines("talker", "0", 10_000))).map(({ at }) => at)
+  expect(times.length).toBeGreaterThan(10)
+  expect(times.filter((at, index) => at < (times[index - 1] ?? 0))).toEqual([])
+})
+
 test("what was said just before the agent ends is not lost", async () => {
   const logs = new TestLogs()
   const sinks = await logs.logs((all) => [0, 1, 2, 3].map((place) => all.sink("talker", `${place}`)))

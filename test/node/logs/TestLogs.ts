@@ -26,6 +26,8 @@ export class TestLogs {
   readonly #folder = temporaryFolder("muster-logs-")
   readonly #runtime
   #shiftMs = 0
+  /** Whoever asks for the time goes on only so much later, as others have their turn in between. */
+  heldUpMs = 0
 
   constructor() {
     const folder = dataFolder(this.#folder.path)
@@ -55,7 +57,9 @@ export class TestLogs {
   #wall(real: Clock.Clock): Clock.Clock {
     return Object.assign(Object.create(real), {
       currentTimeMillisUnsafe: () => real.currentTimeMillisUnsafe() + this.#shiftMs,
-      currentTimeMillis: Effect.sync(() => real.currentTimeMillisUnsafe() + this.#shiftMs),
+      currentTimeMillis: Effect.sync(() => real.currentTimeMillisUnsafe() + this.#shiftMs).pipe(
+        Effect.tap(() => (this.heldUpMs === 0 ? Effect.void : Effect.promise(() => Bun.sleep(this.heldUpMs)))),
+      ),
     }) as Clock.Clock
   }
 
