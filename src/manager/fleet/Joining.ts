@@ -99,14 +99,24 @@ const make = Effect.gen(function* () {
     yield* changes.publish("nodes")
   })
 
+  /** Whom the token has let in, and nobody has heard of since: that one has not got the answer, and asks again. */
+  const isUnheard = ({ usedByNode }: JoinToken, name: string) =>
+    usedByNode === null
+      ? Effect.succeed(false)
+      : nodes.get(usedByNode).pipe(
+          Effect.map((node) => node.name === name && node.lastSeenAt === null && node.revokedAt === null),
+          Effect.orElseSucceed(() => false),
+        )
+
   /** The token's row when its secret is right; whether it is still good is decided when it is used. */
-  const checkToken = Effect.fnUntraced(function* (text: string) {
+  const checkToken = Effect.fnUntraced(function* (text: string, name: string) {
     const given = parseJoinToken(text)
     const row = given === undefined ? undefined : yield* tokens.find(given.id)
     if (given === undefined || row === undefined || !timingSafeEqualText(sha256Hex(given.secret), row.secretHash))
       return yield* refused("unknown")
     const state = stateOf(row, yield* Clock.currentTimeMillis)
-    return state === "open" ? row : yield* refused(state)
+    if (state === "open" || (state === "used" && (yield* isUnheard(row, name)))) return row
+    return yield* refused(state)
   })
 
   const checkAddress = Effect.fnUntraced(function* (text: string, fromIp: string) {
@@ -152,7 +162,7 @@ const make = Effect.gen(function* () {
         (error) => new JoinRefused({ reason: "malformed", message: `The join request is malformed: ${error.message}` }),
       ),
     )
-    const token = yield* checkToken(request.token)
+    const token = yield* checkToken(request.token, request.name)
     const ip = yield* checkAddress(request.ip, fromIp)
     const former = yield* formerOf(request.name, ip)
     const nodeId = former?.id ?? newId()

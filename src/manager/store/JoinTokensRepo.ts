@@ -97,7 +97,7 @@ const make = Effect.gen(function* () {
         .where("id", "=", id)
         .where("revoked_at", "is", null)
         .where("expires_at", ">", now)
-        .where((eb) => eb.or([eb("kind", "=", "many"), eb("used_at", "is", null)]))
+        .where((eb) => eb.or([eb("kind", "=", "many"), eb("used_at", "is", null), eb("used_by_node", "=", nodeId)]))
         .executeTakeFirst(),
     )
     if (updated.numUpdatedRows === 0n) return yield* new TokenSpent({ reason: spentReason(yield* find(id), now) })
@@ -128,8 +128,8 @@ export class JoinTokensRepo extends Context.Service<
     readonly find: (id: string) => Effect.Effect<JoinToken | undefined>
     readonly create: (token: NewJoinToken, by: string) => Effect.Effect<JoinToken>
     /**
-     * Marks it as used by a node, which must be stored before in the same transaction. Of two that come at once with a
-     * one-time token, one is refused.
+     * Marks it as used by a node, which must be stored before in the same transaction. Of two nodes that come at once with
+     * a one-time token, one is refused.
      */
     readonly use: (id: string, nodeId: string) => Effect.Effect<void, TokenSpent>
     readonly revoke: (id: string) => Effect.Effect<void, NotFound>

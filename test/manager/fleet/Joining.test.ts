@@ -5,6 +5,7 @@ import { join } from "node:path"
 import { parseJoinToken } from "../../../src/domain/JoinToken.ts"
 import { Fleet } from "../../../src/manager/fleet/Fleet.ts"
 import { Joining } from "../../../src/manager/fleet/Joining.ts"
+import { NodesRepo } from "../../../src/manager/store/NodesRepo.ts"
 import { join as joinCluster } from "../../../src/node/joining/Join.ts"
 import { readMembership } from "../../../src/node/joining/Identity.ts"
 import { describe, issue, makeAuthority, makeRequest, serialOf } from "../../../src/platform/Certificates.ts"
@@ -72,6 +73,21 @@ test("of two nodes that come at once with a one-time token, one gets in", async 
     if (result._tag === "Failure") expect(result.failure.message).toContain("The token is used up")
   }
   expect((await manager.nodes()).filter((node) => node.ip.startsWith("127.22.1."))).toHaveLength(1)
+})
+
+test("a node that did not hear that it was let in can't come in by its token any more", async () => {
+  const token = await manager.token("once")
+  const one = { token, ip: "127.22.19.1", name: "unheard" }
+  const first = await attempt(one)
+  // What it was answered is lost: it asks again, with a key of its own as before.
+  const again = await attempt(one)
+  if (first._tag === "Failure" || again._tag === "Failure") throw new Error("it was refused")
+  expect(again.success.identity.nodeId).toBe(first.success.identity.nodeId)
+  for (const other of [{ name: "another" }, { ip: "127.22.19.2" }])
+    expect((await refusal({ ...one, ...other }))?.message).toContain("The token is used up")
+  expect((await manager.nodes()).filter(({ ip }) => ip.startsWith("127.22.19."))).toHaveLength(1)
+  await manager.run(Effect.flatMap(NodesRepo, (nodes) => nodes.seen(first.success.identity.nodeId, "0.0.0")))
+  expect((await refusal(one))?.message).toContain("The token is used up")
 })
 
 test("used, expired, revoked, unknown and mistyped tokens are told apart", async () => {
