@@ -61,7 +61,6 @@ export class PipeHolder {
       if (former === undefined) this.#endOthers()
       else former.signal("SIGKILL")
     } catch (cause) {
-      this.#spares = []
       this.#options.failed(cause)
     }
   }
