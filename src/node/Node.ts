@@ -15,6 +15,7 @@ import { Discovery } from "./discovery/Discovery.ts"
 import { Gateway, type GatewayConfig } from "./gateway/Gateway.ts"
 import { type Membership, readMembership } from "./joining/Identity.ts"
 import { join } from "./joining/Join.ts"
+import { EachSecond } from "./EachSecond.ts"
 import { NodeChanges } from "./NodeChanges.ts"
 import { holdFolder } from "./FolderLock.ts"
 import { Limiting } from "./limits/Limiting.ts"
@@ -154,6 +155,7 @@ export const nodeLayer = (config: NodeConfig) =>
         Layer.provide(Layer.provideMerge(gateway, control)),
         Layer.provide(services(folder, nodeId, config.entry)),
         Layer.provide(Notices.layer.pipe(Layer.provideMerge(NodeChanges.layer))),
+        Layer.provide(EachSecond.layer),
       )
     }),
   ).pipe(

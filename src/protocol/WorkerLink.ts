@@ -111,7 +111,7 @@ export interface WorkerBeat extends WorkerKey {
 }
 
 /** A worker's wait for orders ends by then: it asks again. */
-export const ordersWaitMs = 20_000
+export const ordersWaitMs = 60_000
 
 export interface OrdersWanted extends WorkerKey {
   /** The revision of the last orders of this agent; 0: none yet. */

@@ -5,6 +5,7 @@ import { Launcher } from "../../src/node/supervisor/Launcher.ts"
 import { SlotSockets } from "../../src/node/supervisor/SlotSockets.ts"
 import type { WorkerSet } from "../../src/node/supervisor/SetOptions.ts"
 import { makeWorkerSet } from "../../src/node/supervisor/WorkerSet.ts"
+import { EachSecond } from "../../src/node/EachSecond.ts"
 import { NodeChanges } from "../../src/node/NodeChanges.ts"
 
 type Draw = () => number
@@ -114,6 +115,7 @@ export const makeSimulation = Effect.fnUntraced(function* (draw: Draw, isExclusi
       }),
     ),
     NodeChanges.layer,
+    EachSecond.layer,
   )
 
   return {

@@ -1,10 +1,11 @@
-import { Clock, Context, Deferred, Effect, Layer } from "effect"
+import { Context, Deferred, Effect, Layer } from "effect"
 import { explainedEnd, type Limits } from "../../domain/Limit.ts"
 import { type ProcessAssignment, setIdOf } from "../../domain/ProcessSpec.ts"
 import { oomKillsOfHost } from "../../platform/Cgroup.ts"
 import { randomHex } from "../../platform/Ids.ts"
 import { Logs } from "../logs/Logs.ts"
-import { nextSecond } from "../Monotonic.ts"
+import { EachSecond } from "../EachSecond.ts"
+import { monotonicMs } from "../Monotonic.ts"
 import type { Enclosure } from "../limits/Enclosures.ts"
 import { Limiting } from "../limits/Limiting.ts"
 import type { AdoptedRun } from "../supervisor/Hooks.ts"
@@ -65,18 +66,18 @@ const live = Effect.gen(function* () {
   let oomKills = oomKillsOfHost()
   let oomKilledAt = -Infinity
 
-  const lookForOom = Effect.gen(function* () {
-    const now = oomKillsOfHost()
-    if (now !== oomKills) oomKilledAt = yield* Clock.currentTimeMillis
-    oomKills = now
-    return (yield* Clock.currentTimeMillis) - oomKilledAt < oomRecentMs
-  })
-  yield* Effect.forkScoped(Effect.forever(Effect.andThen(nextSecond, lookForOom)))
+  const lookForOom = (now: number) => {
+    const kills = oomKillsOfHost()
+    if (kills !== oomKills) oomKilledAt = now
+    oomKills = kills
+    return now - oomKilledAt < oomRecentMs
+  }
+  yield* (yield* EachSecond).look("ask for processes that the kernel killed", ({ now }) => void lookForOom(now))
 
   /** What can be said of an end that we have not brought about. */
   const explain = Effect.fnUntraced(function* (ended: Ended, enclosure: Enclosure | undefined, limits: Limits) {
     const inGroup = enclosure?.wasOutOfMemory === true
-    const found = explainedEnd(ended, { inGroup, onHost: yield* lookForOom }, limits.memoryMaxBytes)
+    const found = explainedEnd(ended, { inGroup, onHost: lookForOom(yield* monotonicMs) }, limits.memoryMaxBytes)
     return { ...ended, ...found }
   })
 

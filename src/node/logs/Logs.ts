@@ -7,6 +7,7 @@ import { join } from "../../platform/Paths.ts"
 import { untilWhole } from "../../platform/Time.ts"
 import type { DataFolder } from "../DataFolder.ts"
 import type { LogFiles, LogLine, LogsRequest } from "../../protocol/LogMessages.ts"
+import { EachSecond } from "../EachSecond.ts"
 import { Notices } from "../Notices.ts"
 import { Pipes } from "../Pipes.ts"
 import { logFiles } from "./LogFilesView.ts"
@@ -25,7 +26,6 @@ const unwatchedMs = 250
 /** Less than the smallest file. */
 const muchBytes = 32 * 1024
 const quietAfterTurns = 20
-const settleMs = 1_000
 const lookAtAllMs = 3_600_000
 /** The logs of a process set that was taken off the node stay for so long after their last line. */
 const removedKeepMs = 30 * 86_400_000
@@ -127,9 +127,10 @@ export class Logs extends Context.Service<
         })
 
         const told = new Set<string>()
-        const tell = Effect.suspend(() => {
+        /** What is to be said of what can't be written, if anything. */
+        const tell = () => {
           const failures = pump.failures()
-          if (failures.size === 0 && told.size === 0) return Effect.void
+          if (failures.size === 0 && told.size === 0) return undefined
           const over = [...told].filter((name) => !failures.has(name))
           for (const name of over) told.delete(name)
           for (const name of failures.keys()) told.add(name)
@@ -139,24 +140,17 @@ export class Logs extends Context.Service<
               discard: true,
             }),
           )
-        })
+        }
 
+        let quietTurns = 0
         /** Looks for ever; a turn that fails is told, and the next one comes all the same. */
-        const look = Effect.gen(function* () {
-          let quietTurns = 0
-          let settledAt = 0
-          for (;;) {
-            const taken = yield* atOnce("take what processes say", (now) => pump.turn(now))
+        const look = atOnce("take what processes say", (now) => pump.turn(now)).pipe(
+          Effect.flatMap((taken = 0) => {
             quietTurns = taken === 0 ? quietTurns + 1 : 0
-            const now = yield* Clock.currentTimeMillis
-            if (Math.abs(now - settledAt) >= settleMs) {
-              settledAt = now
-              yield* attempt("look after the logs", () => pump.settle(now))
-            }
-            yield* tell
-            yield* Effect.sleep(pauseMs(taken ?? 0, quietTurns))
-          }
-        })
+            return Effect.sleep(pauseMs(taken, quietTurns))
+          }),
+          Effect.forever,
+        )
 
         const tidy = Effect.fnUntraced(function* (name: string) {
           if (!settings.has(name)) return yield* tidyRemoved(name)
@@ -179,11 +173,6 @@ export class Logs extends Context.Service<
         })
 
         const tidyAll = Effect.gen(function* () {
-          const now = yield* Clock.currentTimeMillis
-          if (Math.abs(now - lookedAt) >= lookAtAllMs) {
-            lookedAt = now
-            for (const name of namesIn(folder.logs)) untidy.add(name)
-          }
           for (const name of untidy) {
             untidy.delete(name)
             yield* tidy(name).pipe(
@@ -201,11 +190,16 @@ export class Logs extends Context.Service<
         )
         pump.adopt(yield* Clock.currentTimeMillis)
         yield* Effect.forkScoped(look)
-        yield* tidyAll.pipe(
-          Effect.andThen(Effect.timeoutOption(Queue.take(rotations), settleMs)),
-          Effect.forever,
-          Effect.forkScoped,
-        )
+        yield* Effect.forkScoped(Effect.forever(Effect.andThen(Queue.take(rotations), tidyAll)))
+        yield* (yield* EachSecond).look("look after the logs", ({ at }) => {
+          pump.settle(at)
+          if (Math.abs(at - lookedAt) >= lookAtAllMs) {
+            lookedAt = at
+            for (const name of namesIn(folder.logs)) untidy.add(name)
+          }
+          if (untidy.size > 0) Queue.offerUnsafe(rotations, undefined)
+          return tell()
+        })
 
         return Logs.of({
           sink: (name, place) => pump.sink(name, place),

@@ -10,6 +10,7 @@ import { Logs } from "../logs/Logs.ts"
 import { monotonicMs } from "../Monotonic.ts"
 import { NodeChanges } from "../NodeChanges.ts"
 import { TaskQueues } from "../tasks/TaskQueues.ts"
+import type { EachSecond } from "../EachSecond.ts"
 import type { Launcher } from "./Launcher.ts"
 import { goesOn, sameSet } from "./Renames.ts"
 import type { SlotSockets } from "./SlotSockets.ts"
@@ -67,7 +68,7 @@ export class Supervisor extends Context.Service<
         const tasks = yield* TaskQueues
         const departure = yield* CurrentDeparture
         const registry = yield* WorkerRegistry
-        const needs = yield* Effect.context<Launcher | SlotSockets | NodeChanges>()
+        const needs = yield* Effect.context<Launcher | SlotSockets | NodeChanges | EachSecond>()
         const oneAtATime = yield* Semaphore.make(1)
         const scope = yield* Scope.make()
         const told = yield* Deferred.make<void>()

@@ -3,7 +3,8 @@ import { isLongSilent, lookAt, noSilence, stuckReason } from "../../domain/Heart
 import { recyclingReason, type RecyclingSettings } from "../../domain/Recycling.ts"
 import type { RpcSettings } from "../../domain/RpcSettings.ts"
 import { waitedForCpuMs } from "../../platform/ProcessAge.ts"
-import { monotonicMs, nextSecond } from "../Monotonic.ts"
+import { EachSecond } from "../EachSecond.ts"
+import { monotonicMs } from "../Monotonic.ts"
 import type { Slot } from "./SlotOptions.ts"
 import { killFor, type WorkerRun } from "./WorkerRun.ts"
 
@@ -27,38 +28,47 @@ const ageOf = ({ startedAt, worker }: WorkerRun, now: number, treeRssBytes = 0) 
 /** Looks at the workers that serve, each second: kills those that are stuck, has those replaced that have grown old. */
 export const careForWorkers = Effect.fnUntraced(function* (options: WorkerCareOptions) {
   let timeoutMs = options.settings().heartbeatTimeoutMs
-  const look = Effect.fnUntraced(function* (now: number, elapsedMs: number) {
+  let before = yield* monotonicMs
+
+  const stuckOnes = (slots: ReadonlyArray<Slot>, elapsedMs: number) => {
     const { heartbeatTimeoutMs } = options.settings()
     const isOther = heartbeatTimeoutMs !== timeoutMs
     timeoutMs = heartbeatTimeoutMs
-    for (const { running } of options.slots()) {
-      if (running === undefined) continue
-      const heard = running.worker.heard()
-      if (heard === undefined) continue
+    const kills: Array<Effect.Effect<void>> = []
+    for (const { running } of slots) {
+      const heard = running?.worker.heard()
+      if (running === undefined || heard === undefined) continue
       // One that reported as often as was asked before has not been silent.
       const { pid } = running.worker
       const waitedMs = isLongSilent(running.silence, timeoutMs) ? waitedForCpuMs(pid) : undefined
       running.silence = isOther ? { ...noSilence, heard } : lookAt(running.silence, heard, elapsedMs, waitedMs)
       const stuck = stuckReason(running.silence, timeoutMs)
-      if (stuck !== undefined) yield* killFor(running, stuck)
+      if (stuck !== undefined) kills.push(killFor(running, stuck))
     }
-    // The eldest first: where workers grow old faster than one is replaced, it would be the first slot's each time.
-    const startedAt = ({ running }: Slot) => running?.startedAt ?? now
-    for (const slot of options.slots().toSorted((a, b) => startedAt(a) - startedAt(b))) {
-      if (options.isBusy(now)) return
-      const { running } = slot
-      const why =
-        running && recyclingReason(options.settings(), ageOf(running, now, options.rssBytesOf(running)), running.draw)
-      if (why !== undefined) yield* options.renew(slot, why)
-    }
-  })
+    return kills
+  }
 
-  let before = yield* monotonicMs
-  return yield* Effect.gen(function* () {
-    yield* nextSecond
-    const now = yield* monotonicMs
-    const elapsedMs = now - before
+  /** The eldest: where workers grow old faster than one is replaced, it would be the first slot's each time. */
+  const oldOne = (slots: ReadonlyArray<Slot>, now: number) => {
+    if (options.isBusy(now)) return undefined
+    const settings = options.settings()
+    let found: { readonly slot: Slot; readonly startedAt: number; readonly why: string } | undefined
+    for (const slot of slots) {
+      const { running } = slot
+      if (running === undefined || (found !== undefined && running.startedAt >= found.startedAt)) continue
+      const why = recyclingReason(settings, ageOf(running, now, options.rssBytesOf(running)), running.draw)
+      if (why !== undefined) found = { slot, startedAt: running.startedAt, why }
+    }
+    return found
+  }
+
+  yield* (yield* EachSecond).look("look after the workers", ({ now }) => {
+    const slots = options.slots()
+    const kills = stuckOnes(slots, now - before)
     before = now
-    yield* look(now, elapsedMs)
-  }).pipe(Effect.forever)
+    const old = oldOne(slots, now)
+    if (kills.length === 0 && old === undefined) return undefined
+    const renewal = old === undefined ? Effect.void : options.renew(old.slot, old.why)
+    return Effect.andThen(Effect.all(kills, { discard: true }), renewal)
+  })
 })

@@ -337,11 +337,7 @@ export const makeWorkerSet = Effect.fnUntraced(function* (options: WorkerSetOpti
     rssBytesOf: hooks.rssBytesOf,
     isBusy: (now) => removed || reloads.isBusy(now),
     renew: (slot, why) => named(reloads.renew(slot, proven, why)),
-  }).pipe(
-    Effect.tapCause((cause) => Effect.logError("nobody looks at the workers any more", cause)),
-    Effect.annotateLogs({ service: initial.name }),
-    Effect.forkScoped,
-  )
+  })
 
   const statusOf = (kind: WorkerKind) =>
     all()

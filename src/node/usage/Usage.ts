@@ -1,4 +1,4 @@
-import { Clock, Context, Effect, Layer } from "effect"
+import { Context, Effect, Layer } from "effect"
 import { type CpuCount, type CpuCounts, cpuPercentOf, ticksSince, type UsageSample } from "../../domain/Usage.ts"
 import {
   clockTicks,
@@ -8,7 +8,7 @@ import {
   ProcessTable,
   treeOf,
 } from "../../platform/ProcessTable.ts"
-import { monotonicMs, nextSecond } from "../Monotonic.ts"
+import { EachSecond } from "../EachSecond.ts"
 
 /** They are measured each so-manieth second. */
 const sampleEvery = 2
@@ -101,21 +101,15 @@ export class Usage extends Context.Service<
       const entries = new Set<Entry>()
       let looks = 0
 
-      const look = Effect.gen(function* () {
-        if (entries.size === 0) return
-        const at = yield* Clock.currentTimeMillis
-        const now = yield* monotonicMs
+      let seconds = 0
+
+      yield* (yield* EachSecond).look("measure the processes", ({ at, now }) => {
+        if (++seconds % sampleEvery !== 0 || entries.size === 0) return undefined
         const table =
           looks++ % wholeEvery === 0 || [...entries].some(({ isNew }) => isNew) ? ProcessTable.read() : undefined
         for (const entry of entries) entry.sample(table, at, now)
+        return undefined
       })
-
-      yield* Effect.repeat(nextSecond, { times: sampleEvery - 1 }).pipe(
-        Effect.andThen(look),
-        Effect.forever,
-        Effect.tapCause((cause) => Effect.logError("nobody measures the processes any more", cause)),
-        Effect.forkScoped,
-      )
 
       return Usage.of({
         watch: (pid, loopLagMs) => {

@@ -1,5 +1,6 @@
 import { expect, setDefaultTimeout, test } from "bun:test"
-import { Effect } from "effect"
+import { Effect, Layer } from "effect"
+import { EachSecond } from "../../../src/node/EachSecond.ts"
 import { Usage, type Watched } from "../../../src/node/usage/Usage.ts"
 import { waitFor } from "../../support/waitFor.ts"
 
@@ -18,7 +19,7 @@ const measured = (line: string, check: (watched: Watched, pid: number) => Promis
         await child.exited
       }
     })
-  }).pipe(Effect.provide(Usage.layer), Effect.scoped, Effect.runPromise)
+  }).pipe(Effect.provide(Usage.layer.pipe(Layer.provide(EachSecond.layer))), Effect.scoped, Effect.runPromise)
 
 test("an endless loop in a child is seen in the figures of its parent", () =>
   measured("(while :; do :; done) & wait", async (watched) => {

@@ -6,6 +6,7 @@ import { Clock, Effect, Layer, Logger, ManagedRuntime } from "effect"
 import type { ProcessAssignment } from "../../../src/domain/ProcessSpec.ts"
 import { defaultRunSettings, type RunSettings } from "../../../src/domain/RunSetting.ts"
 import { dataFolder } from "../../../src/node/DataFolder.ts"
+import { EachSecond } from "../../../src/node/EachSecond.ts"
 import { Logs } from "../../../src/node/logs/Logs.ts"
 import { NodeChanges } from "../../../src/node/NodeChanges.ts"
 import { Notices } from "../../../src/node/Notices.ts"
@@ -35,7 +36,7 @@ export class TestLogs {
     const logger = Logger.make(({ message }) => void this.said.push(String(message)))
     this.#runtime = ManagedRuntime.make(
       Logs.layer(folder).pipe(
-        Layer.provide(Pipes.layer(folder)),
+        Layer.provide([Pipes.layer(folder), EachSecond.layer]),
         Layer.provide(Layer.succeed(AgentSocket, { path: folder.socket.path })),
         Layer.provideMerge(Notices.layer.pipe(Layer.provide(NodeChanges.layer))),
         Layer.provideMerge(Logger.layer([logger])),
