@@ -117,6 +117,7 @@ export const makeSimulation = Effect.fnUntraced(function* (draw: Draw, isExclusi
     NodeChanges.layer,
     EachSecond.layer,
   )
+  const services = yield* Layer.buildWithScope(environment, scope)
 
   return {
     processes,
@@ -139,6 +140,6 @@ export const makeSimulation = Effect.fnUntraced(function* (draw: Draw, isExclusi
           stopWaitsFor: () => undefined,
           changed: Effect.void,
         }).pipe(Scope.provide(own))
-      }).pipe(Effect.provide(environment)),
+      }).pipe(Effect.provideContext(services)),
   }
 })
