@@ -62,9 +62,13 @@ export const needsNewProbes = (before: ProcessSpec, after: ProcessSpec): boolean
  * When and how often the processes of a spec are started again. A worker that is always to run has no good end of its
  * own: a call of `process.exit()` in a module takes the calls of others with it.
  */
-export const policyOf = ({ kind, restart, run, successCodes }: ProcessSpec): ProcessPolicy => ({
-  restart,
-  successCodes: kind === "module" && restart === "always" ? [] : successCodes,
-  startRetries: run.startRetries,
-  fatalRetryMs: run.fatalRetryMs,
-})
+export const policyOf = (spec: ProcessSpec): ProcessPolicy => {
+  const { kind, restart, run, successCodes } = spec
+  return {
+    restart,
+    successCodes: kind === "module" && restart === "always" ? [] : successCodes,
+    upAtOnce: spec.kind === "command" && spec.startMs === 0,
+    startRetries: run.startRetries,
+    fatalRetryMs: run.fatalRetryMs,
+  }
+}

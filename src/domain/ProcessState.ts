@@ -6,6 +6,8 @@ export type ProcessPolicy = {
   readonly restart: RestartPolicy
   /** Exit codes that count as a good end. */
   readonly successCodes: ReadonlyArray<number>
+  /** It is up as soon as it is there: however soon it ends, that is no failed start. */
+  readonly upAtOnce: boolean
   /** Failures in a row that are followed by another try; 0: any number. */
   readonly startRetries: number
   /** One that is FATAL is tried once more after so long; 0: never. */
@@ -148,16 +150,16 @@ const isGood = ({ code, forced, signal }: ProcessEnd, { successCodes }: ProcessP
 const exited = (state: ProcessState, event: ProcessEnd, policy: ProcessPolicy, random: number): Transition => {
   const good = isGood(event, policy)
   const down = stay({ _tag: "EXITED", reason: event.reason, good })
+  if (state._tag === "RUNNING" || (state._tag === "STARTING" && policy.upAtOnce)) {
+    if (policy.restart === "never" || (policy.restart === "unexpected" && good)) return down
+    const past = event.at - state.since >= restartBackoff.resetAfterMs ? noPast : state.past
+    if (!good) return failed(past, { ...event, since: state.since }, policy, random)
+    return backOff({ failures: 0, ends: past.ends + 1 }, event, state.since, random)
+  }
   switch (state._tag) {
     case "STARTING":
       // Before it was up even a good code is a failed start: it has not done what it was started for.
       return policy.restart === "never" ? down : failed(state.past, { ...event, since: event.at }, policy, random)
-    case "RUNNING": {
-      if (policy.restart === "never" || (policy.restart === "unexpected" && good)) return down
-      const past = event.at - state.since >= restartBackoff.resetAfterMs ? noPast : state.past
-      if (!good) return failed(past, { ...event, since: state.since }, policy, random)
-      return backOff({ failures: 0, ends: past.ends + 1 }, event, state.since, random)
-    }
     case "STOPPING":
       return state.next === "start" ? starting(event.at, noPast) : stay({ _tag: "STOPPED" })
     default:

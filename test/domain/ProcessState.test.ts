@@ -3,7 +3,13 @@ import { type ProcessEvent, type ProcessPolicy, type ProcessState, transition } 
 
 const at = 100_000
 const random = 0.5
-const policy: ProcessPolicy = { restart: "always", successCodes: [0, 2], startRetries: 10, fatalRetryMs: 300_000 }
+const policy: ProcessPolicy = {
+  restart: "always",
+  successCodes: [0, 2],
+  upAtOnce: false,
+  startRetries: 10,
+  fatalRetryMs: 300_000,
+}
 const past = { failures: 2, ends: 3 }
 const noPast = { failures: 0, ends: 0 }
 
@@ -187,9 +193,9 @@ describe("each edge of the state machine", () => {
 
 describe("what follows on an end that nobody had asked for, by policy", () => {
   const ends = ["ExitedGood", "ExitedBad", "ExitedUnknown", "Killed"] as const
-  const follows = (from: "STARTING" | "RUNNING", restart: ProcessPolicy["restart"]) =>
+  const follows = (from: "STARTING" | "RUNNING", restart: ProcessPolicy["restart"], upAtOnce = false) =>
     ends.map((name): string => {
-      const { state } = transition(states[from], events[name], { ...policy, restart }, random)
+      const { state } = transition(states[from], events[name], { ...policy, restart, upAtOnce }, random)
       if (state._tag === "EXITED") return state.good ? "down, well" : "down, badly"
       return state._tag === "BACKOFF" ? (state.past.failures === 0 ? "again" : "again, failed") : state._tag
     })
@@ -205,6 +211,11 @@ describe("what follows on an end that nobody had asked for, by policy", () => {
     expect(follows("STARTING", "always")).toEqual(failed)
     expect(follows("STARTING", "unexpected")).toEqual(failed)
     expect(follows("STARTING", "never")).toEqual(["down, well", "down, badly", "down, badly", "down, badly"])
+  })
+
+  test("of one that is up as soon as it is there: it ends as one that was up, however soon", () => {
+    for (const restart of ["always", "unexpected", "never"] as const)
+      expect(follows("STARTING", restart, true)).toEqual(follows("RUNNING", restart))
   })
 })
 

@@ -174,6 +174,13 @@ test("a service starts when the job that it needs has completed, which is not ru
   expect(readFileSync(runs, "utf8")).toBe("run\nrun\n")
 })
 
+test("a job that is up as soon as it is there is done with its good code, however soon it ends", async () => {
+  await using node = await started()
+  const job = { shell: "exit 7" } as const
+  await node.apply(1, command("job", job, { startMs: 0, restart: "unexpected", successCodes: [7] }))
+  await waitFor(async () => (await statusOf(node, "job")).state === "EXITED")
+})
+
 test("a program that is now given its socket does not start beside the former one, which ends in its own time", async () => {
   await using node = await started()
   const port = await freePort(host)

@@ -23,7 +23,13 @@ export const scripted = () => {
   const started: Array<{ ready(): void; end(reason: string, code?: number, left?: string): void }> = []
   let broken: string | undefined
   let report: WorkerFigures | undefined
-  let policy: ProcessPolicy = { restart: "always", successCodes: [0], startRetries: 10, fatalRetryMs: 0 }
+  let policy: ProcessPolicy = {
+    restart: "always",
+    successCodes: [0],
+    upAtOnce: false,
+    startRetries: 10,
+    fatalRetryMs: 0,
+  }
   let wells = 0
   const launch = Effect.suspend(() => {
     if (broken !== undefined) return Effect.fail(new LaunchFailed({ reason: broken }))
