@@ -1,4 +1,4 @@
-import { Clock, Effect, Queue, type Scope } from "effect"
+import { Cause, Clock, Effect, Queue, type Scope } from "effect"
 import { dueSlots, type DueSlots } from "../../domain/CronSlots.ts"
 import { newId } from "../../platform/Ids.ts"
 import type { CronEntry } from "./CronEntry.ts"
@@ -98,7 +98,7 @@ export const makeTicker = Effect.fnUntraced(function* (options: TickerOptions) {
       for (const { task } of entries()) store.prune(task.id, { runs: task.keepRuns, since: now - task.keepMs })
       store.forget(now - removedKeptMs)
     })
-  }).pipe(Effect.catch((error) => Effect.logError(error.message)))
+  })
 
   const untilNext = Effect.gen(function* () {
     const now = yield* Clock.currentTimeMillis
@@ -107,11 +107,18 @@ export const makeTicker = Effect.fnUntraced(function* (options: TickerOptions) {
     yield* Effect.timeoutOption(Queue.take(pokes), Math.max(0, nextAt - now))
   })
 
+  const tell = (what: string) => (cause: Cause.Cause<unknown>) => Effect.logError(what, Cause.squash(cause))
+
   const run = alone(tick).pipe(
-    Effect.andThen(clean),
+    // What is due then is so at the next look, too.
+    Effect.catchCause((cause) =>
+      Effect.andThen(tell("what is due of the cron tasks can't be seen; trying again")(cause), Effect.sleep(lookMs)),
+    ),
+    Effect.andThen(
+      Effect.catchCause(clean, tell("the history of the cron tasks can't be cleaned up; trying again in an hour")),
+    ),
     Effect.andThen(untilNext),
     Effect.forever,
-    Effect.tapCause((cause) => Effect.logError("no cron task is run any more", cause)),
     Effect.forkIn(scope),
   )
 

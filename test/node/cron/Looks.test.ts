@@ -1,3 +1,4 @@
+import { Database } from "bun:sqlite"
 import { expect, setDefaultTimeout } from "bun:test"
 import { Effect } from "effect"
 import { TestClock } from "effect/testing"
@@ -28,5 +29,32 @@ it.effect(
     for (let turn = 0; turn < 3; turn++) yield* cron.turn(minute)
     const due = start + 30 * minute + 30_000
     expect(cron.times("job")).toEqual([due, due + minute, due + 2 * minute])
+  }),
+)
+
+it.effect(
+  "tasks run again when their history can be read again",
+  Effect.gen(function* () {
+    yield* TestClock.setTime(start)
+    const cron = yield* testCron({ lookMs: 10_000 })
+    yield* cron.apply(cronTask("job", { schedule: everyMinute }))
+    yield* cron.turn(minute)
+    expect(cron.times("job")).toHaveLength(1)
+
+    const history = (sql: string) =>
+      Effect.sync(() => {
+        using database = new Database(cron.folder.cron.history)
+        database.run(sql)
+      })
+    yield* history("ALTER TABLE run RENAME TO hidden")
+    // Which times have run is asked for then.
+    yield* cron.putClock(-4 * hour)
+    yield* cron.turn(minute)
+    yield* cron.turn(minute)
+    expect(cron.times("job")).toHaveLength(1)
+
+    yield* history("ALTER TABLE hidden RENAME TO run")
+    for (let turn = 0; turn < 3; turn++) yield* cron.turn(minute)
+    expect(cron.times("job").length).toBeGreaterThan(2)
   }),
 )
