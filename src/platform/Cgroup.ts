@@ -31,8 +31,11 @@ export const cgroupOf = ({ mount }: CgroupPlace, pid: number): string | undefine
   return path === undefined ? undefined : join(mount, path)
 }
 
-/** How many processes of this host the kernel has killed for want of memory since its start. */
-export const oomKillsOfHost = (): number => Number(/^oom_kill (\d+)$/m.exec(readOr("/proc/vmstat") ?? "")?.[1] ?? 0)
+/** How many processes of this host the kernel has killed for want of memory since its start; undefined: nobody can tell now. */
+export const oomKillsOfHost = (): number | undefined => {
+  const count = /^oom_kill (\d+)$/m.exec(readOr("/proc/vmstat") ?? "")?.[1]
+  return count === undefined ? undefined : Number(count)
+}
 
 const words = (text: string | undefined) => (text ?? "").split(/\s+/).filter((word) => word !== "")
 

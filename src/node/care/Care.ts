@@ -67,8 +67,8 @@ const live = Effect.gen(function* () {
   let oomKilledAt = -Infinity
 
   const lookForOom = (now: number) => {
-    const kills = oomKillsOfHost()
-    if (kills !== oomKills) oomKilledAt = now
+    const kills = oomKillsOfHost() ?? oomKills
+    if (oomKills !== undefined && kills !== oomKills) oomKilledAt = now
     oomKills = kills
     return now - oomKilledAt < oomRecentMs
   }
