@@ -1,4 +1,5 @@
-import { Clock, Context, Effect, Layer, type Scope } from "effect"
+import { Cause, Clock, Context, Effect, Layer, type Scope } from "effect"
+import { textOf } from "../protocol/ErrorText.ts"
 import { nextSecond } from "./Monotonic.ts"
 
 /** `at`: milliseconds since 1970; `now`: of the monotonic clock. */
@@ -7,7 +8,17 @@ export type Moment = { readonly at: number; readonly now: number }
 /** Gives what is to be done, if anything is: it does not look again before that is done. */
 export type Look = (moment: Moment) => Effect.Effect<void> | undefined
 
-type Looker = { readonly what: string; readonly look: Look; readonly scope: Scope.Scope; isBusy: boolean }
+type Looker = {
+  readonly what: string
+  readonly look: Look
+  readonly scope: Scope.Scope
+  isBusy: boolean
+  /** What was said last of a look that failed, and when by the monotonic clock. */
+  said: { readonly text: string; readonly at: number } | undefined
+}
+
+/** The same is said once in so long. */
+const saidAgainMs = 60_000
 
 /**
  * The looks that are taken at each whole second of the host's clock, one after the other in plain code: while nothing
@@ -33,9 +44,9 @@ export class EachSecond extends Context.Service<
           if (looker.isBusy) continue
           try {
             const work = looker.look(moment)
-            if (work !== undefined) begun.push(begin(looker, work))
+            if (work !== undefined) begun.push(begin(looker, work, moment))
           } catch (cause) {
-            begun.push(Effect.logError(`Cannot ${looker.what}`, cause))
+            begun.push(failed(looker, cause, moment))
           }
         }
         return begun.length === 0 ? Effect.void : Effect.all(begun, { discard: true })
@@ -45,7 +56,7 @@ export class EachSecond extends Context.Service<
 
       return EachSecond.of({
         look: Effect.fnUntraced(function* (what, look) {
-          const looker: Looker = { what, look, scope: yield* Effect.scope, isBusy: false }
+          const looker: Looker = { what, look, scope: yield* Effect.scope, isBusy: false, said: undefined }
           yield* Effect.acquireRelease(
             Effect.sync(() => lookers.add(looker)),
             () => Effect.sync(() => lookers.delete(looker)),
@@ -56,11 +67,18 @@ export class EachSecond extends Context.Service<
   )
 }
 
-const begin = (looker: Looker, work: Effect.Effect<void>) =>
+const failed = (looker: Looker, cause: unknown, { now }: Moment) => {
+  const text = textOf(cause)
+  if (looker.said?.text === text && now - looker.said.at < saidAgainMs) return Effect.void
+  looker.said = { text, at: now }
+  return Effect.logError(`Cannot ${looker.what}`, cause)
+}
+
+const begin = (looker: Looker, work: Effect.Effect<void>, moment: Moment) =>
   Effect.suspend(() => {
     looker.isBusy = true
     return work.pipe(
-      Effect.catchCause((cause) => Effect.logError(`Cannot ${looker.what}`, cause)),
+      Effect.catchCause((cause) => failed(looker, Cause.squash(cause), moment)),
       Effect.ensuring(Effect.sync(() => (looker.isBusy = false))),
       Effect.forkIn(looker.scope),
     )

@@ -1,8 +1,10 @@
 import { readFileSync } from "node:fs"
+import { withSpareFile } from "./SpareFile.ts"
 import { clockTicks, type ProcessIdentity } from "./ProcessTable.ts"
 
 /** Milliseconds since the start of the host, also those in which it slept. */
-export const uptimeMs = (): number => Number.parseFloat(readFileSync("/proc/uptime", "utf8")) * 1_000
+export const uptimeMs = (): number =>
+  Number.parseFloat(withSpareFile(() => readFileSync("/proc/uptime", "utf8"))) * 1_000
 
 /** How old a process of this boot is, in milliseconds. */
 export const ageMs = ({ startTime }: ProcessIdentity): number =>

@@ -1,6 +1,7 @@
 import { closeSync, openSync, readdirSync, readFileSync, readSync } from "node:fs"
 import { endianness } from "node:os"
 import process from "node:process"
+import { isOutOfFiles, withSpareFile } from "./SpareFile.ts"
 
 /** A process for certain: pids are used again, a pid with its start time and boot is not. */
 export type ProcessIdentity = {
@@ -18,7 +19,7 @@ export const currentBootId = (): string => (bootId ??= readFileSync("/proc/sys/k
 
 const readOr = (path: string): string => {
   try {
-    return readFileSync(path, "utf8")
+    return withSpareFile(() => readFileSync(path, "utf8"))
   } catch {
     return ""
   }
@@ -137,16 +138,23 @@ const parse = (pid: number, length: number): ProcessRow | undefined => {
   return field < 21 ? undefined : new ProcessRow(pid, state, numbers)
 }
 
-/** One process as it is now; undefined when there is none of this number. */
-export const processRow = (pid: number): ProcessRow | undefined => {
-  let file: number | undefined
+const readRow = (pid: number): ProcessRow | undefined => {
+  const file = openSync(`/proc/${pid}/stat`, "r")
   try {
-    file = openSync(`/proc/${pid}/stat`, "r")
     return parse(pid, readSync(file, bytes, 0, bytes.length, 0))
-  } catch {
-    return undefined
   } finally {
-    if (file !== undefined) closeSync(file)
+    closeSync(file)
+  }
+}
+
+/** One process as it is now; undefined when there is none of this number. Throws when no file can be opened to see that. */
+export const processRow = (pid: number): ProcessRow | undefined => {
+  try {
+    return withSpareFile(() => readRow(pid))
+  } catch (error) {
+    // It is gone, or was while it was read, or nobody lets us see it.
+    if (!isOutOfFiles(error)) return undefined
+    throw error
   }
 }
 
@@ -164,7 +172,7 @@ export class ProcessTable {
   /** Costs about 12 microseconds for each process. */
   static read(): ProcessTable {
     const rows = new Map<number, ProcessRow>()
-    for (const name of readdirSync("/proc")) {
+    for (const name of withSpareFile(() => readdirSync("/proc"))) {
       const first = name.charCodeAt(0)
       if (first < 0x31 || first > 0x39) continue
       const row = processRow(Number(name))

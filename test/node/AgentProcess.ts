@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs"
+import { closeSync, openSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { denoPath, root } from "../support/executable.ts"
 import { waitFor } from "../support/waitFor.ts"
@@ -24,10 +24,11 @@ export class AgentProcess {
 
   static async start(node: TestNode, runtime: keyof typeof runtimes = "bun") {
     const log = node.path(`agent-${++started}.log`)
-    await Bun.write(log, "")
-    const out = Bun.file(log)
+    // By one descriptor: with two each would write over what the other has written.
+    const out = openSync(log, "a")
     const command = [...runtimes[runtime], node.dataDir, entry]
     const child = Bun.spawn(command, { cwd: root, stdin: "ignore", stdout: out, stderr: out })
+    closeSync(out)
     const own = new AgentProcess(child, log)
     try {
       await node.attach(await own.#listens())

@@ -205,3 +205,34 @@ it(
     ])
   }),
 )
+
+it(
+  "a fault of ours in the midst of a failure, a start or an end does not end the supervision",
+  Effect.gen(function* () {
+    const script = scripted()
+    const slot = yield* running(script)
+    const faulty = Effect.die(new Error("no memory of it"))
+    // After its state has changed, and before it waits for the next try.
+    script.hooks.failing = () => faulty
+    script.hooks.crashed = () => faulty
+    script.started[0]?.end("exited with code 1", 1)
+    yield* settle
+    expect(slot.status).toMatchObject({ state: "BACKOFF", reason: "exited with code 1" })
+    yield* TestClock.adjust("2 seconds")
+    expect(script.started).toHaveLength(2)
+    script.started[1]?.ready()
+    yield* settle
+    expect(slot.status).toMatchObject({ state: "RUNNING", pid: 2 })
+
+    const { recipe } = script.options
+    script.options.recipe = () => ({ ...recipe(), launch: faulty })
+    script.started[1]?.end("exited with code 1", 1)
+    yield* TestClock.adjust("2 seconds")
+    expect(slot.status).toMatchObject({ state: "BACKOFF", reason: "it could not be started: no memory of it" })
+    script.options.recipe = recipe
+    for (let nth = 0; nth < 80 && script.started.length < 3; nth++) yield* TestClock.adjust(100)
+    script.started[2]?.ready()
+    yield* settle
+    expect(slot.status).toMatchObject({ state: "RUNNING", pid: 3 })
+  }),
+)

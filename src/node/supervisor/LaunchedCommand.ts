@@ -5,6 +5,7 @@ import type { Child } from "../../platform/ChildProcess.ts"
 import type { ProcessRow } from "../../platform/ProcessTable.ts"
 import type { Signal } from "../../platform/ProcessTree.ts"
 import type { Exit } from "../../platform/StartProcess.ts"
+import { clearUp } from "./ClearUp.ts"
 import { endTree, signalOf } from "./CommandEnd.ts"
 import type { Ended, Known, Launched } from "./Launched.ts"
 import { inTheWayOf, type Listen } from "./PortHolders.ts"
@@ -40,8 +41,8 @@ export const launchedCommand = Effect.fnUntraced(function* (child: Child, run: C
   const listen = spec.passSocket ? null : assignment.listen
 
   const settle = Effect.fnUntraced(function* (exit: Exit) {
-    const left = yield* endTree({ tree, spec, asked, wasAsked: () => wasAsked, isKilled: () => isKilled })
-    const held = listen === null ? undefined : yield* inTheWayOf(listen, mark)
+    const left = yield* clearUp(endTree({ tree, spec, asked, wasAsked: () => wasAsked, isKilled: () => isKilled }))
+    const held = listen === null ? undefined : yield* clearUp(inTheWayOf(listen, mark))
     const reason = [reasonOfEnd(exit, known?.wasOver === true), left, held]
       .filter((part) => part !== undefined)
       .join("; ")

@@ -1,7 +1,8 @@
-import { Effect } from "effect"
+import { Cause, Effect } from "effect"
 import { needsNewWorkers } from "../../domain/Launch.ts"
 import { type CallInFlight, emptyPoison } from "../../domain/Poison.ts"
 import { type ProcessAssignment, setIdOf } from "../../domain/ProcessSpec.ts"
+import { textOf } from "../../protocol/ErrorText.ts"
 import type { WorkerKind } from "../../protocol/WorkerLink.ts"
 import { Care } from "../care/Care.ts"
 import { monotonicMs } from "../Monotonic.ts"
@@ -10,9 +11,14 @@ import type { Ledger } from "./Ledger.ts"
 import type { Version } from "./Reloads.ts"
 import type { Member } from "./SocketGroup.ts"
 import type { Beginning, Slot, SlotHooks } from "./SlotOptions.ts"
-import { type LaunchRequest, placeName } from "./Launched.ts"
+import { LaunchFailed, type LaunchRequest, placeName } from "./Launched.ts"
 import { Launcher } from "./Launcher.ts"
 import { makeRun, type WorkerRun } from "./WorkerRun.ts"
+
+/** What is kept and told besides holds up no process: a fault of it is said. */
+const besides = Effect.catchCause((cause: Cause.Cause<never>) =>
+  Effect.logError("what came of a process could not be kept in full", Cause.squash(cause)),
+)
 
 /**
  * What other parts of the node have to do with the processes of one set. `now`: its assignment as it is now. `proven`:
@@ -52,14 +58,20 @@ export const makeSetHooks = Effect.fnUntraced(function* (
           return probing.probe(instance(), run, { ...say, dead })
         }),
       crashed: (crash) =>
-        Effect.andThen(refusePoison(crash.run.worker.inFlight()), crashes.crashed({ ...crash, ...instance() })),
-      wentWell: (run) =>
-        Effect.suspend(() =>
-          Effect.andThen(adoption.failing(instance(), undefined), crashes.wentWell(instance(), run)),
+        besides(
+          Effect.suspend(() =>
+            Effect.andThen(refusePoison(crash.run.worker.inFlight()), crashes.crashed({ ...crash, ...instance() })),
+          ),
         ),
-      left: ({ worker }, withinMs) => Effect.suspend(() => adoption.left(instance(), worker.pid, withinMs)),
-      exited: (ended) => Effect.suspend(() => adoption.exited(instance(), ended)),
-      failing: (failing) => Effect.suspend(() => adoption.failing(instance(), failing)),
+      wentWell: (run) =>
+        besides(
+          Effect.suspend(() =>
+            Effect.andThen(adoption.failing(instance(), undefined), crashes.wentWell(instance(), run)),
+          ),
+        ),
+      left: ({ worker }, withinMs) => besides(Effect.suspend(() => adoption.left(instance(), worker.pid, withinMs))),
+      exited: (ended) => besides(Effect.suspend(() => adoption.exited(instance(), ended))),
+      failing: (failing) => besides(Effect.suspend(() => adoption.failing(instance(), failing))),
     }
   }
 
@@ -108,20 +120,25 @@ export const makeSetHooks = Effect.fnUntraced(function* (
 
   return {
     launch: (request: LaunchRequest) =>
-      Effect.tap(
-        care.begin(request, (group) => launcher.launch({ ...request, ...group })),
-        // Its limits may have changed meanwhile.
-        (launched) =>
-          Effect.suspend(() => (request.assignment === now() ? Effect.void : care.limit(now(), [launched]))),
-      ),
+      care
+        .begin(request, (group) => launcher.launch({ ...request, ...group }))
+        .pipe(
+          Effect.catchDefect((defect) => new LaunchFailed({ reason: textOf(defect) })),
+          // Its limits may have changed meanwhile.
+          Effect.tap((launched) =>
+            Effect.suspend(() => (request.assignment === now() ? Effect.void : besides(care.limit(now(), [launched])))),
+          ),
+        ),
     rssBytesOf: ({ worker }: WorkerRun) => care.usageOf(worker)?.latest?.rssBytes,
     /** The limits may have changed. */
     limit: (places: ReadonlyArray<{ readonly slot: Slot }>) =>
       Effect.suspend(() => {
         const runs = places.flatMap(({ slot }) => slot.live)
-        return care.limit(
-          now(),
-          runs.map(({ worker }) => worker),
+        return besides(
+          care.limit(
+            now(),
+            runs.map(({ worker }) => worker),
+          ),
         )
       }),
     limitsMissing: () => care.missing(now().spec.run),
@@ -131,7 +148,7 @@ export const makeSetHooks = Effect.fnUntraced(function* (
     /** Where an agent before this one has left something. */
     foundAt: [...found.runs, ...found.ended, ...found.failing].map(({ kind, slot }) => ({ kind, slot })),
     sockets: found.sockets,
-    socketsChanged: (members: ReadonlyArray<Member>) => Effect.suspend(() => adoption.sockets(now(), members)),
+    socketsChanged: (members: ReadonlyArray<Member>) => besides(Effect.suspend(() => adoption.sockets(now(), members))),
     crashes: () => crashes.countOf(setIdOf(now())),
   }
 })

@@ -1,4 +1,4 @@
-import { Clock, Deferred, Effect, FiberHandle, FiberMap, Latch, Queue, Random, type Scope } from "effect"
+import { Cause, Clock, Deferred, Effect, FiberHandle, FiberMap, Latch, Queue, Random, type Scope } from "effect"
 import { restartBackoff } from "../../domain/Backoff.ts"
 import {
   type Past,
@@ -7,6 +7,7 @@ import {
   type ProcessState,
   transition,
 } from "../../domain/ProcessState.ts"
+import { textOf } from "../../protocol/ErrorText.ts"
 import { monotonicMs } from "../Monotonic.ts"
 import type { ProbeAnswers } from "./Hooks.ts"
 import type { Ended } from "./Launched.ts"
@@ -399,12 +400,22 @@ export const makeSlot = Effect.fnUntraced(function* (options: SlotOptions) {
   if (options.begin !== undefined) yield* beginWith(options.begin)
   const tellFailures = failuresOf(now, options.begin?.failing !== undefined, hooks.failing)
 
+  /** A fault of ours must not end the supervision: what the state waits for still comes. */
+  const goOn = Effect.fnUntraced(function* (cause: Cause.Cause<never>) {
+    yield* Effect.logError("an event of this instance was not dealt with in full; going on", cause)
+    if (now.state._tag !== "STARTING" || now.state.pid !== null) return yield* waitOut
+    const reason = `it could not be started: ${textOf(Cause.squash(cause))}`
+    yield* follow({ _tag: "SpawnFailed", at: yield* monotonicMs, reason })
+  })
+
   yield* Queue.take(events).pipe(
     Effect.flatMap((event) =>
-      Effect.annotateLogs(Effect.andThen(handle(event), tellFailures), { service: options.service() }),
+      Effect.andThen(handle(event), tellFailures).pipe(
+        Effect.catchCause(goOn),
+        Effect.annotateLogs({ service: options.service() }),
+      ),
     ),
     Effect.forever,
-    Effect.tapCause((cause) => Effect.logError("the slot's supervision ended", cause)),
     Effect.annotateLogs({ slot: options.name }),
     Effect.forkScoped,
   )

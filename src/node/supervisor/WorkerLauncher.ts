@@ -15,6 +15,7 @@ import type { DataFolder } from "../DataFolder.ts"
 import { Logs } from "../logs/Logs.ts"
 import { monotonicMs } from "../Monotonic.ts"
 import { AgentSocket } from "./AgentSocket.ts"
+import { clearUp } from "./ClearUp.ts"
 import { type Ended, type Known, type Launched, LaunchFailed, placeName, type RunRequest } from "./Launched.ts"
 import { type Registered, WorkerRegistry } from "./WorkerRegistry.ts"
 
@@ -100,16 +101,21 @@ export const workerLauncher = Effect.fnUntraced(function* (folder: DataFolder, e
     }
     const ended = Deferred.makeUnsafe<Ended>()
     let inFlight: ReadonlyArray<CallInFlight> = []
-    child.onExit((exit) => {
+    const leave = Effect.try(() => {
       // What the worker has started must not live on without it.
       child.tree.signal("SIGKILL")
       removeSocketFile(pingSocketPath(socket.path, pid))
       const journal = takeJournalFile(journalPath(folder.socket.folder, run.id))
       if (journal.length > 0) inFlight = readJournal(journal)
+    })
+    child.onExit((exit) => {
       registry.remove(pid)
-      fork(Effect.map(monotonicMs, (now) => ledger.gone(pid, now)))
-      const reason = registered.failure ?? reasonOfEnd(exit, known?.wasOver === true)
-      Deferred.doneUnsafe(ended, Effect.succeed({ ...exit, reason }))
+      const tell = Effect.map(monotonicMs, (now) => {
+        ledger.gone(pid, now)
+        const reason = registered.failure ?? reasonOfEnd(exit, known?.wasOver === true)
+        Deferred.doneUnsafe(ended, Effect.succeed({ ...exit, reason }))
+      })
+      fork(Effect.andThen(clearUp(leave), tell))
     })
     const askBy = known?.isLeaving === true ? askOnceHeard : ask
     return {

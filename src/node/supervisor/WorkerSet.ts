@@ -1,4 +1,4 @@
-import { Clock, Deferred, Effect, Exit, FiberHandle, Queue, Random, Scope } from "effect"
+import { type Cause, Clock, Deferred, Effect, Exit, FiberHandle, Queue, Random, Scope } from "effect"
 import { backoffDelay, type BackoffPolicy } from "../../domain/Backoff.ts"
 import { needsNewProbes, needsNewWorkers, policyOf } from "../../domain/Launch.ts"
 import { countOf, isExclusive, recyclingOf, rpcOf, startTimeoutOf, takesSocket } from "../../domain/ProcessSpec.ts"
@@ -222,6 +222,13 @@ export const makeWorkerSet = Effect.fnUntraced(function* (options: WorkerSetOpti
     yield* FiberHandle.run(retry, Effect.andThen(Effect.sleep(wait), poke))
   })
 
+  /** A fault of ours must not end the supervision. */
+  const settleAgain = (cause: Cause.Cause<never>) =>
+    Effect.andThen(
+      Effect.logError("not all could be done for this service; trying again", cause),
+      FiberHandle.run(retry, Effect.andThen(Effect.sleep(heldAgainMs), poke)),
+    )
+
   const staying = () =>
     all()
       .filter(({ retiring }) => !retiring)
@@ -321,9 +328,8 @@ export const makeWorkerSet = Effect.fnUntraced(function* (options: WorkerSetOpti
         Effect.catchTag("PortUnavailable", (error) => block(error.message)),
       )
   yield* Queue.take(pokes).pipe(
-    Effect.andThen(named(settle)),
+    Effect.andThen(named(Effect.catchCause(settle, settleAgain))),
     Effect.forever,
-    Effect.tapCause((cause) => Effect.logError("the supervision ended", cause)),
     Effect.forkScoped,
   )
   // The spec has changed while no agent was there, or the one before was in the middle of a reload.

@@ -75,9 +75,23 @@ export const makeTaskTurns = Effect.fnUntraced(function* (book: TaskBook, runs: 
   })
 
   yield* poked.pipe(
-    Effect.flatMap(settle),
+    Effect.flatMap((set) =>
+      Effect.catchCause(settle(set), (cause) =>
+        Effect.logError("tasks could not be given to workers; trying again", cause).pipe(
+          Effect.andThen(
+            FiberMap.run(
+              alarms,
+              set.name,
+              Effect.andThen(
+                Effect.sleep(retryMs),
+                Effect.sync(() => poke(set)),
+              ),
+            ),
+          ),
+        ),
+      ),
+    ),
     Effect.forever,
-    Effect.tapCause((cause) => Effect.logError("no task is given to a worker any more", cause)),
     Effect.forkScoped,
   )
 

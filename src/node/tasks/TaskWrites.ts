@@ -47,7 +47,7 @@ export const makeTaskWrites = Effect.fnUntraced(function* (store: TaskStore, pat
       Effect.map(() => {
         for (const write of writes) answer(write, Exit.void)
       }),
-      Effect.catch(() => Effect.forEach(writes, alone, { discard: true })),
+      Effect.catchCause(() => Effect.forEach(writes, alone, { discard: true })),
       Effect.uninterruptible,
     )
 
