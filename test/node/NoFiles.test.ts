@@ -60,4 +60,7 @@ test("an agent that can open no file for a while has lost nobody when it can aga
   const after = await waitFor(isNew, { timeoutMs: 60_000, what: "all run again" })
   expect(after.flat()).toEqual(expect.arrayContaining([speakers[1], workers[1]]))
   expect(agent.output).toContain("EMFILE")
+  // The agent is killed at the end, and what it runs would go on.
+  await node.apply(2)
+  await waitFor(async () => (await node.status()).processes.length === 0)
 })
