@@ -33,6 +33,7 @@ export type ProcessSummary = {
   readonly desired: Desired
   readonly wanted: number
   readonly running: number
+  readonly stopping: number
   readonly workers: { readonly ready: number; readonly want: number }
 }
 

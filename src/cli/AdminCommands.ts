@@ -94,6 +94,7 @@ const ServiceRow = Schema.Struct({
       desired: Schema.String,
       wanted: Schema.Int,
       running: Schema.Int,
+      stopping: Schema.Int,
       workers: Schema.Struct({ ready: Schema.Int, want: Schema.Int }),
     }),
   ),
@@ -102,7 +103,8 @@ const ServiceRow = Schema.Struct({
 /** `2 of 2 nodes, 8 of 8 ready`: where its processes run of where they are to. */
 const processesText = (processes: (typeof ServiceRow.Type)["processes"]): string => {
   if (processes === null) return "-"
-  const { desired, running, wanted, workers } = processes
+  const { desired, running, stopping, wanted, workers } = processes
+  if (wanted === 0 && stopping > 0) return `stops on ${stopping} ${stopping === 1 ? "node" : "nodes"}`
   if (wanted === 0) return desired === "stopped" ? "stopped" : "on no node"
   return `${running} of ${wanted} ${wanted === 1 ? "node" : "nodes"}, ${workers.ready} of ${workers.want} ready`
 }

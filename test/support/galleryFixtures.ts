@@ -36,7 +36,7 @@ export const summary = (number: number, name: string, rest: Partial<ServiceSumma
   modifiedAt: now - 3 * hour,
   modifiedBy: "lin.wei",
   createdBy: "admin",
-  processes: { kind: "module", desired: "running", wanted: 3, running: 3, workers: { ready: 6, want: 6 } },
+  processes: { kind: "module", desired: "running", wanted: 3, running: 3, stopping: 0, workers: { ready: 6, want: 6 } },
   ...rest,
 })
 

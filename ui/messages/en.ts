@@ -87,6 +87,7 @@ export const en = {
     created: "Created",
     expires: "Expires",
     slot: "Worker",
+    instance: "Instance",
     process: "Process",
     restarts: "Restarts",
     reason: "Reason",

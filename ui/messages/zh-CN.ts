@@ -86,6 +86,7 @@ export const zhCN: Messages = {
     created: "创建时间",
     expires: "过期时间",
     slot: "工作进程",
+    instance: "实例",
     process: "进程",
     restarts: "重启次数",
     reason: "原因",

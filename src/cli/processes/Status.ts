@@ -1,4 +1,5 @@
 import { Schema } from "effect"
+import { keptFormer } from "../../domain/ReloadState.ts"
 import { type ApiOptions, ask } from "../Api.ts"
 
 const Worker = Schema.Struct({
@@ -78,18 +79,11 @@ export const readStatus = (service: string | undefined, options: ApiOptions) =>
     options,
   )
 
-/**
- * Why the last reload failed, while a process of before it still runs. A new revision of a spec is begun by a reload
- * too, so what runs is then not what is wanted.
- */
-export const failedReload = ({ status }: Place): string | undefined => {
-  const reload = status?.reload
-  if (reload?.state !== "failed") return undefined
-  const isOlder = ({ pid, since }: Worker) => pid !== null && since < reload.startedAt
-  return [...(status?.workers ?? []), ...(status?.taskWorkers ?? [])].some(isOlder)
-    ? `the reload failed: ${reload.reason ?? "no reason given"}`
+/** Why the last reload failed, while a process of before it still runs. */
+export const failedReload = ({ status }: Place): string | undefined =>
+  status !== null && keptFormer(status.reload, status)
+    ? `the reload failed: ${status.reload?.reason ?? "no reason given"}`
     : undefined
-}
 
 /** Whether a place does what is wanted of it. */
 export const isAsWanted = (place: Place): boolean => {

@@ -57,12 +57,19 @@ const unreached = (session: SessionState, kernel: boolean): Observed =>
     session.problem ?? { _tag: "NotReachedYet" },
   )
 
+/** One that runs, and that callers are not led to, serves nobody. */
+const stateOf = ({ reason, state, workers }: ProcessStatus): Observed["state"] => {
+  if (state !== "RUNNING" || workers.length === 0 || workers.some(({ ready }) => ready)) return states[state]
+  // Before its probe has said anything it is on its way.
+  return reason === null ? "starting" : "down"
+}
+
 /** What was last seen of a place where a service runs without an endpoint. */
 export const observeNowhere = (session: SessionState | undefined, service: string): Observed => {
   const status = processOf(session, service, null)
   return status === undefined
     ? seen("unknown", undefined, undefined)
-    : seen(states[status.state], status.since, stateProblem(status))
+    : seen(stateOf(status), status.since, stateProblem(status))
 }
 
 /** What was last seen of an endpoint. */
@@ -75,7 +82,7 @@ export const observe = (session: SessionState | undefined, place: Place, endpoin
       : seen("unknown", undefined, { _tag: "OtherPort", port: session.node.port })
   const status = processOf(session, place.service, endpoint)
   if (status === undefined) return seen("unknown", undefined, { _tag: "NothingThere" })
-  return seen(states[status.state], status.since, stateProblem(status))
+  return seen(stateOf(status), status.since, stateProblem(status))
 }
 
 /** An endpoint with all that is known of it. */
@@ -95,9 +102,7 @@ export const endpointView = (
     nodeId: session?.node.id ?? null,
     nodeName,
     workers:
-      workers === undefined
-        ? null
-        : { ready: workers.filter((worker) => worker.state === "RUNNING").length, want: workers.length },
+      workers === undefined ? null : { ready: workers.filter(({ ready }) => ready).length, want: workers.length },
   }
 }
 

@@ -91,17 +91,20 @@ export const processSummary = (
   sessionAt: Nodes["sessionAt"],
 ): ProcessSummary => {
   const { desired, spec } = stored
-  let [wanted, running, ready, want] = [0, 0, 0, 0]
+  let [wanted, running, stopping, ready, want] = [0, 0, 0, 0, 0]
   for (const { ip, listen } of spotsOf(stored, endpoints)) {
     const session = sessionAt(ip)
-    const plan = planAt(stored, ip)
-    if (session === undefined || plan?.desired !== "running") continue
+    if (session === undefined) continue
     const status = processOf(session, spec.service, listen)
     const workers = status?.workers ?? []
+    if (planAt(stored, ip)?.desired !== "running") {
+      if ([...workers, ...(status?.taskWorkers ?? [])].some(({ pid }) => pid !== null)) stopping++
+      continue
+    }
     wanted++
     if (status?.state === "RUNNING") running++
     ready += workers.filter((worker) => worker.state === "RUNNING" && worker.ready).length
     want += workers.length
   }
-  return { kind: spec.kind, desired, wanted, running, workers: { ready, want } }
+  return { kind: spec.kind, desired, wanted, running, stopping, workers: { ready, want } }
 }

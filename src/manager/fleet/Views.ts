@@ -44,6 +44,8 @@ export type ProcessSummary = {
   /** Places where it is to run, and where it does. */
   readonly wanted: number
   readonly running: number
+  /** Places where it is not to run, and still does. */
+  readonly stopping: number
   readonly workers: { readonly ready: number; readonly want: number }
 }
 

@@ -102,10 +102,10 @@ describe("a reload", () => {
     await asked.promise
     const begun = { replaced: 1, total: 4, reason: null, startedAt: Date.now(), endedAt: null }
     one.tellReload("greeter@9101", { ...begun, state: "running" })
-    await waitFor(async () => (await page()).includes("Reloading: 1 of 4 workers are new"))
+    await waitFor(async () => (await page()).includes("Reloading: 1 of 4 processes are new"))
     one.tellReload("greeter@9101", { ...begun, state: "failed", reason: "exited with code 3", endedAt: Date.now() })
     over.resolve()
-    await waitFor(async () => (await page()).includes("1 of 4 workers are new, the others serve on."))
+    await waitFor(async () => (await page()).includes("1 of 4 processes are new, the others serve on."))
     expect((await page()).includes("Exited with code 3")).toBe(true)
   })
 

@@ -36,7 +36,7 @@ export const crashesZhCN: Pick<Messages, "crashes"> = {
     code: (code) => `退出码 ${code}`,
     notKnown: "未知",
     reason: "原因",
-    revision: "配置版本",
+    revision: "规格版本",
     revisionGood: (revision) => `${revision}，此前运行正常`,
     revisionBehind: (revision, good) => `${revision}；上一个运行正常的版本是 ${good}`,
     revisionNew: (revision) => `${revision}；这里还没有版本正常运行过`,

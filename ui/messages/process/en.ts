@@ -181,6 +181,7 @@ export const processEn = {
     sending: (count: number) => `${count} on the way`,
     refused: (count: number) => `${count} refused`,
     away: (count: number) => `${count} away`,
+    kept: (count: number) => `${count} failed, and run what ran before`,
     pushAll: (revision: number) => `Push r${revision} to all`,
     pushAllTitle: (revision: number, count: number) =>
       `Push revision ${revision} to ${counted(count, "place", "places")}?`,
@@ -316,6 +317,7 @@ export const processEn = {
   processes: {
     none: "No process",
     stopped: "Stopped",
+    stopping: (places: number) => `Stops on ${counted(places, "node", "nodes")}`,
     nowhere: "On no node",
     running: (running: number, wanted: number) => `${running} of ${wanted} up`,
     ready: (ready: number, want: number) => `${ready}/${want} ready`,

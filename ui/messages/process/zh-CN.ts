@@ -173,6 +173,7 @@ export const processZhCN: Pick<Messages, "spec" | "rollout" | "deed" | "bulk" | 
     sending: (count: number) => `${count} 处发送中`,
     refused: (count: number) => `${count} 处拒绝`,
     away: (count: number) => `${count} 处离线`,
+    kept: (count: number) => `${count} 处失败，仍运行先前的进程`,
     pushAll: (revision: number) => `推送 r${revision} 到全部`,
     pushAllTitle: (revision: number, count: number) => `将版本 ${revision} 推送到 ${count} 处？`,
     pushHelp: "规格有变化的进程会被替换。只有数量变化时，仅启动或停止差额，其余继续服务。",
@@ -306,6 +307,7 @@ export const processZhCN: Pick<Messages, "spec" | "rollout" | "deed" | "bulk" | 
   processes: {
     none: "没有进程",
     stopped: "已停止",
+    stopping: (places: number) => `正在 ${places} 个节点上停止`,
     nowhere: "不在任何节点",
     running: (running: number, wanted: number) => `${wanted} 处中 ${running} 处运行`,
     ready: (ready: number, want: number) => `${ready}/${want} 就绪`,

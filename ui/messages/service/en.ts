@@ -185,10 +185,10 @@ export const serviceEn = {
   process: {
     title: "How it runs",
     help: "Every joined node that has an endpoint of this service on its address, or that a command names, runs this process.",
-    desiredHelp: "Stopped lets open calls finish, then ends the workers. Take the endpoints offline before.",
+    desiredHelp: "Stopped lets open calls finish, then ends the processes. Take the endpoints offline before.",
     remove: "Remove process",
     removeTitle: "Remove the process?",
-    removeHelp: "Its workers are stopped on every node. The endpoint list stays.",
+    removeHelp: "Its processes are stopped on every node. The endpoint list stays.",
     removed: "Process removed",
     kernelHelp: "The agent itself answers for this service. It has no process to set.",
     instances: "On the nodes",
@@ -198,23 +198,23 @@ export const serviceEn = {
     reloadOf: (name: string) => `Reload on ${name}`,
     reloadTitle: (name: string) => `Reload on ${name}?`,
     reloadHelp:
-      "One new worker starts and must be ready before an old one leaves, then the rest in turn. Open calls finish. When the new version does not start, the old workers serve on.",
+      "One new process starts and must be ready before an old one leaves, then the rest in turn. Open calls finish. When the new version does not start, the old processes serve on.",
     reloadState: {
-      running: (replaced: number, total: number) => `Reloading: ${replaced} of ${total} workers are new`,
-      done: (total: number) => `Reloaded, ${counted(total, "worker is", "workers are")} new`,
+      running: (replaced: number, total: number) => `Reloading: ${replaced} of ${total} processes are new`,
+      done: (total: number) => `Reloaded, ${counted(total, "process is", "processes are")} new`,
       failed: "Reload failed",
       superseded: "Reload given up: another one took its place",
     },
     reloadKept: (replaced: number, total: number) =>
       replaced === 0
-        ? "The workers that served before it serve on."
-        : `${replaced} of ${total} workers are new, the others serve on.`,
+        ? "The processes that served before it serve on."
+        : `${replaced} of ${total} processes are new, the others serve on.`,
     reloadTook: (seconds: string) => `took ${seconds} s`,
     taskWorker: (slot: number) => `Task ${slot}`,
     notReported: "The node has not reported it yet",
     pid: (pid: number) => `pid ${pid}`,
     restarts: (count: number) => counted(count, "restart", "restarts"),
-    workersTable: (name: string) => `Workers of ${name}`,
+    workersTable: (name: string) => `Processes of ${name}`,
   },
 
   form: {

@@ -168,10 +168,10 @@ export const serviceZhCN: Pick<
   process: {
     title: "运行方式",
     help: "凡地址上有此服务端点、或由命令指定的已加入节点，都会运行此进程。",
-    desiredHelp: "停止时会等待进行中的调用完成，再结束工作进程。请先将端点下线。",
+    desiredHelp: "停止时会等待进行中的调用完成，再结束进程。请先将端点下线。",
     remove: "移除进程",
     removeTitle: "移除进程？",
-    removeHelp: "各节点上的工作进程将被停止，端点列表保持不变。",
+    removeHelp: "各节点上的进程将被停止，端点列表保持不变。",
     removed: "已移除进程",
     kernelHelp: "此服务由代理自身提供，没有可设置的进程。",
     instances: "各节点运行情况",
@@ -181,21 +181,21 @@ export const serviceZhCN: Pick<
     reloadOf: (name) => `重载 ${name} 上的进程`,
     reloadTitle: (name) => `重载 ${name} 上的进程？`,
     reloadHelp:
-      "先启动一个新的工作进程，就绪后才让一个旧进程退出，其余依次进行。进行中的调用会完成。新版本无法启动时，旧进程继续服务。",
+      "先启动一个新的进程，就绪后才让一个旧进程退出，其余依次进行。进行中的调用会完成。新版本无法启动时，旧进程继续服务。",
     reloadState: {
-      running: (replaced, total) => `正在重载：${total} 个工作进程中 ${replaced} 个已更新`,
-      done: (total) => `重载完成，${total} 个工作进程已更新`,
+      running: (replaced, total) => `正在重载：${total} 个进程中 ${replaced} 个已更新`,
+      done: (total) => `重载完成，${total} 个进程已更新`,
       failed: "重载失败",
       superseded: "重载已放弃：被另一次重载取代",
     },
     reloadKept: (replaced, total) =>
-      replaced === 0 ? "原有的工作进程继续服务。" : `${total} 个工作进程中 ${replaced} 个已更新，其余继续服务。`,
+      replaced === 0 ? "原有的进程继续服务。" : `${total} 个进程中 ${replaced} 个已更新，其余继续服务。`,
     reloadTook: (seconds) => `用时 ${seconds} 秒`,
     taskWorker: (slot) => `任务 ${slot}`,
     notReported: "节点尚未上报",
     pid: (pid) => `pid ${pid}`,
     restarts: (count) => `重启 ${count} 次`,
-    workersTable: (name) => `${name} 的工作进程`,
+    workersTable: (name) => `${name} 的进程`,
   },
 
   form: {

@@ -45,7 +45,8 @@ export const ServiceRow = ({ page, service }: { page: PageContext; service: Serv
 const ProcessFacts = ({ page, service }: { page: PageContext; service: ServiceSummary }) => {
   const { processes } = page.t
   if (service.processes === null) return <span class="quiet">{service.kernel ? "–" : processes.none}</span>
-  const { desired, running, wanted, workers } = service.processes
+  const { desired, running, stopping, wanted, workers } = service.processes
+  if (wanted === 0 && stopping > 0) return <span>{processes.stopping(stopping)}</span>
   if (wanted === 0) return <span class="quiet">{desired === "stopped" ? processes.stopped : processes.nowhere}</span>
   return (
     <>

@@ -1,8 +1,9 @@
+import { keptFormer } from "../../../../src/domain/ReloadState.ts"
 import { Bar } from "../../../parts/Bar.tsx"
 import { Icon } from "../../../parts/Icon.tsx"
 import { Status } from "../../../parts/Status.tsx"
 import { paths } from "../../../Paths.ts"
-import type { PageContext, ProcessView, ServiceDetail } from "../../../ViewModels.ts"
+import type { InstanceView, PageContext, ProcessView, ServiceDetail } from "../../../ViewModels.ts"
 
 type Props = { page: PageContext; service: ServiceDetail }
 
@@ -12,9 +13,10 @@ export const Rollout = ({ page, service }: Props) => {
   if (process === null) return <div id="rollout" hidden></div>
   const { rollout } = page.t
   const places = process.instances.filter(({ delivery }) => delivery.state !== "none")
-  const count = (...states: ReadonlyArray<string>) =>
-    places.filter(({ delivery }) => states.includes(delivery.state)).length
-  const [acked, sending, refused, away] = [count("acked"), count("sending"), count("refused"), count("away")]
+  const count = (state: string) => places.filter(({ delivery }) => delivery.state === state).length
+  const [sending, refused, away] = [count("sending"), count("refused"), count("away")]
+  const kept = places.filter(keepsFormer).length
+  const acked = count("acked") - kept
   return (
     <section id="rollout" class="card job" aria-label={rollout.title}>
       <div class="job-main">
@@ -30,13 +32,14 @@ export const Rollout = ({ page, service }: Props) => {
               parts={[
                 { tone: "ok", count: acked },
                 { tone: "info", count: sending },
-                { tone: "bad", count: refused },
+                { tone: "bad", count: refused + kept },
                 { tone: "off", count: away },
               ]}
             />
             <p class="job-counts">
               <Status tone="ok">{rollout.acked(acked)}</Status>
               {sending > 0 && <Status tone="info">{rollout.sending(sending)}</Status>}
+              {kept > 0 && <Status tone="bad">{rollout.kept(kept)}</Status>}
               {refused > 0 && <Status tone="bad">{rollout.refused(refused)}</Status>}
               {away > 0 && <Status tone="off">{rollout.away(away)}</Status>}
             </p>
@@ -53,6 +56,10 @@ export const Rollout = ({ page, service }: Props) => {
   )
 }
 
+/** It has what was pushed, which could not be started in place of what runs. */
+const keepsFormer = ({ delivery, reload, status }: InstanceView) =>
+  delivery.state === "acked" && status !== null && keptFormer(reload, status)
+
 /** Whether a node has, or all of them have, something else than what was saved last. */
 const isHeld = ({ instances, pushed, revision }: ProcessView) =>
   pushed !== revision || instances.some(({ delivery }) => (delivery.wanted?.revision ?? revision) !== revision)
@@ -62,7 +69,7 @@ const titleOf = ({ t: { rollout } }: PageContext, process: ProcessView): string 
   if (pushed === null && instances.every(({ delivery }) => delivery.state === "none")) return rollout.never(revision)
   if (isHeld(process)) return rollout.held(revision)
   if (instances.length === 0) return rollout.nobody
-  const done = instances.filter(({ delivery }) => delivery.state === "acked").length
+  const done = instances.filter((one) => one.delivery.state === "acked" && !keepsFormer(one)).length
   return done === instances.length ? rollout.all(revision, done) : rollout.some(done, instances.length)
 }
 

@@ -40,7 +40,7 @@ export const Workers = ({ page, serviceId, instance, name }: Props) => {
         </colgroup>
         <thead>
           <tr>
-            <th scope="col">{column.slot}</th>
+            <th scope="col">{column.instance}</th>
             <th scope="col">{column.status}</th>
             <th scope="col">{column.since}</th>
             <th scope="col" class="number">
