@@ -214,6 +214,7 @@ describe("an action on processes", () => {
       desired: "stopped",
       wanted: 0,
       running: 0,
+      stopping: 0,
       workers: { ready: 0, want: 0 },
     })
     await act("cleaner", "start")
