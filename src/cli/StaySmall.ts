@@ -2,8 +2,10 @@ import { Effect } from "effect"
 import { cpuMs } from "../platform/Env.ts"
 import { anonymousBytes, dropCode, releaseCode } from "../platform/Memory.ts"
 
-/** Also from the start to the first look: by then what a role begins with has run. */
-const lookEveryMs = 10_000
+/** By then what a role begins with has run. */
+const firstLookMs = 10_000
+/** Whatever is done next, after so long without it, takes some milliseconds more: its code has to be mapped again. */
+const lookEveryMs = 60_000
 /** The part of that time in which it is seen how busy the process is, and what share of a core is called busy. */
 const watchMs = 2_000
 const busyShare = 0.1
@@ -27,8 +29,8 @@ const release = Effect.tryPromise(releaseCode).pipe(
  */
 export const staySmall = Effect.gen(function* () {
   let small = 0
-  for (;;) {
-    yield* Effect.sleep(lookEveryMs - watchMs)
+  for (let pauseMs = firstLookMs; ; pauseMs = lookEveryMs) {
+    yield* Effect.sleep(pauseMs - watchMs)
     const mayTakeTime = yield* isIdle
     if (mayTakeTime && anonymousBytes() > small * growth) {
       dropCode()
