@@ -2,7 +2,7 @@ import { Effect } from "effect"
 import { cpuMs } from "../platform/Env.ts"
 import { anonymousBytes, dropCode, releaseCode } from "../platform/Memory.ts"
 
-/** By then what a role begins with has run. */
+/** By then what a role begins with has run. Also the pause after a look at one that was busy. */
 const firstLookMs = 10_000
 /** Whatever is done next, after so long without it, takes some milliseconds more: its code has to be mapped again. */
 const lookEveryMs = 60_000
@@ -29,9 +29,11 @@ const release = Effect.tryPromise(releaseCode).pipe(
  */
 export const staySmall = Effect.gen(function* () {
   let small = 0
-  for (let pauseMs = firstLookMs; ; pauseMs = lookEveryMs) {
+  let pauseMs = firstLookMs
+  for (;;) {
     yield* Effect.sleep(pauseMs - watchMs)
     const mayTakeTime = yield* isIdle
+    pauseMs = mayTakeTime ? lookEveryMs : firstLookMs
     if (mayTakeTime && anonymousBytes() > small * growth) {
       dropCode()
       small = anonymousBytes()
