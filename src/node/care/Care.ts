@@ -3,6 +3,7 @@ import { explainedEnd, type Limits } from "../../domain/Limit.ts"
 import { type ProcessAssignment, setIdOf } from "../../domain/ProcessSpec.ts"
 import { oomKillsOfHost } from "../../platform/Cgroup.ts"
 import { randomHex } from "../../platform/Ids.ts"
+import { textOf } from "../../protocol/ErrorText.ts"
 import { Logs } from "../logs/Logs.ts"
 import { EachSecond } from "../EachSecond.ts"
 import { monotonicMs } from "../Monotonic.ts"
@@ -50,8 +51,6 @@ export const Care = Context.Reference<{
 
 /** The kernel's count is looked at each second; a process that it has killed ends within this time. */
 const oomRecentMs = 3_000
-
-const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error))
 
 const live = Effect.gen(function* () {
   const usage = yield* Usage
@@ -114,7 +113,7 @@ const live = Effect.gen(function* () {
   })
 
   const enter = (enclosure: Enclosure, launched: Launched) =>
-    Effect.try({ try: () => enclosure.group.add(launched.pid), catch: messageOf }).pipe(
+    Effect.try({ try: () => enclosure.group.add(launched.pid), catch: textOf }).pipe(
       Effect.catch((why) =>
         // One that has ended already needs no limits.
         why.endsWith("ESRCH") ? Effect.void : Effect.logWarning(`cgroup: its limits are not in force: ${why}`),
@@ -124,14 +123,14 @@ const live = Effect.gen(function* () {
   const limitOne = Effect.fnUntraced(function* (launched: Launched, name: string, limits: Limits) {
     const known = enclosures.get(launched)
     if (known !== undefined)
-      return yield* Effect.try({ try: () => known.limit(limits), catch: messageOf }).pipe(
+      return yield* Effect.try({ try: () => known.limit(limits), catch: textOf }).pipe(
         Effect.catch((why) => Effect.logWarning(`cgroup: the new limits are not in force: ${why}`)),
       )
     const enclosure = yield* limiting.enclose(name, limits)
     if (enclosure === undefined) return
     enclosures.set(launched, enclosure)
     for (const { pid } of watched.get(launched)?.tree() ?? [])
-      yield* Effect.ignore(Effect.try({ try: () => enclosure.group.add(pid), catch: messageOf }))
+      yield* Effect.ignore(Effect.try({ try: () => enclosure.group.add(pid), catch: textOf }))
   })
 
   const groupName = ({ assignment: { name }, kind, slot }: Place) =>

@@ -3,6 +3,7 @@ import { limitsSentence, type LimitsMissing } from "../../domain/LimitsMissing.t
 import { Cgroup, type CgroupPlace } from "../../platform/Cgroup.ts"
 import { join } from "../../platform/Paths.ts"
 import { type Scope, scopeBeside, startScope } from "../../platform/SystemdScope.ts"
+import { textOf } from "../../protocol/ErrorText.ts"
 
 /** Where this agent's instances may have groups; or why not, and what to do. */
 export type Ground =
@@ -14,8 +15,6 @@ const all: ReadonlyArray<Controller> = ["cpu", "memory", "pids"]
 const ownName = "agent"
 
 const none = (why: LimitsMissing): Ground => ({ _tag: "NoGround", why })
-
-const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error))
 
 /** The group that was delegated to us; we may be in a group of our own in it. */
 const delegated = ({ mount, own }: CgroupPlace) => {
@@ -95,7 +94,7 @@ export const findGround = (place: CgroupPlace | undefined, key: string, start = 
       }
     })
   } catch (error) {
-    return none({ _tag: "Unusable", said: messageOf(error), remedy: scope === undefined ? "delegate" : "root" })
+    return none({ _tag: "Unusable", said: textOf(error), remedy: scope === undefined ? "delegate" : "root" })
   }
 }
 

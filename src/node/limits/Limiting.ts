@@ -3,10 +3,9 @@ import { controllersOf, type Limits } from "../../domain/Limit.ts"
 import { noticeTexts } from "../../domain/NoticeText.ts"
 import { Cgroup, cgroupOf, type CgroupPlace, findCgroup } from "../../platform/Cgroup.ts"
 import { sha256Hex } from "../../platform/Hash.ts"
+import { textOf } from "../../protocol/ErrorText.ts"
 import { Notices } from "../Notices.ts"
 import { Enclosure, findGround, type Ground, missingOf, sweepGround } from "./Enclosures.ts"
-
-const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error))
 
 /** So often is tried to remove a group whose last processes are being killed. */
 const removeTries = 50
@@ -47,7 +46,7 @@ export class Limiting extends Context.Service<
         }
 
         const attempt = <A>(what: string, act: () => A) =>
-          Effect.try({ try: act, catch: messageOf }).pipe(
+          Effect.try({ try: act, catch: textOf }).pipe(
             Effect.catch((why) => Effect.as(Effect.logWarning(`cgroup: ${what}: ${why}`), undefined)),
           )
 
