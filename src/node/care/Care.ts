@@ -144,8 +144,12 @@ const live = Effect.gen(function* () {
         const release = enclosure === undefined ? Effect.void : limiting.release(enclosure)
         const group = enclosure === undefined ? {} : { cgroup: enclosure.group.path }
         const launched = yield* Effect.onError(launch(group), () => release)
-        if (enclosure !== undefined) yield* enter(enclosure, launched)
-        return yield* take(launched, place.assignment, enclosure)
+        const entered = enclosure === undefined ? Effect.void : enter(enclosure, launched)
+        // It would run without anybody knowing.
+        return yield* Effect.onError(
+          Effect.andThen(entered, take(launched, place.assignment, enclosure)),
+          () => launched.kill,
+        )
       }),
     adopt: (launched, from, over) =>
       take(
